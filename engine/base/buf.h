@@ -1,0 +1,22 @@
+/* A growing text in an arena: for building JSON, SQL values, messages and reports. One thread. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/str.h"
+
+struct buf {
+    struct arena *arena; /* borrowed; must outlive the text */
+    char *data;
+    size_t size;
+    size_t room;
+};
+
+void buf_init(struct buf *buf, struct arena *arena);
+void buf_put(struct buf *buf, struct str text);
+void buf_puts(struct buf *buf, const char *text);
+void buf_char(struct buf *buf, char c);
+void buf_i64(struct buf *buf, int64_t value);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The text so far, NUL-terminated behind its size; valid until the next put. */
+struct str buf_str(struct buf *buf);

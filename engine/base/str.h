@@ -1,0 +1,39 @@
+/* A borrowed run of bytes with its size: text that need not end in NUL.
+ *
+ * A str owns nothing; it borrows from an arena, a literal or a message, and lives no longer than that. The bytes are
+ * UTF-8 wherever the text came from outside, because every edge checks it. Any thread may call these. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+    const char *data; /* may be NULL only when size is 0 */
+    size_t size;      /* bytes */
+};
+
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+/* For printf: printf("%.*s", STR_ARG(s)). */
+#define STR_ARG(s) (int)(s).size, ((s).data ? (s).data : "")
+
+/* The bytes of a C string, without its NUL; a NULL pointer gives the empty str. */
+struct str str_from(const char *text);
+bool str_equal(struct str a, struct str b);
+/* Byte order: negative, zero or positive, as memcmp; a prefix sorts first. */
+int str_compare(struct str a, struct str b);
+bool str_starts(struct str text, struct str prefix);
+bool str_ends(struct str text, struct str suffix);
+/* Position of the first byte c, or text.size when it is not there. */
+size_t str_find(struct str text, char c);
+/* The part from begin up to end; both are cut to the size. */
+struct str str_slice(struct str text, size_t begin, size_t end);
+/* White space (space, tab, CR, LF) cut off on both ends. */
+struct str str_trim(struct str text);
+/* A decimal integer, all of the text: false when it is not one or does not fit. */
+bool str_to_i64(struct str text, int64_t *value);
+/* FNV-1a, 64 bits: for hash tables and shard choice, not for secrets. Stable for ever: shard choice depends on it. */
+uint64_t str_hash(struct str text);
+/* True when the bytes are strict UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
+bool str_is_utf8(struct str text);
+/* Edit distance, cut at `most` + 1: for "did you mean". Texts over 64 bytes count as far apart. */
+size_t str_distance(struct str a, struct str b, size_t most);
