@@ -1,8 +1,9 @@
 /* Bump allocation with one lifetime for all: freed together, never one by one.
  *
- * Lifetimes: plan (immutable after load), saga (while resident), batch (reset after each batch), request. When malloc fails
- * the process aborts: a crash is safe here (everything accepted is in PostgreSQL), half-handled exhaustion is not. What users
- * can make large is bounded before it reaches an arena, by limits.h. An arena belongs to one thread at a time. */
+ * Lifetimes: plan (immutable after load), saga (while resident), batch (reset after each batch), request.
+ * When malloc fails the process aborts: a crash is safe here (everything accepted is in PostgreSQL),
+ * half-handled exhaustion is not. What users can make large is bounded before it reaches an arena, by
+ * limits.h. An arena belongs to one thread at a time. */
 #pragma once
 #include <stddef.h>
 #include "engine/base/str.h"
@@ -16,7 +17,8 @@ struct arena {
     size_t chunk_size; /* bytes of the next chunk; grows to 64 KiB */
 };
 
-/* Ready for use; takes no memory until the first allocation. `first_size` is the first chunk's size, in bytes (0: 4 KiB). */
+/* Ready for use; takes no memory until the first allocation. `first_size` is the first chunk's size, in bytes
+ * (0: 4 KiB). */
 void arena_init(struct arena *arena, size_t first_size);
 /* Gives everything back. The arena may be used again after arena_init. */
 void arena_fini(struct arena *arena);

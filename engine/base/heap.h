@@ -1,5 +1,5 @@
-/* A min-heap of (due time, item) with positions kept in the items, so that a timer can be moved or removed in O(log n).
- * Items are embedded by the caller, who owns them; the heap borrows pointers. One thread. */
+/* A min-heap of (due time, item) with positions kept in the items, so that a timer can be moved or removed in
+ * O(log n). Items are embedded by the caller, who owns them; the heap borrows pointers. One thread. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

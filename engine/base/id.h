@@ -1,6 +1,8 @@
-/* Saga ids: UUIDv7 that carry their shard in the low bits, so that a reply, an HTTP call or a row finds its owner by itself.
+/* Saga ids: UUIDv7 that carry their shard in the low bits, so that a reply, an HTTP call or a row finds its
+ * owner by itself.
  *
- * Layout (RFC 9562): 48 bits unix milliseconds, version 7, 12 random bits, variant 10, 50 random bits, 12 bits of shard. */
+ * Layout (RFC 9562): 48 bits unix milliseconds, version 7, 12 random bits, variant 10, 50 random bits, 12
+ * bits of shard. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* JSON that keeps number text: strict RFC 8259, UTF-8, no duplicate keys, no U+0000, bounded depth and size.
  *
- * A tree is immutable once made and may be shared by any number of parents in the same or a longer-lived arena. 19.90 stays
- * 19.90: a number is its text. No other thread may use the arena while a tree is being made; reading is free for all. */
+ * A tree is immutable once made and may be shared by any number of parents in the same or a longer-lived
+ * arena. 19.90 stays 19.90: a number is its text. No other thread may use the arena while a tree is being
+ * made; reading is free for all. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,19 +18,20 @@ struct json_member;
 struct json {
     enum json_kind kind;
     bool boolean;
-    uint32_t count;               /* of items or members */
-    struct str text;              /* number: its text; string: decoded bytes */
-    const struct json **items;    /* array */
-    struct json_member *members;  /* object, in the order of the text */
+    uint32_t count;              /* of items or members */
+    struct str text;             /* number: its text; string: decoded bytes */
+    const struct json **items;   /* array */
+    struct json_member *members; /* object, in the order of the text */
 };
 struct json_member {
     struct str key;
     const struct json *value;
 };
 
-/* Reads one value that fills all of `text` (white space around it allowed). `size_max` in bytes; depth is bounded by
- * LIMITS_JSON_DEPTH. On ERR_INVALID or ERR_LIMIT the note says what is wrong as "line:column: …" (columns in bytes, from 1).
- * Strings are decoded; U+0000 and lone surrogates are refused. Copies: `text` may go away. */
+/* Reads one value that fills all of `text` (white space around it allowed). `size_max` in bytes; depth is
+ * bounded by LIMITS_JSON_DEPTH. On ERR_INVALID or ERR_LIMIT the note says what is wrong as "line:column: …"
+ * (columns in bytes, from 1). Strings are decoded; U+0000 and lone surrogates are refused. Copies: `text` may
+ * go away. */
 enum err json_parse(struct arena *arena, struct str text, size_t size_max, const struct json **value,
                     struct err_note *note) __attribute__((warn_unused_result));
 
@@ -48,7 +50,8 @@ struct str json_get_str(const struct json *object, struct str key);
 /* An integer number without fraction or exponent that fits; false leaves *value alone. */
 bool json_to_i64(const struct json *value, int64_t *number);
 bool json_get_i64(const struct json *object, struct str key, int64_t *number);
-/* Deep equality as JSON Schema means it: numbers by value (1.0 equals 1, exactly, any size), objects without regard to order. */
+/* Deep equality as JSON Schema means it: numbers by value (1.0 equals 1, exactly, any size), objects without
+ * regard to order. */
 bool json_equal(const struct json *a, const struct json *b);
 /* Exact comparison of two JSON numbers by value, any size: negative, zero, positive. */
 int json_number_compare(struct str a, struct str b);
@@ -57,7 +60,8 @@ const struct json *json_copy(struct arena *arena, const struct json *value);
 
 extern const struct json json_null, json_true, json_false;
 const struct json *json_new_string(struct arena *arena, struct str text); /* borrows text */
-const struct json *json_new_number(struct arena *arena, struct str text); /* borrows; text must be a JSON number */
+const struct json *json_new_number(struct arena *arena,
+                                   struct str text); /* borrows; text must be a JSON number */
 const struct json *json_new_i64(struct arena *arena, int64_t number);
 const struct json *json_new_bool(bool value);
 /* Borrow the arrays. Keys must be unique: the caller's duty. */

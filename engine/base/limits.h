@@ -1,31 +1,36 @@
-/* Every bound of the engine, with the reason for its number. A bound that users can meet is named in the error they get. */
+/* Every bound of the engine, with the reason for its number. A bound that users can meet is named in the
+ * error they get. */
 #pragma once
 
 enum {
-    LIMITS_JSON_DEPTH = 64,          /* nesting of any JSON value: recursion of 64 small frames fits any thread's stack */
-    LIMITS_PAYLOAD_BYTES = 262144,   /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */
-    LIMITS_STEPS = 1000,             /* steps of one definition: LANGUAGE.md */
-    LIMITS_DEPTH = 16,               /* nesting of blocks in a definition: LANGUAGE.md */
-    LIMITS_NAME_BYTES = 63,          /* saga, step, participant and action names: fits a NATS token and a DNS label */
-    LIMITS_KEY_BYTES = 200,          /* business key: fits a btree entry and a screen line */
-    LIMITS_SEARCH_COUNT = 16,        /* search attributes of a definition: list filters, not a document store */
+    LIMITS_JSON_DEPTH =
+        64, /* nesting of any JSON value: recursion of 64 small frames fits any thread's stack */
+    LIMITS_PAYLOAD_BYTES =
+        262144, /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */
+    LIMITS_STEPS = 1000,    /* steps of one definition: LANGUAGE.md */
+    LIMITS_DEPTH = 16,      /* nesting of blocks in a definition: LANGUAGE.md */
+    LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
+    LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
+    LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
-    LIMITS_ERRORS_COUNT = 64,        /* diagnostics kept for one file; the rest is counted */
-    LIMITS_DURATION_DAYS = 3650,     /* longest duration: keeps sums of times far below 2^63 microseconds */
-    LIMITS_SHARDS_MAX = 4096,        /* 12 bits in the saga id */
+    LIMITS_ERRORS_COUNT = 64,          /* diagnostics kept for one file; the rest is counted */
+    LIMITS_DURATION_DAYS = 3650,       /* longest duration: keeps sums of times far below 2^63 microseconds */
+    LIMITS_SHARDS_MAX = 4096,          /* 12 bits in the saga id */
     LIMITS_SHARDS_DEFAULT = 16,
-    LIMITS_EXPR_BYTES = 16384,       /* source of one expression */
-    LIMITS_EXPR_STEPS = 100000,      /* evaluation steps of one expression: about 10 ms */
+    LIMITS_EXPR_BYTES = 16384,          /* source of one expression */
+    LIMITS_EXPR_STEPS = 100000,         /* evaluation steps of one expression: about 10 ms */
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
-    LIMITS_PENDING_COUNT = 1000,     /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
-    LIMITS_ATTEMPTS_MAX = 1000000,   /* `unlimited` attempts still count in 32 bits */
-    LIMITS_BATCH_EVENTS = 512,       /* events of one commit: throughput is flat above (FACTS.md) */
-    LIMITS_BATCH_BYTES = 4194304,    /* payload bytes of one commit: bounds the batch arena */
-    LIMITS_INBOX_EVENTS = 8192,      /* a runner's inbox: about a second of work; then push back */
+    LIMITS_PENDING_COUNT =
+        1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
+    LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
+    LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
+    LIMITS_BATCH_BYTES = 4194304,  /* payload bytes of one commit: bounds the batch arena */
+    LIMITS_INBOX_EVENTS = 8192,    /* a runner's inbox: about a second of work; then push back */
     LIMITS_INBOX_BYTES = 67108864,
-    LIMITS_RESIDENT_SAGAS = 20000,   /* sagas kept in memory by one runner; others load on demand */
+    LIMITS_RESIDENT_SAGAS = 20000,     /* sagas kept in memory by one runner; others load on demand */
     LIMITS_ERROR_MESSAGE_BYTES = 1000, /* Saga-Error-Message kept; longer ones are cut at a character */
     LIMITS_ERROR_CODE_BYTES = 64,
-    LIMITS_REASON_BYTES = 1000,      /* operator's reason and actor */
-    LIMITS_HTTP_BODY_BYTES = 1048576, /* a definition file; other bodies are bounded by LIMITS_PAYLOAD_BYTES plus their frame */
+    LIMITS_REASON_BYTES = 1000, /* operator's reason and actor */
+    LIMITS_HTTP_BODY_BYTES =
+        1048576, /* a definition file; other bodies are bounded by LIMITS_PAYLOAD_BYTES plus their frame */
 };

@@ -1,5 +1,5 @@
-/* A hash table from bytes to pointers, open addressing. Keys are borrowed: they must live as long as their entry (embed them in
- * the value). One thread at a time. */
+/* A hash table from bytes to pointers, open addressing. Keys are borrowed: they must live as long as their
+ * entry (embed them in the value). One thread at a time. */
 #pragma once
 #include <stddef.h>
 #include "engine/base/str.h"
@@ -23,5 +23,6 @@ void *map_get(const struct map *map, struct str key);
 void *map_set(struct map *map, struct str key, void *value);
 /* Takes it out and gives it back; NULL when there is none. */
 void *map_remove(struct map *map, struct str key);
-/* Walks all: start with *cursor 0; NULL at the end. Nothing may be set while walking; removing the current one is fine. */
+/* Walks all: start with *cursor 0; NULL at the end. Nothing may be set while walking; removing the current
+ * one is fine. */
 void *map_next(const struct map *map, size_t *cursor);

@@ -1,5 +1,5 @@
-/* malloc for what lives as long as the process: pools, tables, threads' state. With arena.c the only place that calls malloc.
- * Aborts when there is no memory (see arena.h for why). Any thread. */
+/* malloc for what lives as long as the process: pools, tables, threads' state. With arena.c the only place
+ * that calls malloc. Aborts when there is no memory (see arena.h for why). Any thread. */
 #pragma once
 #include <stddef.h>
 

@@ -1,4 +1,5 @@
-/* A seeded generator (splitmix64): the same seed gives the same numbers on every machine, for jitter that replays. Not for secrets. */
+/* A seeded generator (splitmix64): the same seed gives the same numbers on every machine, for jitter that
+ * replays. Not for secrets. */
 #pragma once
 #include <stdint.h>
 

@@ -1,7 +1,8 @@
 /* A borrowed run of bytes with its size: text that need not end in NUL.
  *
- * A str owns nothing; it borrows from an arena, a literal or a message, and lives no longer than that. The bytes are
- * UTF-8 wherever the text came from outside, because every edge checks it. Any thread may call these. */
+ * A str owns nothing; it borrows from an arena, a literal or a message, and lives no longer than that. The
+ * bytes are UTF-8 wherever the text came from outside, because every edge checks it. Any thread may call
+ * these. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +32,8 @@ struct str str_slice(struct str text, size_t begin, size_t end);
 struct str str_trim(struct str text);
 /* A decimal integer, all of the text: false when it is not one or does not fit. */
 bool str_to_i64(struct str text, int64_t *value);
-/* FNV-1a, 64 bits: for hash tables and shard choice, not for secrets. Stable for ever: shard choice depends on it. */
+/* FNV-1a, 64 bits: for hash tables and shard choice, not for secrets. Stable for ever: shard choice depends
+ * on it. */
 uint64_t str_hash(struct str text);
 /* True when the bytes are strict UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool str_is_utf8(struct str text);

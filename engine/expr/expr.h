@@ -1,10 +1,12 @@
-/* The expression language of LANGUAGE.md: a documented part of jq, compiled once with positions, pure, total, bounded.
+/* The expression language of LANGUAGE.md: a documented part of jq, compiled once with positions, pure, total,
+ * bounded.
  *
- * Happy path: expr_compile_value() turns a YAML scalar ("${ … }" or text around "${ … }") into a program; the loader walks
- * its references (program->refs), checks that each means something there and sets ref->slot; expr_eval() computes one value in the
- * caller's arena. A program is immutable after loading and may be evaluated by any number of threads at once.
- * Failure modes: a compile error is a located diagnostic; an evaluation ends in a typed error (enum expr_fault), never in a crash,
- * an endless loop or unbounded memory. */
+ * Happy path: expr_compile_value() turns a YAML scalar ("${ … }" or text around "${ … }") into a program; the
+ * loader walks its references (program->refs), checks that each means something there and sets ref->slot;
+ * expr_eval() computes one value in the caller's arena. A program is immutable after loading and may be
+ * evaluated by any number of threads at once. Failure modes: a compile error is a located diagnostic; an
+ * evaluation ends in a typed error (enum expr_fault), never in a crash, an endless loop or unbounded memory.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,14 +24,17 @@ enum expr_ref_kind {
     EXPR_REF_EVENT,       /* $event */
     EXPR_REF_NAMED,       /* any other free variable: name, for the `as` names of blocks */
 };
-/* Any use of $steps other than $steps.<id>.output… is a compile error with a hint. Variables bound by `as $x |` are no refs. */
+/* Any use of $steps other than $steps.<id>.output… is a compile error with a hint. Variables bound by `as $x
+ * |` are no refs. */
 struct expr_ref {
     enum expr_ref_kind kind;
     struct str name;         /* without the $; the step id for EXPR_REF_STEP_OUTPUT */
     struct diag_place place; /* in the file the program came from */
-    bool null_allowed;       /* stands directly on the left of `//` (the value or path of it), so that an absent value is fine */
-    struct str path;         /* the fixed field path read from it, ".address.city", "" when none: for checks against schemas */
-    int32_t slot;            /* for the loader's use (a node's index); -1 from the parser */
+    bool null_allowed; /* stands directly on the left of `//` (the value or path of it), so that an absent
+                          value is fine */
+    struct str path;   /* the fixed field path read from it, ".address.city", "" when none: for checks against
+                          schemas */
+    int32_t slot;      /* for the loader's use (a node's index); -1 from the parser */
 };
 
 struct expr;
@@ -37,27 +42,33 @@ struct expr;
 /* The program's references, in order of place. The loader may write their slots; nobody else writes. */
 struct expr_ref *expr_refs(const struct expr *program, uint32_t *count);
 
-/* Compiles one expression without braces ("$input.total > 10", as in `when`) or with them ("${ … }"). `place` is where text begins in the
- * file: positions in diagnostics count from there (one line; text of several lines counts on). All errors go to `diags`; NULL then.
- * Everything is in `arena`, which must live as long as the program (the plan's). */
-const struct expr *expr_compile(struct arena *arena, struct str text, struct diag_place place, struct diag_list *diags);
+/* Compiles one expression without braces ("$input.total > 10", as in `when`) or with them ("${ … }"). `place`
+ * is where text begins in the file: positions in diagnostics count from there (one line; text of several
+ * lines counts on). All errors go to `diags`; NULL then. Everything is in `arena`, which must live as long as
+ * the program (the plan's). */
+const struct expr *expr_compile(struct arena *arena, struct str text, struct diag_place place,
+                                struct diag_list *diags);
 
-/* Compiles a value as authors write it: exactly "${ … }" keeps its JSON type; inside longer text each ${ … } is interpolated (strings as they are,
- * other values as compact JSON); "$${" is a literal "${". A text without "${" becomes a constant string. */
-const struct expr *expr_compile_value(struct arena *arena, struct str text, struct diag_place place, struct diag_list *diags);
-/* A program that is this constant, and programs that build an array or object from others (for `with:` mappings). */
+/* Compiles a value as authors write it: exactly "${ … }" keeps its JSON type; inside longer text each ${ … }
+ * is interpolated (strings as they are, other values as compact JSON); "$${" is a literal "${". A text
+ * without "${" becomes a constant string. */
+const struct expr *expr_compile_value(struct arena *arena, struct str text, struct diag_place place,
+                                      struct diag_list *diags);
+/* A program that is this constant, and programs that build an array or object from others (for `with:`
+ * mappings). */
 const struct expr *expr_constant(struct arena *arena, const struct json *value);
 const struct expr *expr_array(struct arena *arena, const struct expr **items, uint32_t count);
-const struct expr *expr_object(struct arena *arena, const struct str *keys, const struct expr **values, uint32_t count);
+const struct expr *expr_object(struct arena *arena, const struct str *keys, const struct expr **values,
+                               uint32_t count);
 /* True, and the value, when the program is a constant: for checks at load. */
 bool expr_is_constant(const struct expr *program, const struct json **value);
 
 /* X(name, code shown as $error.code and in reasons, meaning) */
-#define EXPR_FAULTS(X)                                                                                                                     \
-    X(NONE, "", "a value was computed")                                                                                                    \
-    X(TYPE, "EXPRESSION_TYPE", "a value has the wrong type for what is done with it")                                                       \
-    X(VALUE, "EXPRESSION_VALUE", "division by zero, not a number, not JSON, a number out of range")                                         \
-    X(NONE_OR_MANY, "EXPRESSION_RESULTS", "the expression gave no value, or more than one")                                                 \
+#define EXPR_FAULTS(X)                                                                                       \
+    X(NONE, "", "a value was computed")                                                                      \
+    X(TYPE, "EXPRESSION_TYPE", "a value has the wrong type for what is done with it")                        \
+    X(VALUE, "EXPRESSION_VALUE", "division by zero, not a number, not JSON, a number out of range")          \
+    X(NONE_OR_MANY, "EXPRESSION_RESULTS", "the expression gave no value, or more than one")                  \
     X(BUDGET, "EXPRESSION_BUDGET", "it took more steps or memory than the budget allows")
 enum expr_fault {
 #define X(name, code, meaning) EXPR_FAULT_##name,
@@ -72,15 +83,18 @@ struct expr_error {
     char message[256]; /* one sentence, never with payload values longer than a short excerpt */
 };
 
-/* What references mean during one evaluation. `get` returns the value, or NULL for an absent one (a step that has no output), which reads as null. */
+/* What references mean during one evaluation. `get` returns the value, or NULL for an absent one (a step that
+ * has no output), which reads as null. */
 struct expr_env {
     const void *context;
     const struct json *(*get)(const void *context, const struct expr_ref *ref, struct arena *arena);
 };
 
-/* Computes the one value in `arena` under LIMITS_EXPR_STEPS and LIMITS_EXPR_RESULT_BYTES. Result trees may share parts of what env gave.
- * On a fault other than NONE, *value is untouched and *error is filled. Deterministic. */
+/* Computes the one value in `arena` under LIMITS_EXPR_STEPS and LIMITS_EXPR_RESULT_BYTES. Result trees may
+ * share parts of what env gave. On a fault other than NONE, *value is untouched and *error is filled.
+ * Deterministic. */
 enum expr_fault expr_eval(const struct expr *program, const struct expr_env *env, struct arena *arena,
-                          const struct json **value, struct expr_error *error) __attribute__((warn_unused_result));
+                          const struct json **value, struct expr_error *error)
+    __attribute__((warn_unused_result));
 /* As jq: false and null are false, all else true. */
 bool expr_truth(const struct json *value);

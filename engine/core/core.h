@@ -1,0 +1,235 @@
+/* The pure core: one deterministic function from (plan, saga, event) to an update. No I/O, clock, randomness,
+ * malloc or globals.
+ *
+ * Happy path: core_init, then core_step for each event in order; the caller stores update->record, and only
+ * after the commit acts on it (sends the CORE_CHANGE_SEND changes, publishes, answers). A saga is loaded
+ * again by core_init and core_fold over its records. Every change of a saga goes through one function that
+ * applies a change and appends it to the record, so that fold(journal) = state by construction. core_step is
+ * total: a stale, duplicate, late or forbidden event yields a verdict and a sentence, and nothing changes.
+ * Owner: the caller owns the memory: saga->arena lives as long as the saga is resident, `scratch` as long as
+ * the batch. One thread per saga. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/err.h"
+#include "engine/base/id.h"
+#include "engine/base/json.h"
+#include "engine/definition/plan.h"
+
+/* RUNNING and COMPENSATING move by themselves; PARKED waits for a human; the others are ends. */
+enum core_status {
+    CORE_RUNNING,
+    CORE_COMPENSATING,
+    CORE_PARKED,
+    CORE_COMPLETED,
+    CORE_COMPENSATED,
+    CORE_TERMINATED
+};
+enum core_direction { CORE_FORWARD, CORE_BACK };
+/* What a command asks for: "do", "verify", "undo" on the wire and in the journal. */
+enum core_kind { CORE_DO, CORE_VERIFY, CORE_UNDO };
+enum { CORE_KIND_COUNT = 3 };
+enum core_step_state {
+#define X(name, text, meaning) CORE_STEP_##name,
+#include "engine/core/step.def"
+#undef X
+};
+enum core_event_kind {
+    CORE_EVENT_START,
+    CORE_EVENT_REPLY,
+    CORE_EVENT_TIMER, /* fires whatever is due first at `at`; the caller repeats while core_wake() <= at */
+    CORE_EVENT_CANCEL,
+    CORE_EVENT_TERMINATE,
+    CORE_EVENT_PAUSE,
+    CORE_EVENT_RESUME,
+    CORE_EVENT_RETRY, /* operator: a stuck step gets a fresh budget (or a waiting one goes at once) */
+    CORE_EVENT_SKIP,  /* operator: a stuck step is let go */
+    CORE_EVENT_FORCE, /* operator: a stuck step's outcome is declared */
+};
+enum core_reply_status { CORE_REPLY_OK, CORE_REPLY_REJECTED, CORE_REPLY_RETRY, CORE_REPLY_PENDING };
+
+struct core_event {
+    enum core_event_kind kind;
+    int64_t at_us; /* PostgreSQL's clock, microseconds since 1970; never before the saga's last record (core
+                      takes the later one) */
+
+    /* START */
+    const struct json *input;
+    const struct json *search; /* object */
+    struct str key;
+    uint64_t seed;          /* of the jitter */
+    struct str correlation; /* Saga-Correlation-Id; "" : the saga id */
+    struct str traceparent; /* "" : none */
+
+    /* REPLY: which command it answers; RETRY, SKIP, FORCE: which step ("" : the only stuck one) */
+    struct str step; /* path of the step: its id, within blocks further qualified */
+    enum core_kind command_kind;
+    uint32_t attempt;
+    struct str participant;        /* who answered; "" : not told */
+    enum core_reply_status status; /* REPLY; FORCE: OK or REJECTED */
+    struct str error_code;
+    struct str error_message;
+    int64_t retry_after_us;  /* 0: not told */
+    const struct json *body; /* REPLY, FORCE: output; NULL: null */
+
+    /* operator verbs */
+    struct str actor;
+    struct str reason;
+};
+
+/* X(NAME, text): what the changes of a record are. Fields used by each stand beside. */
+#define CORE_CHANGES(X)                                                                                      \
+    X(OPEN, "open")       /* step, node, frame: a new step instance, state WAITING, due now */               \
+    X(SEND, "send")       /* step, command (kind), attempt, body, due: the command goes out; state SENT,     \
+                             VERIFY_SENT or UNDO_SENT */                                                     \
+    X(STEP, "step")       /* step, state, due: any other move */                                             \
+    X(EXTEND, "extend")   /* step, due: a `pending` reply moved the deadline */                              \
+    X(OUTPUT, "output")   /* step: the event's body is the step's output; marks it as having succeeded */    \
+    X(FAULT, "fault")     /* step, code, message: the step's last error */                                   \
+    X(UNKNOWN, "unknown") /* step: an attempt went unanswered, so its effect may exist */                    \
+    X(BUDGET, "budget")   /* step, command: an operator granted fresh attempts */                            \
+    X(CURSOR, "cursor")   /* frame, cursor: the block moved on */                                            \
+    X(STATUS, "status")   /* status, direction */                                                            \
+    X(CAUSE, "cause")     /* step, code, message: why the saga goes back ($error) */                         \
+    X(PARK, "park")     /* step, code, message: what a human must decide; empty code: not parked any more */ \
+    X(PAUSE, "pause")   /* flag */                                                                           \
+    X(RESULT, "result") /* body: the saga's output */
+enum core_change_kind {
+#define X(name, text) CORE_CHANGE_##name,
+    CORE_CHANGES(X)
+#undef X
+};
+struct core_change {
+    enum core_change_kind kind;
+    uint16_t step; /* index in saga->steps; CORE_NO_STEP where none is meant */
+    uint16_t node;
+    uint16_t frame;
+    uint16_t cursor;
+    enum core_step_state state;
+    enum core_kind command;
+    uint32_t attempt;
+    int64_t due_us; /* 0: none */
+    const struct json *body;
+    struct str code;
+    struct str message;
+    enum core_status status;
+    enum core_direction direction;
+    bool flag;
+};
+enum { CORE_NO_STEP = UINT16_MAX };
+
+/* One transition = one journal row. `event` as it came in (with at_us as recorded). */
+struct core_record {
+    int64_t seq; /* from 1 */
+    struct core_event event;
+    const struct core_change *changes;
+    uint32_t change_count;
+};
+
+/* USED: there is a record to store. The others: nothing changed, `why` says why; only REFUSED and DEAD need
+ * an answer or a dead letter. */
+enum core_verdict {
+    CORE_USED,
+    CORE_DUPLICATE, /* an answer already taken, or a start of a started saga */
+    CORE_LATE,      /* the step is decided already, or the saga has ended */
+    CORE_STALE,     /* a rejection or retry of an attempt that is not the newest */
+    CORE_DEAD, /* belongs to nothing: unknown step, attempt never sent, wrong participant, output against its
+                  schema */
+    CORE_REFUSED, /* an operator's verb that this state does not allow */
+    CORE_IDLE,    /* a timer with nothing due */
+};
+struct core_update {
+    enum core_verdict verdict;
+    struct str why;            /* one sentence, for logs, answers and replay; in scratch */
+    struct core_record record; /* CORE_USED only; in scratch */
+};
+
+struct core_step {
+    uint16_t node;
+    uint16_t frame;
+    enum core_step_state state;
+    bool unknown;                           /* an attempt went unanswered */
+    bool succeeded;                         /* a success was taken once */
+    uint32_t attempts[CORE_KIND_COUNT];     /* sent so far, per kind */
+    uint32_t budget_base[CORE_KIND_COUNT];  /* attempts at the last operator retry */
+    int64_t first_sent_us[CORE_KIND_COUNT]; /* of the present budget; 0: none yet */
+    uint32_t pending_count;                 /* of the present attempt */
+    int64_t due_us;                         /* 0: no timer */
+    int64_t opened_us;
+    int64_t sent_us;  /* last command */
+    int64_t ended_us; /* when DONE, REJECTED, WAIVED, DOUBT was reached; then UNDONE, UNDO_WAIVED */
+    struct str error_code;
+    struct str error_message;
+    const struct json *output; /* NULL: none */
+};
+/* An active block: which child it is at. Frame 0 is the root sequence. */
+struct core_frame {
+    uint16_t node;
+    uint16_t parent;
+    uint16_t cursor; /* index of the child that runs or comes next; child_count: at its end */
+};
+struct core_saga {
+    const struct plan *plan; /* borrowed */
+    struct arena *arena;     /* borrowed; holds inputs, outputs, texts, steps */
+    struct id id;
+    int64_t seq; /* of the last record; 0: not started */
+    enum core_status status;
+    enum core_direction direction;
+    bool paused;
+    bool pivot_commanded; /* a pivot step was sent: no cancel any more unless it is rejected */
+    bool pivot_done;
+    uint64_t seed;
+    int64_t started_us;
+    int64_t updated_us;
+    int64_t ended_us;    /* 0: not ended */
+    int64_t deadline_us; /* of the saga; 0: none or spent */
+    struct str key;
+    struct str correlation;
+    struct str traceparent;
+    const struct json *input;
+    const struct json *search;
+    const struct json *output; /* NULL: none */
+    struct str cause_code;     /* why it goes back; "" : it does not */
+    struct str cause_message;
+    uint16_t cause_step;
+    struct str park_code; /* "" : not parked */
+    struct str park_message;
+    uint16_t park_step;
+    struct core_step *steps; /* in the order they were opened */
+    uint16_t step_count;
+    uint16_t step_room;
+    struct core_frame *frames;
+    uint16_t frame_count;
+    uint16_t frame_room;
+};
+
+/* An empty saga: seq 0, not started. Borrows plan and arena. */
+void core_init(struct core_saga *saga, const struct plan *plan, struct id id, struct arena *arena);
+/* Decides and applies. What saga keeps is copied into saga->arena; what update holds is in scratch or in
+ * event. Never fails. */
+void core_step(struct core_saga *saga, const struct core_event *event, struct arena *scratch,
+               struct core_update *update);
+/* Applies a stored record, deciding nothing. ERR_INVALID with a note when it does not follow from the state
+ * (gap in seq, unknown step). */
+enum err core_fold(struct core_saga *saga, const struct core_record *record, struct err_note *note)
+    __attribute__((warn_unused_result));
+/* When the next timer is due: INT64_MAX when there is none. Commands held back by a pause do not count. */
+int64_t core_wake(const struct core_saga *saga);
+bool core_ended(const struct core_saga *saga);
+/* A copy of the step's path ("charge"); borrowed from the plan. */
+struct str core_step_path(const struct core_saga *saga, uint16_t step);
+
+struct str core_status_text(enum core_status status);
+bool core_status_parse(struct str text, enum core_status *status);
+struct str core_direction_text(enum core_direction direction);
+struct str core_kind_text(enum core_kind kind);
+bool core_kind_parse(struct str text, enum core_kind *kind);
+struct str core_step_state_text(enum core_step_state state);
+struct str core_event_text(enum core_event_kind kind);
+bool core_event_parse(struct str text, enum core_event_kind *kind);
+struct str core_reply_text(enum core_reply_status status);
+bool core_reply_parse(struct str text, enum core_reply_status *status);
+struct str core_verdict_text(enum core_verdict verdict);
+/* The plan's action for a command of this kind. */
+const struct plan_action *core_action(const struct plan_step *step, enum core_kind kind);

@@ -1,0 +1,31 @@
+/* Journal records as JSON: what the `data` column holds, and back.
+ *
+ * Columns beside it: seq, at, kind (core_event_text), step and attempt (of REPLY, RETRY, SKIP, FORCE, and of
+ * TIMER the step whose timer fired).
+ *   {"event": {…}, "changes": [{"change": "send", "step": "charge", …}, …]}
+ *   event of start: {"input":…, "search":…, "key":…, "seed":"<decimal>", "correlation":…, "traceparent":…}
+ *   event of reply:
+ * {"kind":"do","participant":…,"status":"ok","code":…,"message":…,"retry_after_us":n,"body":…}   (absent:
+ * empty) event of verbs: {"actor":…,"reason":…, force also "status", "body"} changes:
+ * {"change":"open","step":path,"node":n,"frame":n}
+ * {"change":"send","step":path,"kind":"do","attempt":n,"due":us,"to":"payments.charge","body":…}
+ *            {"change":"step","step":path,"state":"done","due":us}
+ * {"change":"status","status":"compensating","direction":"back"} …: every field of core.h's list by its name.
+ * Times are integers, microseconds since 1970. Deterministic: the same record gives the same bytes, so replay
+ * compares texts. */
+#pragma once
+#include "engine/core/core.h"
+
+/* Appends the JSON text of the data column. `saga` is the state after the record (for paths). */
+void record_write(struct buf *out, const struct core_saga *saga, const struct core_record *record);
+/* The columns and the text back into a record, everything in arena. `saga` is the state before it (for paths
+ * of steps; an "open" names its own). */
+enum err record_read(const struct core_saga *saga, int64_t seq, int64_t at_us, struct str kind,
+                     struct str step, uint32_t attempt, struct str data, struct arena *arena,
+                     struct core_record *record, struct err_note *note) __attribute__((warn_unused_result));
+/* The step and attempt columns of a record ("" and 0 where none is meant). */
+struct str record_step(const struct core_saga *saga, const struct core_record *record);
+uint32_t record_attempt(const struct core_record *record);
+/* What happened and what was decided, in lines people read; the same in golden scripts, `sagactl history` and
+ * `replay`: reply ok to charge, attempt 2 charge: sent -> done send ship do/1 to shipping.ship until +10s */
+void record_narrate(struct buf *out, const struct core_saga *saga, const struct core_record *record);

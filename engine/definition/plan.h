@@ -1,0 +1,107 @@
+/* The plan: a definition after loading, immutable, a tree of nodes in one arena, shared by all threads
+ * without locks.
+ *
+ * Nodes stand in an array in the order of the file (preorder): node 0 is the root sequence. Blocks (switch,
+ * parallel, foreach, …) become further node kinds; until then a sequence holds steps. What a step does not
+ * say itself has been filled in from `defaults` and the language's own defaults, so that the core never looks
+ * anywhere else. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/diag.h"
+#include "engine/base/json.h"
+#include "engine/base/str.h"
+#include "engine/expr/expr.h"
+
+struct schema;
+
+enum plan_kind { PLAN_SEQUENCE, PLAN_STEP };
+enum plan_jitter { PLAN_JITTER_FULL, PLAN_JITTER_EQUAL, PLAN_JITTER_NONE };
+/* What an exhausted time-out leads to. RETRY (the default): verify when declared, else in doubt and
+ * compensate. VERIFY: ask. COMPENSATE: in doubt and compensate without asking. PARK: wait for a human.
+ * Attempts are retried with the same key first, in all four. */
+enum plan_on_timeout {
+    PLAN_ON_TIMEOUT_RETRY,
+    PLAN_ON_TIMEOUT_VERIFY,
+    PLAN_ON_TIMEOUT_COMPENSATE,
+    PLAN_ON_TIMEOUT_PARK
+};
+/* What a rejection with a named code does. FAIL: the step failed. RETRY: as a reply `retry`. PARK: a human
+ * decides. CONTINUE: go on, output null. */
+enum plan_on_error { PLAN_ON_ERROR_FAIL, PLAN_ON_ERROR_RETRY, PLAN_ON_ERROR_PARK, PLAN_ON_ERROR_CONTINUE };
+enum plan_via { PLAN_VIA_STREAM, PLAN_VIA_REQUEST };
+
+struct plan_retry {
+    uint32_t attempts_max; /* from 1; `unlimited` is LIMITS_ATTEMPTS_MAX */
+    uint32_t factor_milli; /* 2 is 2000; at least 1000 */
+    int64_t initial_us;
+    int64_t interval_max_us;
+    int64_t elapsed_max_us; /* since the first attempt; 0: no bound */
+    enum plan_jitter jitter;
+};
+struct plan_action {
+    struct str participant; /* "payments" */
+    struct str action;      /* "charge"; with via request it may hold dots */
+    struct str command;     /* "payments.charge", as written; with via request the NATS subject */
+    enum plan_via via;
+    const struct expr *with; /* the body; NULL: an empty object */
+    int64_t timeout_us;      /* of one attempt */
+    struct plan_retry retry;
+};
+struct plan_error_rule {
+    struct str code;
+    enum plan_on_error then;
+};
+struct plan_step {
+    struct plan_action run;
+    bool has_undo; /* false: `compensate: none`, or a step after the pivot */
+    struct plan_action undo;
+    bool has_verify;
+    struct plan_action verify; /* its `with` is the step's own */
+    enum plan_on_timeout on_timeout;
+    const struct plan_error_rule *errors;
+    uint32_t error_count;
+    const struct schema *output_schema; /* NULL: anything */
+    bool pivot;
+};
+struct plan_node {
+    enum plan_kind kind;
+    uint16_t index;       /* in plan->nodes */
+    uint16_t parent;      /* the root is its own parent */
+    uint16_t order;       /* position among its siblings, from 0 */
+    uint16_t child_count; /* blocks only */
+    const uint16_t *children;
+    bool after_pivot; /* stands behind the pivot on every path */
+    struct str id;    /* steps: unique in the file */
+    struct diag_place place;
+    const struct plan_step *step; /* PLAN_STEP only */
+};
+struct plan_search {
+    struct str name;
+    const struct expr *value;
+};
+struct plan {
+    struct str name;
+    int32_t version;
+    char hash[65]; /* SHA-256 of the bundle, lower-case hex */
+    struct str description;
+    struct str bundle; /* canonical JSON {"yaml": text, "files": {path: text}}: what the store keeps and loads
+                          again */
+    const struct schema *input_schema; /* NULL: anything */
+    int64_t timeout_us;                /* of the whole saga; 0: none */
+    const struct expr *key;            /* NULL: none declared */
+    const struct plan_search *search;
+    uint32_t search_count;
+    const struct expr *output; /* NULL: none */
+    const struct plan_node *nodes;
+    uint16_t node_count;
+    uint16_t step_count;
+    const struct str *participants; /* distinct, of steps carried by the stream, sorted */
+    uint32_t participant_count;
+};
+
+/* The step node with this id, or NULL. */
+const struct plan_node *plan_find(const struct plan *plan, struct str id);
+/* "full", "retry", "stream", …: the words of the language. */
+struct str plan_on_timeout_text(enum plan_on_timeout value);
+struct str plan_on_error_text(enum plan_on_error value);
