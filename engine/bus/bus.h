@@ -1,0 +1,123 @@
+/* The seam to NATS: a small table of functions with a real implementation (nats_bus.h) and an in-memory twin
+ * (memory_bus.h), one conformance suite.
+ *
+ * JetStream is transport, never truth: any message may be lost, doubled or late. What a message says is
+ * envelope.h's matter; here are streams, consumers, publishing with acknowledgement, and requests. Threads:
+ * bus_publish, bus_ack, bus_request may be called by any thread. Callbacks come on the bus's own threads,
+ * hold borrowed data, may only copy and return; they must not call the bus. Streams: SAGA_CMD (saga.cmd.>,
+ * work queue, discard new), SAGA_REPLY (saga.reply.>, work queue), SAGA_EVENT (saga.event.>, limits), SAGA_IN
+ * (saga.start.>, saga.signal.>, work queue). Made when missing at open and repaired when they vanish. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/err.h"
+#include "engine/base/str.h"
+
+enum { BUS_HEADERS_MAX = 24 };
+struct bus_header {
+    struct str name;
+    struct str value; /* no CR or LF */
+};
+struct bus_message {
+    struct str subject;
+    struct bus_header headers[BUS_HEADERS_MAX];
+    uint32_t header_count;
+    struct str body;
+};
+/* Where a delivered message came from. */
+enum bus_source {
+    BUS_SOURCE_REPLY,   /* SAGA_REPLY, of a shard listened to; to be acknowledged */
+    BUS_SOURCE_IN,      /* SAGA_IN; to be acknowledged */
+    BUS_SOURCE_ANSWER,  /* the answer to bus_request; nothing to acknowledge */
+    BUS_SOURCE_CONTROL, /* a request to a shard served; answer with bus_answer */
+};
+struct bus_delivery {
+    enum bus_source source;
+    uint32_t shard;          /* REPLY, CONTROL: the subject's; ANSWER: the cookie's */
+    struct str ack;          /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
+    uint64_t cookie;         /* ANSWER: as given */
+    enum err error;          /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
+    uint64_t delivery_count; /* 1 for the first */
+    struct bus_message message;
+};
+struct bus_callbacks {
+    void *context;
+    /* Copies into an inbox. False: no room; the bus will deliver it again later. */
+    bool (*deliver)(void *context, const struct bus_delivery *delivery);
+    /* The broker's word on a bus_publish: ERR_OK stored (or known already), else not stored or unknown:
+     * publish again with the same id. */
+    void (*published)(void *context, uint64_t cookie, enum err error);
+    /* Connected again or lost: for readiness; after a reconnect unanswered publishes have been reported as
+     * failed. */
+    void (*connected)(void *context, bool connected);
+};
+
+struct bus;
+struct bus_ops {
+    enum err (*participants)(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
+    enum err (*listen)(struct bus *bus, uint32_t shard, struct err_note *note);
+    void (*unlisten)(struct bus *bus, uint32_t shard);
+    enum err (*listen_in)(struct bus *bus, struct err_note *note);
+    void (*unlisten_in)(struct bus *bus);
+    enum err (*publish)(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
+                        struct err_note *note);
+    enum err (*event)(struct bus *bus, const struct bus_message *message, struct str id);
+    enum err (*request)(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
+                        uint64_t cookie, struct err_note *note);
+    enum err (*answer)(struct bus *bus, struct str ack, struct str body);
+    enum err (*call)(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us,
+                     struct arena *arena, struct str *answer, struct err_note *note);
+    void (*ack)(struct bus *bus, struct str ack);
+    void (*flush)(struct bus *bus);
+    enum err (*probe)(struct bus *bus, struct err_note *note);
+    uint32_t (*in_flight)(struct bus *bus);
+    void (*close)(struct bus *bus);
+};
+struct bus {
+    const struct bus_ops *ops;
+};
+
+/* Makes (or repairs) one durable pull consumer per participant, bearing its name, on SAGA_CMD with filter
+ * saga.cmd.<name>.>. */
+enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
+/* Takes over the replies of a shard: its consumer is made anew, so that what the last owner left
+ * unacknowledged comes at once; also serves saga.ctl.<shard>. Pulls go on by themselves; messages not
+ * acknowledged bound what is under way (max_ack_pending). */
+enum err bus_listen(struct bus *bus, uint32_t shard, struct err_note *note);
+void bus_unlisten(struct bus *bus, uint32_t shard);
+/* Starts and signals, shared by all engines. */
+enum err bus_listen_in(struct bus *bus, struct err_note *note);
+void bus_unlisten_in(struct bus *bus);
+/* Hands the message to the broker with Nats-Msg-Id `id`; returns at once; `published` comes later, exactly
+ * once, also when the connection is lost or the broker does not answer within 5 s (ERR_TIMEOUT: unknown).
+ * ERR_FULL when BUS_IN_FLIGHT_MAX are unanswered, ERR_UNAVAILABLE when not connected: `published` does not
+ * come then. Copies everything. */
+enum { BUS_IN_FLIGHT_MAX = 8192 };
+enum err bus_publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
+                     struct err_note *note);
+/* A lifecycle event for SAGA_EVENT: best effort at most once per id; errors are counted, not reported. */
+enum err bus_event(struct bus *bus, const struct bus_message *message, struct str id);
+/* A plain NATS request (`via: request`); the answer, an error or a time-out comes as BUS_SOURCE_ANSWER,
+ * exactly once. */
+enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,
+                     struct err_note *note);
+/* The answer to a BUS_SOURCE_CONTROL delivery. */
+enum err bus_answer(struct bus *bus, struct str ack, struct str body);
+/* Asks the owner of a shard (saga.ctl.<shard>) and waits: for threads that may block. ERR_UNAVAILABLE when
+ * nobody serves it. */
+enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, struct arena *arena,
+                  struct str *answer, struct err_note *note);
+/* Acknowledges a REPLY or IN delivery: only after the commit that holds its effect. */
+void bus_ack(struct bus *bus, struct str ack);
+/* Pushes buffered messages out now: once at the end of each batch. */
+void bus_flush(struct bus *bus);
+/* A real publish with acknowledgement, at most 2 s: for readiness. Blocks. */
+enum err bus_probe(struct bus *bus, struct err_note *note);
+uint32_t bus_in_flight(struct bus *bus);
+void bus_close(struct bus *bus);
+
+/* The header's value, or the empty str. Names compare without regard to case. */
+struct str bus_header(const struct bus_message *message, struct str name);
+/* Adds a header (borrowed); nothing when value is empty. */
+void bus_header_add(struct bus_message *message, struct str name, struct str value);

@@ -1,0 +1,21 @@
+/* The bus's in-memory twin, for simulation and tests: one broker, many buses; delivery happens only in
+ * memory_bus_deliver, on the caller's thread. */
+#pragma once
+#include "engine/bus/bus.h"
+
+struct memory_bus_broker;
+
+struct memory_bus_broker *memory_bus_new(void);
+void memory_bus_free(struct memory_bus_broker *broker);
+struct bus *memory_bus_open(struct memory_bus_broker *broker, const struct bus_callbacks *callbacks);
+/* Delivers what is queued (replies, starts, acknowledgements, answers), at most `most` messages; how many
+ * were delivered. Unacknowledged ones come again after memory_bus_redeliver. */
+uint32_t memory_bus_deliver(struct memory_bus_broker *broker, uint32_t most);
+void memory_bus_redeliver(struct memory_bus_broker *broker);
+/* A participant's side: takes the oldest command of saga.cmd.<participant>.>, false when none; and sends a
+ * message into a stream. */
+bool memory_bus_take_command(struct memory_bus_broker *broker, struct str participant, struct arena *arena,
+                             struct bus_message *message);
+void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message *message);
+/* Loses everything queued (F17). */
+void memory_bus_wipe(struct memory_bus_broker *broker);

@@ -1,0 +1,235 @@
+/* The seam to PostgreSQL: a small table of functions with a real implementation (postgres.h) and an in-memory
+ * twin (memory_store.h), held to the same behaviour by one conformance suite.
+ *
+ * Happy path of a runner: store_claim once, then for each batch store_append (one transaction: fences,
+ * journal rows, saga rows, dead letters, marks), store_renew every third of the lease. Readers (HTTP, tools)
+ * use a handle of their own. Failure modes: ERR_UNAVAILABLE (nothing was written), ERR_UNKNOWN_OUTCOME (a
+ * commit's answer was lost: ask store_committed after store_reconnect), ERR_FENCED (another engine owns a
+ * shard of the batch: nothing was written, drop what is in memory), ERR_BAD_DATA handled inside by bisection.
+ * One thread at a time per handle. Whatever is returned is in the caller's arena. Times are microseconds
+ * since 1970 on the database's clock. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/err.h"
+#include "engine/base/id.h"
+#include "engine/base/str.h"
+
+/* A shard as its owner knows it. Marks: every journal row with lsn <= published_lsn has had its commands
+ * acknowledged by the broker. */
+struct store_shard {
+    uint32_t shard;
+    int64_t epoch;    /* rises with each claim; a batch under an older one is refused */
+    int64_t last_lsn; /* of the shard's newest batch */
+    int64_t published_lsn;
+};
+/* The narrow row of a saga: a projection, overwritten by each transition. */
+struct store_saga {
+    struct id id;
+    uint32_t shard;
+    struct str definition;
+    int32_t version;
+    struct str hash;
+    struct str status; /* core_status_text */
+    bool paused;
+    int64_t seq;
+    struct str waiting;     /* one line of what it waits for */
+    struct str reason_code; /* why it goes or went back, or why it is parked */
+    struct str key;         /* "" : none */
+    struct str search;      /* JSON object text */
+    int64_t started_us;
+    int64_t updated_us;
+    int64_t ended_us; /* 0: not ended */
+    int64_t wake_us;  /* next timer; 0: none */
+    bool created;     /* in a batch: this batch holds its first record, so the row is inserted */
+};
+struct store_record {
+    struct id id;
+    uint32_t shard;
+    int64_t seq;
+    int64_t at_us;
+    int64_t lsn;
+    struct str kind;
+    struct str step; /* "" : none */
+    uint32_t attempt;
+    struct str data; /* JSON text, kept byte for byte */
+};
+struct store_dead_letter {
+    int64_t number; /* given by the store; 0 in a batch */
+    int64_t at_us;
+    uint32_t shard;
+    struct str reason; /* a sentence */
+    struct str subject;
+    struct str saga;    /* where it can be told, else "" */
+    struct str command; /* likewise */
+    struct str headers; /* JSON object text */
+    struct str body;    /* bytes, cut at LIMITS_PAYLOAD_BYTES */
+};
+/* One transaction. All rows of one saga stand together, in rising seq; rows of a shard in rising lsn. */
+struct store_batch {
+    const struct store_shard *shards; /* each shard touched, with its epoch and its new marks; last_lsn must
+                                         rise with every batch */
+    uint32_t shard_count;
+    const struct store_saga *sagas; /* the state after the batch, one row a saga */
+    uint32_t saga_count;
+    const struct store_record *records;
+    uint32_t record_count;
+    const struct store_dead_letter *dead;
+    uint32_t dead_count;
+};
+/* Sagas whose rows the database refused (a value it cannot hold, a key used twice); all else of the batch is
+ * committed. */
+struct store_rejected {
+    struct id id;
+    struct str reason;
+};
+struct store_definition {
+    struct str name;
+    int32_t version;
+    struct str hash;
+    struct str bundle;
+    bool enabled;
+    int64_t created_us;
+};
+/* What a start with a key finds. */
+struct store_keyed {
+    struct id id;
+    struct str definition;
+    struct str key;
+    struct str status;
+    struct str start_data; /* data column of its first record, for comparing the input */
+};
+struct store_filter {
+    struct str status;              /* "" : any */
+    struct str definition;          /* "" : any */
+    struct str key;                 /* "" : any */
+    const struct str *search_names; /* attribute = text, all must hold */
+    const struct str *search_values;
+    uint32_t search_count;
+    int64_t since_us; /* started at or after; 0: any */
+    bool has_cursor;  /* continue after this id, newest first */
+    struct id cursor;
+    uint32_t limit; /* 1 … 1000 */
+};
+struct store_open_saga {
+    struct id id;
+    int64_t wake_us; /* 0: none */
+};
+/* L2 of RELIABILITY.md broken: a saga that is not ended and waits for nothing. */
+struct store_stuck {
+    struct id id;
+    struct str status;
+    struct str problem;
+};
+
+struct store;
+/* Every function: ERR_OK, or an error and a note. Lists come as (array, count) in arena. */
+struct store_ops {
+    enum err (*reconnect)(struct store *store, struct err_note *note);
+    enum err (*now)(struct store *store, int64_t *now_us, struct err_note *note);
+    enum err (*shard_count)(struct store *store, uint32_t *count, struct err_note *note);
+    enum err (*claim)(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
+                      struct arena *arena, struct store_shard **shards, uint32_t *count,
+                      struct err_note *note);
+    enum err (*renew)(struct store *store, struct str instance, int64_t lease_us,
+                      const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
+                      struct err_note *note);
+    enum err (*release)(struct store *store, const struct store_shard *shards, uint32_t count,
+                        struct err_note *note);
+    enum err (*append_once)(struct store *store, const struct store_batch *batch, struct err_note *note);
+    enum err (*committed)(struct store *store, const struct store_batch *batch, bool *committed,
+                          struct err_note *note);
+    enum err (*open_sagas)(struct store *store, uint32_t shard, struct arena *arena,
+                           struct store_open_saga **sagas, uint32_t *count, struct err_note *note);
+    enum err (*unpublished)(struct store *store, uint32_t shard, int64_t after_lsn, uint32_t most,
+                            struct arena *arena, struct store_record **records, uint32_t *count,
+                            struct err_note *note);
+    enum err (*load)(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
+                     struct store_record **records, uint32_t *count, struct err_note *note);
+    enum err (*load_many)(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                          struct store_saga **sagas, uint32_t *saga_count, struct store_record **records,
+                          uint32_t *record_count, struct err_note *note);
+    enum err (*find_keys)(struct store *store, const struct str *definitions, const struct str *keys,
+                          uint32_t count, struct arena *arena, struct store_keyed **found,
+                          uint32_t *found_count, struct err_note *note);
+    enum err (*list)(struct store *store, const struct store_filter *filter, struct arena *arena,
+                     struct store_saga **sagas, uint32_t *count, struct err_note *note);
+    enum err (*dead_letters)(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
+                             struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+    enum err (*definition_put)(struct store *store, const struct store_definition *definition,
+                               struct err_note *note);
+    enum err (*definitions)(struct store *store, struct arena *arena, struct store_definition **definitions,
+                            uint32_t *count, struct err_note *note);
+    enum err (*doctor)(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
+                       struct err_note *note);
+    enum err (*probe)(struct store *store, struct err_note *note);
+    void (*close)(struct store *store);
+};
+struct store {
+    const struct store_ops *ops;
+};
+
+/* After a broken connection; ERR_UNAVAILABLE while the server is away. Never waits longer than a few seconds.
+ */
+enum err store_reconnect(struct store *store, struct err_note *note);
+enum err store_now(struct store *store, int64_t *now_us, struct err_note *note);
+/* The number of shards fixed at migrate. */
+enum err store_shard_count(struct store *store, uint32_t *count, struct err_note *note);
+/* Takes up to `most` shards that are free, expired or this instance's own already, with a new epoch each,
+ * until now + lease. */
+enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
+                     struct arena *arena, struct store_shard **shards, uint32_t *count,
+                     struct err_note *note);
+/* Prolongs; kept[i] false: lost. Gives the database's clock. */
+enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
+                     const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
+                     struct err_note *note);
+/* Gives them back at once (drain), only those whose epoch still holds. */
+enum err store_release(struct store *store, const struct store_shard *shards, uint32_t count,
+                       struct err_note *note);
+/* The batch in one transaction. When the database refuses a value, the batch is bisected: `rejected` (room
+ * for saga_count) names the culprits, the rest is committed, in several transactions then. A saga refused
+ * leaves nothing of itself. Dead letters that are refused lose their body, not their row. */
+enum err store_append(struct store *store, const struct store_batch *batch, struct arena *arena,
+                      struct store_rejected *rejected, uint32_t *rejected_count, struct err_note *note);
+/* After ERR_UNKNOWN_OUTCOME: whether it was committed (last_lsn of its shards tells). ERR_FENCED when another
+ * owns one of them by now. */
+enum err store_committed(struct store *store, const struct store_batch *batch, bool *committed,
+                         struct err_note *note);
+/* Every saga of the shard that has not ended. */
+enum err store_open_sagas(struct store *store, uint32_t shard, struct arena *arena,
+                          struct store_open_saga **sagas, uint32_t *count, struct err_note *note);
+/* Journal rows above a mark in lsn order, at most `most`: what must be sent again after a takeover. */
+enum err store_unpublished(struct store *store, uint32_t shard, int64_t after_lsn, uint32_t most,
+                           struct arena *arena, struct store_record **records, uint32_t *count,
+                           struct err_note *note);
+/* One saga and its journal in seq order; ERR_NOT_FOUND. */
+enum err store_load(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
+                    struct store_record **records, uint32_t *count, struct err_note *note);
+/* Several at once (one round trip); those not found are left out. Records ordered by saga as in `sagas`, then
+ * seq. */
+enum err store_load_many(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                         struct store_saga **sagas, uint32_t *saga_count, struct store_record **records,
+                         uint32_t *record_count, struct err_note *note);
+/* Sagas with these (definition, key) pairs; those not found are left out. */
+enum err store_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
+                         uint32_t count, struct arena *arena, struct store_keyed **found,
+                         uint32_t *found_count, struct err_note *note);
+/* Newest first (by id), at most filter->limit. */
+enum err store_list(struct store *store, const struct store_filter *filter, struct arena *arena,
+                    struct store_saga **sagas, uint32_t *count, struct err_note *note);
+/* Newest first, numbers below before_number (0: from the newest). */
+enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
+                            struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+/* ERR_CONFLICT when the version exists with another hash; ERR_OK when it exists with the same. */
+enum err store_definition_put(struct store *store, const struct store_definition *definition,
+                              struct err_note *note);
+enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
+                           uint32_t *count, struct err_note *note);
+/* All sagas that break L2, as one query; at most 1000. */
+enum err store_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
+                      struct err_note *note);
+/* A real small commit: for readiness. */
+enum err store_probe(struct store *store, struct err_note *note);
+void store_close(struct store *store);
