@@ -1,0 +1,92 @@
+/* The engine in one process: shards' runners over a store and a bus. For api and programs.
+ *
+ * Happy path: engine_open claims shards, recovers what is outstanding and starts the runners; requests go in
+ * by engine_start and engine_verb and are answered after the commit; engine_close drains. Contract: persist,
+ * then act. Threads: any, unless said otherwise. Answers are called on a runner's thread and must be short:
+ * copy, wake somebody. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/err.h"
+#include "engine/base/json.h"
+#include "engine/bus/bus.h"
+#include "engine/core/core.h"
+#include "engine/definition/definition.h"
+#include "engine/runtime/registry.h"
+#include "engine/store/store.h"
+
+struct engine;
+struct engine_options {
+    const char *instance;
+    void *context; /* for the two functions below: real servers in production, in-memory twins in tests */
+    enum err (*open_store)(void *context, struct store **store, struct err_note *note);
+    enum err (*open_bus)(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                         struct err_note *note);
+    uint32_t runners;    /* threads; 0 counts as 1 */
+    uint32_t shards_max; /* 0: all that are free */
+    int64_t lease_us;
+    uint32_t batch_events; /* 0: the default, LIMITS_BATCH_EVENTS */
+    uint32_t inbox_events; /* 0: LIMITS_INBOX_EVENTS */
+    uint32_t resident_max; /* 0: LIMITS_RESIDENT_SAGAS */
+    int64_t drain_us;
+    bool events; /* publish lifecycle events */
+};
+
+enum err engine_open(const struct engine_options *options, struct engine **engine, struct err_note *note);
+/* Stops taking requests, finishes what is in the inboxes, waits for outstanding publishes up to drain_us,
+ * gives the shards back. */
+void engine_close(struct engine *engine);
+struct registry *engine_registry(struct engine *engine);
+/* A new handle for reading; the caller closes it. */
+enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note);
+/* Real commit and real publish, and at least one runner at work; the note says what is missing. Blocks up to
+ * a few seconds. */
+enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note);
+/* After registry changes: makes the consumers of new participants. */
+enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);
+
+struct engine_answer {
+    enum err error; /* OK; CONFLICT (verb refused, or key used with another input); NOT_FOUND; UNAVAILABLE;
+                       UNKNOWN_OUTCOME; FULL */
+    struct str message;      /* a sentence when error is not OK */
+    struct id id;            /* the saga's, also of the existing one for a repeated key */
+    bool created;            /* start: false for a repeated key with the same input */
+    enum core_status status; /* after the commit */
+    int64_t seq;
+};
+struct engine_call {
+    void *context;
+    void (*done)(void *context,
+                 const struct engine_answer *answer); /* exactly once, if the submitting call gave ERR_OK */
+};
+struct engine_start {
+    const struct plan *plan;
+    const struct json *input;
+    struct str key; /* from definition_start */
+    const struct json *search;
+    struct str correlation;
+    struct str traceparent;
+};
+/* Copies everything. ERR_FULL: the inbox is full, try later. ERR_UNAVAILABLE: no owner for the shard. */
+enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
+                      struct err_note *note);
+/* An operator's verb: event kind CANCEL … FORCE with step, status, body, actor, reason. at_us is set by the
+ * runner. */
+enum err engine_verb(struct engine *engine, struct id id, const struct core_event *verb,
+                     struct engine_call call, struct err_note *note);
+/* Calls when the saga has ended or is parked, at the latest after timeout_us (then with the status it has).
+ */
+enum err engine_watch(struct engine *engine, struct id id, int64_t timeout_us, struct engine_call call,
+                      struct err_note *note);
+
+struct engine_figures {
+    uint32_t shards_owned;
+    uint32_t inbox_depth;
+    uint32_t resident;
+    uint32_t publishes_in_flight;
+    int64_t oldest_wait_us; /* of what stands in the inboxes */
+    bool bus_connected;
+    bool store_connected;
+};
+void engine_figures(struct engine *engine, struct engine_figures *figures);
