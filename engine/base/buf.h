@@ -18,5 +18,7 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Room for `more` bytes behind the text, for a caller that writes them itself and then adds them to size. */
+char *buf_reserve(struct buf *buf, size_t more);
 /* The text so far, NUL-terminated behind its size; valid until the next put. */
 struct str buf_str(struct buf *buf);

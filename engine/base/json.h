@@ -58,6 +58,10 @@ int json_number_compare(struct str a, struct str b);
 /* A deep copy into another arena. NULL gives NULL. */
 const struct json *json_copy(struct arena *arena, const struct json *value);
 
+/* Levels of arrays and objects: 0 for a scalar, 1 for [] and {}. A tree deeper than LIMITS_JSON_DEPTH can be
+ * written but not read back: who builds trees from a user's expression refuses those. */
+unsigned json_depth(const struct json *value);
+
 extern const struct json json_null, json_true, json_false;
 const struct json *json_new_string(struct arena *arena, struct str text); /* borrows text */
 const struct json *json_new_number(struct arena *arena,

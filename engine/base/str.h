@@ -37,5 +37,8 @@ bool str_to_i64(struct str text, int64_t *value);
 uint64_t str_hash(struct str text);
 /* True when the bytes are strict UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool str_is_utf8(struct str text);
-/* Edit distance, cut at `most` + 1: for "did you mean". Texts over 64 bytes count as far apart. */
+/* Bytes of the longest beginning that is strict UTF-8 and ends with a whole character. */
+size_t str_utf8_size(struct str text);
+/* Edit distance (insert, remove, replace, swap two neighbours), cut at `most` + 1: for "did you mean". Texts
+ * over 64 bytes count as far apart. */
 size_t str_distance(struct str a, struct str b, size_t most);
