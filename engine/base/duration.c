@@ -160,7 +160,7 @@ bool duration_time_parse(struct str text, int64_t *time_us)
 struct str duration_time_text(struct arena *arena, int64_t time_us)
 {
     int64_t days = time_us / DAY_US - (time_us % DAY_US < 0);
-    int64_t rest = time_us - days * DAY_US;
+    int64_t rest = time_us % DAY_US + (time_us % DAY_US < 0 ? DAY_US : 0);
     /* Moved by whole cycles of 400 years (146097 days) to where days_before_year holds. */
     int64_t cycles = 1000;
     int64_t left = days + days_before_year(1970) + cycles * 146097;

@@ -77,14 +77,20 @@ static void skip_space(struct parser *parser)
     parser->at = at;
 }
 
+/* Outside the arena, because it ends with the parse and the arena lives on. */
+static void grow_stack(struct parser *parser)
+{
+    bool first = parser->stack == parser->first_stack;
+    parser->stack_room *= 2;
+    parser->stack = memory_resize(first ? NULL : parser->stack, parser->stack_room, sizeof *parser->stack);
+    if (first)
+        memcpy(parser->stack, parser->first_stack, sizeof parser->first_stack);
+}
+
 static void push(struct parser *parser, struct str key, const struct json *value)
 {
-    if (parser->stack_count == parser->stack_room) {
-        struct json_member *grown = arena_array(parser->arena, parser->stack_room * 2, sizeof *parser->stack);
-        memcpy(grown, parser->stack, parser->stack_count * sizeof *grown);
-        parser->stack = grown;
-        parser->stack_room *= 2;
-    }
+    if (parser->stack_count == parser->stack_room)
+        grow_stack(parser);
     parser->stack[parser->stack_count++] = (struct json_member){key, value};
 }
 
@@ -364,7 +370,9 @@ static bool parse_nested(struct parser *parser, enum json_kind kind, const struc
     size_t from = parser->stack_count;
     char close = kind == JSON_ARRAY ? ']' : '}';
     if (parser->depth == LIMITS_JSON_DEPTH) {
-        fail(parser, parser->at, "nested deeper than 64 levels");
+        char message[64];
+        snprintf(message, sizeof message, "nested deeper than %d levels", LIMITS_JSON_DEPTH);
+        fail(parser, parser->at, message);
         parser->code = ERR_LIMIT;
         return false;
     }
@@ -452,5 +460,8 @@ enum err json_parse(struct arena *arena, struct str text, size_t size_max, const
     parser.depth = 0;
     parser.code = ERR_OK;
     parser.note = note;
-    return parse_all(&parser, value) ? ERR_OK : parser.code;
+    enum err code = parse_all(&parser, value) ? ERR_OK : parser.code;
+    if (parser.stack != parser.first_stack)
+        memory_free(parser.stack);
+    return code;
 }
