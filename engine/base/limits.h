@@ -38,4 +38,10 @@ enum {
     LIMITS_REASON_BYTES = 1000, /* operator's reason and actor */
     LIMITS_HTTP_BODY_BYTES =
         1048576, /* a definition file; other bodies are bounded by LIMITS_PAYLOAD_BYTES plus their frame */
+    LIMITS_LOG_LINE_BYTES = 4096,    /* PIPE_BUF: one write of a line to a pipe is not torn */
+    LIMITS_CONFIG_BYTES = 65536,     /* configuration file: some thirty settings and their comments */
+    LIMITS_RUNNERS_MAX = 64,         /* threads; one carries 100,000 transitions/s (FACTS.md) */
+    LIMITS_METRICS_SERIES = 256,     /* label sets of one metric; above, the first label becomes "other" */
+    LIMITS_METRICS_OTHER = 64,       /* label sets kept for these; above, all labels become "other" */
+    LIMITS_METRICS_LABEL_BYTES = 64, /* a name (LIMITS_NAME_BYTES) and its NUL; longer ones are cut */
 };

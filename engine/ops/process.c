@@ -13,9 +13,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 
 enum {
     ARGUMENTS_MAX = 64,       /* of one command line; servers.c needs 47 */
@@ -24,13 +24,6 @@ enum {
     GONE_MS = 5000,           /* a killed process not gone by then hangs in the kernel */
     STATUS_CANNOT_START = 127 /* as a shell answers when it finds no program */
 };
-
-int64_t process_now_us(void)
-{
-    struct timespec now;
-    check(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 void process_pause(int milliseconds)
 {
@@ -187,9 +180,9 @@ bool process_running(struct process *process, int *exit_status)
 
 bool process_wait(struct process *process, int timeout_ms, int *exit_status)
 {
-    int64_t until_us = process_now_us() + (int64_t)timeout_ms * 1000;
+    int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     while (process_running(process, exit_status)) {
-        if (process_now_us() >= until_us) {
+        if (clock_monotonic_us() >= until_us) {
             return false;
         }
         process_pause(POLL_MS);
@@ -248,9 +241,9 @@ void process_kill(struct process *process)
     }
     size_t count = signal_all(process, SIGKILL, children);
     check(process_wait(process, GONE_MS, NULL));
-    int64_t until_us = process_now_us() + GONE_MS * 1000;
+    int64_t until_us = clock_monotonic_us() + GONE_MS * 1000;
     for (size_t i = 0; i < count; i++) {
-        while (kill(children[i], 0) == 0 && process_now_us() < until_us) {
+        while (kill(children[i], 0) == 0 && clock_monotonic_us() < until_us) {
             process_pause(POLL_MS); /* init reaps them */
         }
     }

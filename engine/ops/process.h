@@ -56,7 +56,5 @@ bool process_find(const char *name, char path[PROCESS_PATH_SIZE]);
 void process_log_tail(const char *log, char *text, size_t size);
 /* Removes a folder and all in it; symbolic links are not followed. Nothing happens when there is none. */
 enum err process_remove_tree(const char *path, struct err_note *note) __attribute__((warn_unused_result));
-/* Microseconds of the monotonic clock, for bounds on waiting. */
-int64_t process_now_us(void);
 /* Lets `milliseconds` pass between two looks at something that sends no signal. */
 void process_pause(int milliseconds);

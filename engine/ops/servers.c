@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 
 enum {
     START_MS = 60000,    /* recovery after kill -9 of a loaded server on a slow disk */
@@ -159,12 +160,12 @@ static enum err port_remember(const char *dir, uint16_t port, struct err_note *n
 /* Asks until it answers (ERR_OK), ended (ERR_UNAVAILABLE) or START_MS are over. */
 static enum err await_answer(const struct server *server, struct err_note *note)
 {
-    int64_t until_us = process_now_us() + (int64_t)START_MS * 1000;
+    int64_t until_us = clock_monotonic_us() + (int64_t)START_MS * 1000;
     while (process_running(server->process, NULL)) {
         if (server->answers(server->owner)) {
             return ERR_OK;
         }
-        if (process_now_us() >= until_us) {
+        if (clock_monotonic_us() >= until_us) {
             process_kill(server->process);
             return err_note(note, ERR_TIMEOUT, "%s did not answer within %d ms; its log is %s",
                             server->process->name, START_MS, server->process->log);
@@ -358,7 +359,8 @@ static enum err launch_nats(void *owner, struct err_note *note)
     char port[16];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     (void)snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%s", port);
-    (void)snprintf(server->name, sizeof server->name, "sagad-%d-%" PRId64, (int)getpid(), process_now_us());
+    (void)snprintf(server->name, sizeof server->name, "sagad-%d-%" PRId64, (int)getpid(),
+                   clock_monotonic_us());
     const char *argv[13] = {"nats-server", "-a",  "127.0.0.1", "-p", port,
                             "-js",         "-sd", server->dir, "-n", server->name};
     if (server->config != NULL) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "engine/base/clock.h"
 
 /* Names of the environment variables through which the tests of a program find what their parent started. */
 #define ENV_POSTGRES "SAGA_HARNESS_POSTGRES"
@@ -251,7 +252,7 @@ static bool find_line(const char *path, const char *prefix, char *line, size_t s
 bool harness_await_line(struct harness_program *program, const char *prefix, char *line, size_t size,
                         int timeout_ms)
 {
-    int64_t until_us = process_now_us() + (int64_t)timeout_ms * 1000;
+    int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     do {
         bool running = process_running(&program->process, NULL);
         if (find_line(program->stdout_path, prefix, line, size)) {
@@ -261,15 +262,15 @@ bool harness_await_line(struct harness_program *program, const char *prefix, cha
             return false;
         }
         process_pause(LOOK_MS);
-    } while (process_now_us() < until_us);
+    } while (clock_monotonic_us() < until_us);
     return false;
 }
 
 bool harness_await(bool (*done)(void *context), void *context, int timeout_ms)
 {
-    int64_t until_us = process_now_us() + (int64_t)timeout_ms * 1000;
+    int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     while (!done(context)) {
-        if (process_now_us() >= until_us) {
+        if (clock_monotonic_us() >= until_us) {
             return false;
         }
         process_pause(LOOK_MS);
