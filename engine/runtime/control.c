@@ -1,0 +1,167 @@
+#include "engine/runtime/control.h"
+
+#include <inttypes.h>
+#include "engine/base/limits.h"
+
+/* A text as a member, left out when empty. */
+static void member(struct buf *out, const char *name, struct str value)
+{
+    if (value.size == 0)
+        return;
+    buf_printf(out, ",\"%s\":", name);
+    json_write_string(out, value);
+}
+
+static void tree(struct buf *out, const char *name, const struct json *value)
+{
+    if (value == NULL)
+        return;
+    buf_printf(out, ",\"%s\":", name);
+    json_write(out, value);
+}
+
+static void identity(struct buf *out, struct id id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(id, text);
+    member(out, "id", str_from(text));
+}
+
+static void write_start(struct buf *out, const struct inbox_item *item)
+{
+    const struct engine_start *start = &item->start;
+    buf_printf(out, "{\"op\":\"start\",\"version\":%d", start->plan->version);
+    member(out, "definition", start->plan->name);
+    member(out, "key", start->key);
+    member(out, "correlation", start->correlation);
+    member(out, "traceparent", start->traceparent);
+    tree(out, "search", start->search);
+    tree(out, "input", start->input);
+    if (item->has_id)
+        identity(out, item->id);
+    buf_char(out, '}');
+}
+
+static void write_verb(struct buf *out, const struct inbox_item *item)
+{
+    const struct core_event *verb = &item->verb;
+    buf_puts(out, "{\"op\":\"verb\"");
+    identity(out, item->id);
+    member(out, "verb", core_event_text(verb->kind));
+    member(out, "step", verb->step);
+    member(out, "status", core_reply_text(verb->status));
+    member(out, "code", verb->error_code);
+    member(out, "message", verb->error_message);
+    member(out, "actor", verb->actor);
+    member(out, "reason", verb->reason);
+    tree(out, "body", verb->body);
+    buf_char(out, '}');
+}
+
+struct str control_write(const struct inbox_item *item, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    if (item->kind == INBOX_START)
+        write_start(&out, item);
+    else
+        write_verb(&out, item);
+    return buf_str(&out);
+}
+
+static bool read_start(const struct json *body, struct registry *registry, struct inbox_item *item,
+                       struct str *reason)
+{
+    int64_t version = 0;
+    struct str name = json_get_str(body, STR("definition"));
+    if (!json_get_i64(body, STR("version"), &version) || version < 1 || version > INT32_MAX) {
+        *reason = STR("\"version\" must be a whole number from 1");
+        return false;
+    }
+    item->kind = INBOX_START;
+    item->start = (struct engine_start){
+        .plan = registry_find(registry, name, (int32_t)version),
+        .input = json_get(body, STR("input")),
+        .key = json_get_str(body, STR("key")),
+        .search = json_get(body, STR("search")),
+        .correlation = json_get_str(body, STR("correlation")),
+        .traceparent = json_get_str(body, STR("traceparent")),
+    };
+    item->has_id = id_parse(json_get_str(body, STR("id")), &item->id);
+    if (item->start.plan == NULL)
+        *reason = arena_printf(&item->arena, "definition %.*s version %" PRId64 " is not known here yet",
+                               STR_ARG(name), version);
+    return item->start.plan != NULL;
+}
+
+static bool read_verb(const struct json *body, struct inbox_item *item, struct str *reason)
+{
+    struct str status = json_get_str(body, STR("status"));
+    struct core_event *verb = &item->verb;
+    *verb = (struct core_event){
+        .step = json_get_str(body, STR("step")),
+        .error_code = json_get_str(body, STR("code")),
+        .error_message = json_get_str(body, STR("message")),
+        .actor = json_get_str(body, STR("actor")),
+        .reason = json_get_str(body, STR("reason")),
+        .body = json_get(body, STR("body")),
+    };
+    item->kind = INBOX_VERB;
+    bool fine = id_parse(json_get_str(body, STR("id")), &item->id) &&
+                core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
+                verb->kind >= CORE_EVENT_CANCEL &&
+                (status.size == 0 || core_reply_parse(status, &verb->status));
+    item->has_id = fine;
+    if (!fine)
+        *reason = STR("\"id\", \"verb\" or \"status\" is not one");
+    return fine;
+}
+
+bool control_read(struct str text, struct registry *registry, struct inbox_item *item, struct str *reason)
+{
+    const struct json *body = NULL;
+    struct err_note note = {""};
+    if (json_parse(&item->arena, text, LIMITS_HTTP_BODY_BYTES, &body, &note) != ERR_OK) {
+        *reason = arena_copy(&item->arena, str_from(note.text));
+        return false;
+    }
+    struct str op = json_get_str(body, STR("op"));
+    if (str_equal(op, STR("start")))
+        return read_start(body, registry, item, reason);
+    if (str_equal(op, STR("verb")))
+        return read_verb(body, item, reason);
+    *reason = STR("\"op\" must be start or verb");
+    return false;
+}
+
+struct str control_write_answer(const struct engine_answer *answer, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_printf(&out, "{\"error\":%d,\"created\":%s,\"seq\":%" PRId64, (int)answer->error,
+               answer->created ? "true" : "false", answer->seq);
+    member(&out, "status", core_status_text(answer->status));
+    member(&out, "message", answer->message);
+    identity(&out, answer->id);
+    buf_char(&out, '}');
+    return buf_str(&out);
+}
+
+bool control_read_answer(struct str text, struct arena *arena, struct engine_answer *answer)
+{
+    const struct json *body = NULL;
+    struct err_note note;
+    int64_t error = 0;
+    *answer = (struct engine_answer){.error = ERR_UNAVAILABLE};
+    if (json_parse(arena, text, LIMITS_HTTP_BODY_BYTES, &body, &note) != ERR_OK ||
+        !json_get_i64(body, STR("error"), &error) ||
+        !core_status_parse(json_get_str(body, STR("status")), &answer->status) || error < ERR_OK ||
+        error > ERR_IO)
+        return false;
+    const struct json *created = json_get(body, STR("created"));
+    answer->error = (enum err)error;
+    answer->created = created != NULL && created->boolean;
+    answer->message = json_get_str(body, STR("message"));
+    return json_get_i64(body, STR("seq"), &answer->seq) &&
+           id_parse(json_get_str(body, STR("id")), &answer->id);
+}

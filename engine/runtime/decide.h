@@ -1,0 +1,13 @@
+/* Steps one saga and turns the core's update into rows and deeds of the batch. */
+#pragma once
+#include "engine/runtime/runner.h"
+
+/* True when something is to be stored. item: what asked for it, finished with this batch; NULL for a timer.
+ */
+bool decide_event(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
+                  struct inbox_item *item);
+/* A new saga, or the answer that there is one: keyed is the saga found under this key, NULL when there is
+ * none. */
+void decide_start(struct runner *runner, struct inbox_item *item, const struct store_keyed *keyed);
+/* A dead letter for an item's message. */
+void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga, struct str reason);

@@ -1,0 +1,304 @@
+#include "engine/runtime/engine.h"
+
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
+#include "engine/ops/log.h"
+#include "engine/ops/metrics.h"
+#include "engine/runtime/engine_parts.h"
+
+struct runner *engine_owner(struct engine *engine, uint32_t shard)
+{
+    return shard < engine->shard_count ? atomic_load(&engine->owners[shard]) : NULL;
+}
+
+uint32_t engine_shard_of_key(const struct engine *engine, struct str definition, struct str key)
+{
+    return (uint32_t)(rng_mix(str_hash(definition), str_hash(key)) % engine->shard_count);
+}
+
+/* Everything the delivery borrows is copied into the item. */
+static struct inbox_item *copy_delivery(const struct bus_delivery *delivery)
+{
+    struct inbox_item *item = inbox_item_new(INBOX_MESSAGE, delivery->message.body.size +
+                                                                delivery->message.header_count * 96 + 256);
+    struct bus_delivery *copy = &item->delivery;
+    *copy = *delivery;
+    copy->ack = arena_copy(&item->arena, delivery->ack);
+    copy->message.subject = arena_copy(&item->arena, delivery->message.subject);
+    copy->message.body = arena_copy(&item->arena, delivery->message.body);
+    for (uint32_t i = 0; i < delivery->message.header_count; i++) {
+        copy->message.headers[i].name = arena_copy(&item->arena, delivery->message.headers[i].name);
+        copy->message.headers[i].value = arena_copy(&item->arena, delivery->message.headers[i].value);
+    }
+    item->shard = delivery->shard;
+    return item;
+}
+
+static bool deliver(void *context, const struct bus_delivery *delivery)
+{
+    struct engine *engine = context;
+    struct runner *owner = engine_owner(engine, delivery->shard);
+    if (atomic_load(&engine->draining) && delivery->source != BUS_SOURCE_ANSWER &&
+        delivery->source != BUS_SOURCE_REPLY)
+        return false;
+    if (delivery->source != BUS_SOURCE_IN && owner == NULL)
+        return false;
+    struct inbox_item *item = copy_delivery(delivery);
+    bool taken = delivery->source == BUS_SOURCE_IN
+                     ? router_put(engine->router, item)
+                     : inbox_put(&owner->inbox, item, delivery->source != BUS_SOURCE_CONTROL);
+    if (!taken)
+        inbox_item_free(item);
+    return taken;
+}
+
+static void published(void *context, uint64_t cookie, enum err error)
+{
+    struct engine *engine = context;
+    struct runner *owner = engine_owner(engine, (uint32_t)(cookie >> OUTBOX_NUMBER_BITS));
+    metrics_add(METRICS_PUBLISHES, 1,
+                error == ERR_OK        ? STR("ok")
+                : error == ERR_TIMEOUT ? STR("timeout")
+                                       : STR("failed"),
+                METRICS_NO_LABEL);
+    if (owner != NULL)
+        runner_published(owner, cookie, error == ERR_OK);
+}
+
+static void connected(void *context, bool is_connected)
+{
+    struct engine *engine = context;
+    bool was = atomic_exchange(&engine->bus_connected, is_connected);
+    if (was != is_connected)
+        log_info(is_connected ? "bus_connected" : "bus_lost", "instance=%s", engine->options.instance);
+}
+
+static void fill_defaults(struct engine_options *options)
+{
+    options->runners = options->runners == 0 ? 1 : options->runners;
+    options->batch_events = options->batch_events == 0 ? LIMITS_BATCH_EVENTS : options->batch_events;
+    options->inbox_events = options->inbox_events == 0 ? LIMITS_INBOX_EVENTS : options->inbox_events;
+    options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;
+}
+
+static enum err open_definitions(struct engine *engine, struct err_note *note)
+{
+    struct store *store = NULL;
+    enum err error = engine->options.open_store(engine->options.context, &store, note);
+    if (error != ERR_OK)
+        return error;
+    error = store_shard_count(store, &engine->shard_count, note);
+    if (error == ERR_OK)
+        error = registry_refresh(engine->registry, store, note);
+    store_close(store);
+    return error;
+}
+
+static enum err open_bus(struct engine *engine, struct err_note *note)
+{
+    struct bus_callbacks callbacks = {
+        .context = engine, .deliver = deliver, .published = published, .connected = connected};
+    enum err error = engine->options.open_bus(engine->options.context, &callbacks, &engine->bus, note);
+    if (error != ERR_OK)
+        return error;
+    atomic_store(&engine->bus_connected, true);
+    struct arena arena;
+    uint32_t count = 0;
+    arena_init(&arena, 0);
+    const struct plan **plans = registry_list(engine->registry, &arena, &count);
+    for (uint32_t i = 0; i < count && error == ERR_OK; i++)
+        error = engine_announce(engine, plans[i], note);
+    arena_fini(&arena);
+    return error;
+}
+
+static enum err start_runners(struct engine *engine, struct err_note *note)
+{
+    for (uint32_t i = 0; i < engine->options.runners; i++) {
+        engine->runner_count = engine->options.runners; /* each takes its part */
+        enum err error = runner_open(&engine->runners[i], engine, i, note);
+        if (error == ERR_OK)
+            error = runner_start(&engine->runners[i], note);
+        if (error != ERR_OK) {
+            runner_close(&engine->runners[i]);
+            engine->runner_count = i;
+            return error;
+        }
+    }
+    return bus_listen_in(engine->bus, note);
+}
+
+enum err engine_open(const struct engine_options *options, struct engine **engine, struct err_note *note)
+{
+    struct engine *opened = memory_new(1, sizeof *opened);
+    opened->options = *options;
+    fill_defaults(&opened->options);
+    opened->registry = registry_new();
+    enum err error = open_definitions(opened, note);
+    if (error == ERR_OK) {
+        opened->owners = memory_new(opened->shard_count, sizeof *opened->owners);
+        opened->runners = memory_new(opened->options.runners, sizeof *opened->runners);
+        error = open_bus(opened, note);
+    }
+    if (error == ERR_OK)
+        error = router_open(opened, &opened->router, note);
+    if (error == ERR_OK)
+        error = start_runners(opened, note);
+    if (error != ERR_OK) {
+        engine_close(opened);
+        return error;
+    }
+    *engine = opened;
+    return ERR_OK;
+}
+
+void engine_close(struct engine *engine)
+{
+    atomic_store(&engine->draining, true);
+    if (engine->bus != NULL)
+        bus_unlisten_in(engine->bus);
+    if (engine->router != NULL)
+        router_close(engine->router);
+    for (uint32_t i = 0; i < engine->runner_count; i++)
+        runner_stop(&engine->runners[i]);
+    for (uint32_t i = 0; i < engine->runner_count; i++)
+        runner_close(&engine->runners[i]);
+    if (engine->bus != NULL)
+        bus_close(engine->bus);
+    registry_free(engine->registry);
+    memory_free(engine->runners);
+    memory_free(engine->owners);
+    memory_free(engine);
+}
+
+struct registry *engine_registry(struct engine *engine)
+{
+    return engine->registry;
+}
+
+enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note)
+{
+    return engine->options.open_store(engine->options.context, store, note);
+}
+
+enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note)
+{
+    if (plan->participant_count == 0)
+        return ERR_OK;
+    return bus_participants(engine->bus, plan->participants, plan->participant_count, note);
+}
+
+enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note)
+{
+    struct engine_figures figures;
+    engine_figures(engine, &figures);
+    if (atomic_load(&engine->draining))
+        return err_note(note, ERR_CLOSED, "the engine is stopping");
+    if (figures.shards_owned == 0)
+        return err_note(note, ERR_UNAVAILABLE,
+                        "this engine owns no shard: another instance holds them all, or PostgreSQL is away");
+    enum err error = store_probe(store, note);
+    return error == ERR_OK ? bus_probe(engine->bus, note) : error;
+}
+
+/* A shard of this instance for a saga without a key, spread evenly. UINT32_MAX: none. */
+static uint32_t any_shard(struct engine *engine)
+{
+    uint32_t from = atomic_fetch_add(&engine->turn, 1);
+    for (uint32_t i = 0; i < engine->shard_count; i++) {
+        uint32_t shard = (from + i) % engine->shard_count;
+        if (engine_owner(engine, shard) != NULL)
+            return shard;
+    }
+    return from % engine->shard_count;
+}
+
+static enum err put(struct engine *engine, struct inbox_item *item, struct err_note *note)
+{
+    struct runner *owner = engine_owner(engine, item->shard);
+    bool taken = !atomic_load(&engine->draining) &&
+                 (owner != NULL ? inbox_put(&owner->inbox, item, false) : router_put(engine->router, item));
+    if (taken)
+        return ERR_OK;
+    inbox_item_free(item);
+    if (atomic_load(&engine->draining))
+        return err_note(note, ERR_UNAVAILABLE, "the engine is stopping");
+    return err_note(note, ERR_FULL, "the engine has more work than it can take; try again later");
+}
+
+enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
+                      struct err_note *note)
+{
+    struct inbox_item *item = inbox_item_new(INBOX_START, 1024);
+    struct arena *arena = &item->arena;
+    item->shard =
+        start->key.size > 0 ? engine_shard_of_key(engine, start->plan->name, start->key) : any_shard(engine);
+    item->call = call;
+    item->start = (struct engine_start){.plan = start->plan,
+                                        .input = json_copy(arena, start->input),
+                                        .key = arena_copy(arena, start->key),
+                                        .search = json_copy(arena, start->search),
+                                        .correlation = arena_copy(arena, start->correlation),
+                                        .traceparent = arena_copy(arena, start->traceparent)};
+    item->bytes += arena->used;
+    return put(engine, item, note);
+}
+
+enum err engine_verb(struct engine *engine, struct id id, const struct core_event *verb,
+                     struct engine_call call, struct err_note *note)
+{
+    struct inbox_item *item = inbox_item_new(INBOX_VERB, 512);
+    struct arena *arena = &item->arena;
+    if (id_shard(id) >= engine->shard_count) {
+        inbox_item_free(item);
+        return err_note(note, ERR_NOT_FOUND, "there is no saga with this id");
+    }
+    item->shard = id_shard(id);
+    item->id = id;
+    item->call = call;
+    item->verb = *verb;
+    item->verb.step = arena_copy(arena, verb->step);
+    item->verb.error_code = arena_copy(arena, verb->error_code);
+    item->verb.error_message = arena_copy(arena, verb->error_message);
+    item->verb.actor = arena_copy(arena, verb->actor);
+    item->verb.reason = arena_copy(arena, verb->reason);
+    item->verb.body = json_copy(arena, verb->body);
+    return put(engine, item, note);
+}
+
+enum err engine_watch(struct engine *engine, struct id id, int64_t timeout_us, struct engine_call call,
+                      struct err_note *note)
+{
+    if (id_shard(id) >= engine->shard_count)
+        return err_note(note, ERR_NOT_FOUND, "there is no saga with this id");
+    struct inbox_item *item = inbox_item_new(INBOX_WATCH, 0);
+    item->shard = id_shard(id);
+    item->id = id;
+    item->timeout_us = timeout_us;
+    item->call = call;
+    return put(engine, item, note);
+}
+
+void engine_figures(struct engine *engine, struct engine_figures *figures)
+{
+    int64_t now_us = clock_monotonic_us();
+    *figures = (struct engine_figures){.bus_connected = atomic_load(&engine->bus_connected),
+                                       .store_connected = true,
+                                       .publishes_in_flight = bus_in_flight(engine->bus)};
+    for (uint32_t i = 0; i < engine->shard_count; i++)
+        figures->shards_owned += engine_owner(engine, i) != NULL;
+    for (uint32_t i = 0; i < engine->runner_count; i++) {
+        struct runner *runner = &engine->runners[i];
+        uint32_t depth = 0;
+        int64_t oldest_us = 0;
+        inbox_look(&runner->inbox, &depth, &oldest_us);
+        figures->inbox_depth += depth;
+        figures->resident += atomic_load(&runner->resident_figure);
+        figures->store_connected = figures->store_connected && atomic_load(&runner->store_connected);
+        if (oldest_us > 0 && now_us - oldest_us > figures->oldest_wait_us)
+            figures->oldest_wait_us = now_us - oldest_us;
+    }
+}

@@ -1,0 +1,25 @@
+/* What the files of the runtime share of the engine's inside. Not for other layers. */
+#pragma once
+#include <stdatomic.h>
+#include "engine/runtime/engine.h"
+#include "engine/runtime/router.h"
+#include "engine/runtime/runner.h"
+
+struct engine {
+    struct engine_options options;
+    struct registry *registry;
+    struct bus *bus;
+    struct router *router;
+    struct runner *runners;
+    uint32_t runner_count;
+    uint32_t shard_count;
+    _Atomic(struct runner *) *owners; /* by shard; NULL: not here */
+    atomic_uint turn;                 /* for spreading starts without a key */
+    atomic_bool draining;
+    atomic_bool bus_connected;
+};
+
+/* The runner that owns the shard here, or NULL. */
+struct runner *engine_owner(struct engine *engine, uint32_t shard);
+/* Where a saga with this key lives: the same on all instances, for ever. */
+uint32_t engine_shard_of_key(const struct engine *engine, struct str definition, struct str key);

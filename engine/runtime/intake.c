@@ -1,0 +1,324 @@
+#include "engine/runtime/intake.h"
+
+#include <stddef.h>
+
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/base/duration.h"
+#include "engine/base/memory.h"
+#include "engine/bus/envelope.h"
+#include "engine/core/record.h"
+#include "engine/ops/failpoint.h"
+#include "engine/runtime/control.h"
+#include "engine/runtime/decide.h"
+#include "engine/runtime/engine_parts.h"
+#include "engine/runtime/recovery.h"
+
+/* One item on its way: what it means, before its saga is at hand. */
+struct intake {
+    struct inbox_item *item;
+    enum { INTAKE_EVENT, INTAKE_START, INTAKE_WATCH, INTAKE_DEAD, INTAKE_NOTHING, INTAKE_ANSWERED } what;
+    struct id id;
+    bool id_known;
+    struct core_event event;
+    struct str reason;
+    const struct store_keyed *keyed; /* START: the saga that has this key already */
+};
+
+static void finish(struct runner *runner, struct intake *intake, uint32_t saga, enum err error,
+                   struct str message)
+{
+    struct engine_answer answer = {.error = error, .message = message, .id = intake->id};
+    batch_finish(&runner->batch, intake->item, saga, &answer);
+    intake->what = INTAKE_ANSWERED;
+}
+
+static void read_reply(struct runner *runner, struct intake *intake)
+{
+    bool fine = envelope_reply(&intake->item->delivery.message, &runner->batch.arena, &intake->event,
+                               &intake->id, &intake->id_known, &intake->reason);
+    intake->what = fine ? INTAKE_EVENT : INTAKE_DEAD;
+    if (!fine || id_shard(intake->id) == intake->item->shard)
+        return;
+    intake->what = INTAKE_DEAD;
+    intake->reason = arena_printf(&runner->batch.arena,
+                                  "the saga belongs to shard %u, the reply came on the subject of shard %u",
+                                  id_shard(intake->id), intake->item->shard);
+}
+
+static void read_answer(struct runner *runner, struct intake *intake)
+{
+    const struct bus_delivery *delivery = &intake->item->delivery;
+    uint64_t cookie = delivery->cookie;
+    struct runner_asked *asked =
+        map_remove(&runner->asked, (struct str){(const char *)&cookie, sizeof cookie});
+    if (asked == NULL) {
+        intake->what = INTAKE_NOTHING;
+        return;
+    }
+    struct envelope_command command = {.saga = asked->saga,
+                                       .shard = id_shard(asked->saga),
+                                       .step = asked->step,
+                                       .kind = asked->kind,
+                                       .attempt = asked->attempt,
+                                       .action = asked->action};
+    intake->id = asked->saga;
+    intake->id_known = true;
+    bool fine = envelope_answer(delivery, &command, &runner->batch.arena, &intake->event, &intake->reason);
+    intake->what = fine ? INTAKE_EVENT : intake->reason.size > 0 ? INTAKE_DEAD : INTAKE_NOTHING;
+    memory_free(asked);
+}
+
+static void read_control(struct runner *runner, struct intake *intake)
+{
+    struct inbox_item *item = intake->item;
+    struct str body = item->delivery.message.body;
+    item->control_ack = item->delivery.ack;
+    struct str reason;
+    if (!control_read(body, runner->engine->registry, item, &reason))
+        finish(runner, intake, BATCH_NO_SAGA, ERR_INVALID, reason);
+}
+
+static void read_message(struct runner *runner, struct intake *intake)
+{
+    struct inbox_item *item = intake->item;
+    intake->what = INTAKE_NOTHING;
+    if (item->dead_reason.size > 0) {
+        intake->what = INTAKE_DEAD;
+        intake->reason = item->dead_reason;
+        return;
+    }
+    switch (item->delivery.source) {
+    case BUS_SOURCE_REPLY:
+        read_reply(runner, intake);
+        return;
+    case BUS_SOURCE_ANSWER:
+        read_answer(runner, intake);
+        return;
+    case BUS_SOURCE_CONTROL:
+        read_control(runner, intake);
+        return;
+    case BUS_SOURCE_IN: /* goes through the router first */
+        check(item->delivery.source != BUS_SOURCE_IN);
+    }
+}
+
+static void read_item(struct runner *runner, struct intake *intake)
+{
+    struct inbox_item *item = intake->item;
+    if (item->kind == INBOX_MESSAGE)
+        read_message(runner, intake);
+    switch (item->kind) {
+    case INBOX_MESSAGE:
+        return;
+    case INBOX_START:
+        intake->what = INTAKE_START;
+        intake->id_known = item->has_id;
+        intake->id = item->id;
+        return;
+    case INBOX_VERB:
+        intake->what = INTAKE_EVENT;
+        intake->id_known = true;
+        intake->id = item->id;
+        intake->event = item->verb;
+        return;
+    case INBOX_WATCH:
+        intake->what = INTAKE_WATCH;
+        intake->id_known = true;
+        intake->id = item->id;
+        return;
+    }
+}
+
+static bool owned(struct runner *runner, struct intake *intake)
+{
+    uint32_t shard = intake->id_known ? id_shard(intake->id) : intake->item->shard;
+    return shard < runner->engine->shard_count && runner->shards[shard].owned;
+}
+
+/* Items of shards lost meanwhile: their messages stay unacknowledged and come to the new owner. */
+static void refuse_foreign(struct runner *runner, struct intake *intake)
+{
+    if (intake->what == INTAKE_ANSWERED || intake->what == INTAKE_NOTHING || owned(runner, intake))
+        return;
+    if (intake->what == INTAKE_DEAD && intake->item->shard < runner->engine->shard_count &&
+        runner->shards[intake->item->shard].owned)
+        return;
+    intake->item->delivery.ack = (struct str){0};
+    intake->item->message_ack = (struct str){0};
+    finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
+           STR("the shard has just moved to another engine; try again"));
+}
+
+static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint32_t count,
+                             struct err_note *note)
+{
+    struct arena *arena = &runner->batch.arena;
+    struct str *definitions = arena_array(arena, count, sizeof *definitions);
+    struct str *keys = arena_array(arena, count, sizeof *keys);
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (intakes[i].what == INTAKE_START && intakes[i].item->start.key.size > 0) {
+            definitions[asked] = intakes[i].item->start.plan->name;
+            keys[asked++] = intakes[i].item->start.key;
+        }
+    if (asked == 0)
+        return ERR_OK;
+    struct store_keyed *found = NULL;
+    uint32_t found_count = 0;
+    enum err error =
+        store_find_keys(runner->store, definitions, keys, asked, arena, &found, &found_count, note);
+    if (error != ERR_OK)
+        return error;
+    struct map by_key;
+    map_init(&by_key);
+    for (uint32_t i = 0; i < found_count; i++)
+        map_set(&by_key,
+                arena_printf(arena, "%.*s/%.*s", STR_ARG(found[i].definition), STR_ARG(found[i].key)),
+                &found[i]);
+    for (uint32_t i = 0; i < count; i++)
+        if (intakes[i].what == INTAKE_START && intakes[i].item->start.key.size > 0)
+            intakes[i].keyed =
+                map_get(&by_key, arena_printf(arena, "%.*s/%.*s", STR_ARG(intakes[i].item->start.plan->name),
+                                              STR_ARG(intakes[i].item->start.key)));
+    map_fini(&by_key);
+    return ERR_OK;
+}
+
+static enum err load(struct runner *runner, struct intake *intakes, uint32_t count, struct err_note *note)
+{
+    struct id *ids = arena_array(&runner->batch.arena, count, sizeof *ids);
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (intakes[i].id_known && intakes[i].what <= INTAKE_WATCH)
+            ids[wanted++] = intakes[i].id;
+    return recovery_load(runner, ids, wanted, note);
+}
+
+/* The database could not be asked: callers are told, messages stay unacknowledged and come again. */
+static void give_up(struct runner *runner, struct intake *intakes, uint32_t count, enum err error,
+                    const struct err_note *note)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (intakes[i].what == INTAKE_ANSWERED)
+            continue;
+        intakes[i].item->delivery.ack = (struct str){0};
+        intakes[i].item->message_ack = (struct str){0};
+        finish(runner, &intakes[i], BATCH_NO_SAGA, error,
+               arena_copy(&runner->batch.arena, str_from(note->text)));
+    }
+}
+
+static void apply_event(struct runner *runner, struct intake *intake)
+{
+    struct resident_entry *entry = resident_find(&runner->resident, intake->id);
+    if (entry != NULL && entry->saga != NULL) {
+        decide_event(runner, entry, &intake->event, intake->item);
+        return;
+    }
+    if (intake->item->kind == INBOX_MESSAGE) {
+        intake->what = INTAKE_DEAD;
+        intake->reason = STR("there is no such saga");
+        return;
+    }
+    finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
+}
+
+static void apply_watch(struct runner *runner, struct intake *intake)
+{
+    struct resident_entry *entry = resident_find(&runner->resident, intake->id);
+    if (entry == NULL || entry->saga == NULL) {
+        finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
+        return;
+    }
+    resident_watch(&runner->resident, entry, runner->batch.now_us + intake->item->timeout_us,
+                   intake->item->call);
+    intake->item->call.done = NULL;                    /* the watch has it now */
+    uint32_t row = batch_touch(&runner->batch, entry); /* looked at again after the commit */
+    struct engine_answer none = {.error = ERR_OK};
+    batch_finish(&runner->batch, intake->item, row, &none);
+}
+
+static void apply(struct runner *runner, struct intake *intake)
+{
+    if (intake->what == INTAKE_EVENT)
+        apply_event(runner, intake);
+    if (intake->what == INTAKE_START)
+        decide_start(runner, intake->item, intake->keyed);
+    if (intake->what == INTAKE_WATCH)
+        apply_watch(runner, intake);
+    if (intake->what == INTAKE_NOTHING)
+        finish(runner, intake, BATCH_NO_SAGA, ERR_OK, (struct str){0});
+    if (intake->what != INTAKE_DEAD)
+        return;
+    char saga[ID_TEXT_SIZE + 1] = "";
+    if (intake->id_known)
+        id_format(intake->id, saga);
+    decide_dead(runner, intake->item, arena_copy(&runner->batch.arena, str_from(saga)), intake->reason);
+}
+
+void intake_items(struct runner *runner, struct inbox_item *items)
+{
+    uint32_t count = 0;
+    for (struct inbox_item *item = items; item != NULL; item = item->next)
+        count++;
+    struct intake *intakes = arena_array(&runner->batch.arena, count, sizeof *intakes);
+    uint32_t at = 0;
+    for (struct inbox_item *item = items; item != NULL; item = item->next) {
+        runner->batch.bytes += item->bytes;
+        intakes[at].item = item;
+        read_item(runner, &intakes[at]);
+        refuse_foreign(runner, &intakes[at++]);
+    }
+    failpoint("received");
+    struct err_note note = {""};
+    enum err error = look_up_keys(runner, intakes, count, &note);
+    if (error == ERR_OK)
+        error = load(runner, intakes, count, &note);
+    if (error != ERR_OK) {
+        give_up(runner, intakes, count, error, &note);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        apply(runner, &intakes[i]);
+}
+
+/* Due entries leave the heap first, so that all their sagas are loaded in one round trip. */
+static uint32_t take_due(struct runner *runner, struct resident_entry **due, uint32_t most)
+{
+    uint32_t count = 0;
+    for (struct heap_item *item = heap_first(&runner->resident.timers);
+         item != NULL && count < most && item->due_us <= runner->batch.now_us;
+         item = heap_first(&runner->resident.timers)) {
+        due[count++] = (struct resident_entry *)((char *)item - offsetof(struct resident_entry, timer));
+        heap_remove(&runner->resident.timers, item);
+    }
+    return count;
+}
+
+static void fire(struct runner *runner, struct resident_entry *entry)
+{
+    struct core_event timer = {.kind = CORE_EVENT_TIMER, .at_us = runner->batch.now_us};
+    while (!core_ended(entry->saga) && core_wake(entry->saga) <= runner->batch.now_us)
+        if (!decide_event(runner, entry, &timer, NULL))
+            break;
+    resident_time(&runner->resident, entry);
+}
+
+void intake_timers(struct runner *runner)
+{
+    uint32_t most = runner->engine->options.batch_events;
+    struct resident_entry **due = arena_array(&runner->batch.arena, most, sizeof *due);
+    struct id *ids = arena_array(&runner->batch.arena, most, sizeof *ids);
+    uint32_t count = take_due(runner, due, most);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = due[i]->id;
+    struct err_note note;
+    enum err error = recovery_load(runner, ids, count, &note);
+    for (uint32_t i = 0; i < count; i++) {
+        if (error == ERR_OK && due[i]->saga != NULL)
+            fire(runner, due[i]);
+        else /* the database is away: the timer stays due, looked at again soon */
+            heap_set(&runner->resident.timers, &due[i]->timer, runner->batch.now_us + DURATION_SECOND_US);
+    }
+}

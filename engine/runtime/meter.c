@@ -1,0 +1,95 @@
+#include "engine/runtime/meter.h"
+
+#include "engine/ops/log.h"
+#include "engine/ops/metrics.h"
+
+/* The outcome a step's state counts as; NULL: not an outcome. */
+static const char *outcome_of(enum core_step_state state)
+{
+    switch (state) {
+    case CORE_STEP_DONE:
+        return "succeeded";
+    case CORE_STEP_REJECTED:
+        return "rejected";
+    case CORE_STEP_DOUBT:
+        return "in_doubt";
+    case CORE_STEP_UNDONE:
+        return "undone";
+    case CORE_STEP_WAIVED:
+    case CORE_STEP_UNDO_WAIVED:
+        return "skipped";
+    case CORE_STEP_STUCK:
+    case CORE_STEP_UNDO_STUCK:
+        return "stuck";
+    case CORE_STEP_WAITING:
+    case CORE_STEP_SENT:
+    case CORE_STEP_VERIFY_WAITING:
+    case CORE_STEP_VERIFY_SENT:
+    case CORE_STEP_UNDO_WAITING:
+    case CORE_STEP_UNDO_SENT:
+        return NULL;
+    }
+    return NULL;
+}
+
+static void count_change(struct str definition, const struct core_change *change)
+{
+    if (change->kind == CORE_CHANGE_SEND)
+        metrics_add(METRICS_ATTEMPTS, 1, definition, core_kind_text(change->command));
+    const char *outcome = change->kind == CORE_CHANGE_STEP ? outcome_of(change->state) : NULL;
+    if (outcome != NULL)
+        metrics_add(METRICS_STEPS, 1, definition, str_from(outcome));
+}
+
+void meter_transition(const struct core_saga *saga, const struct core_record *record, enum core_status before)
+{
+    struct str definition = saga->plan->name;
+    if (record->event.kind == CORE_EVENT_START)
+        metrics_add(METRICS_SAGAS_STARTED, 1, definition, METRICS_NO_LABEL);
+    for (uint32_t i = 0; i < record->change_count; i++)
+        count_change(definition, &record->changes[i]);
+    if (saga->status == before && record->event.kind != CORE_EVENT_START)
+        return;
+    if (core_ended(saga))
+        metrics_add(METRICS_SAGAS_ENDED, 1, definition, core_status_text(saga->status));
+    if (saga->status == CORE_PARKED)
+        metrics_add(METRICS_SAGAS_PARKED, 1, definition, METRICS_NO_LABEL);
+}
+
+void meter_verdict(const struct core_event *event, const struct core_update *update)
+{
+    if (event->kind != CORE_EVENT_REPLY)
+        return;
+    switch (update->verdict) {
+    case CORE_USED:
+        metrics_add(METRICS_REPLIES, 1, STR("used"), METRICS_NO_LABEL);
+        return;
+    case CORE_DUPLICATE:
+        metrics_add(METRICS_REPLIES, 1, STR("duplicate"), METRICS_NO_LABEL);
+        return;
+    case CORE_LATE:
+    case CORE_STALE:
+        metrics_add(METRICS_REPLIES, 1, STR("late"), METRICS_NO_LABEL);
+        return;
+    case CORE_DEAD: /* counted with its letter */
+    case CORE_REFUSED:
+    case CORE_IDLE:
+        return;
+    }
+}
+
+void meter_dead(void)
+{
+    metrics_add(METRICS_REPLIES, 1, STR("dead"), METRICS_NO_LABEL);
+}
+
+void meter_batch(uint32_t records, int64_t commit_us)
+{
+    metrics_observe(METRICS_BATCH_EVENTS, records);
+    metrics_observe(METRICS_COMMIT_TIME, commit_us);
+}
+
+void meter_answer_lost(void)
+{
+    log_warn("answer_lost", "why=%s", "the broker did not take it; the caller will ask again");
+}

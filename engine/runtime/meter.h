@@ -1,0 +1,11 @@
+/* The runner's figures: where the core's verdicts and records become metrics. */
+#pragma once
+#include "engine/core/core.h"
+
+void meter_transition(const struct core_saga *saga, const struct core_record *record,
+                      enum core_status before);
+void meter_verdict(const struct core_event *event, const struct core_update *update);
+void meter_dead(void);
+void meter_batch(uint32_t records, int64_t commit_us);
+/* A start or verb asked for over the bus whose answer could not be sent. */
+void meter_answer_lost(void);

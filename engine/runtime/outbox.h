@@ -1,0 +1,38 @@
+/* What of a shard's journal has been given to the broker, and up to where it has confirmed it: the mark of
+ * DESIGN.md, section 3.
+ *
+ * Each command handed to the bus takes a slot, in lsn order. The mark is the lsn below the first slot that is
+ * not confirmed. When one fails, the shard is `behind`: no new command is handed out until what lies above
+ * the mark was sent again from the journal. The same happens after a takeover, so that there is one way of
+ * repair, not two. One thread: the runner's. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outbox_slot {
+    int64_t lsn;
+    bool confirmed;
+};
+struct outbox {
+    struct outbox_slot *slots; /* a ring */
+    uint32_t room;             /* a power of two */
+    uint64_t first;            /* number of the oldest slot */
+    uint64_t next;             /* number of the next one */
+    uint32_t open_count;       /* slots the broker has not answered */
+    int64_t sent_lsn;          /* everything up to here was handed out or needs no sending */
+    bool behind;               /* a publish failed, or the shard was just taken over */
+};
+enum { OUTBOX_NUMBER_BITS = 48 };
+
+/* Everything up to mark is confirmed; all above must be sent again. */
+void outbox_init(struct outbox *outbox, int64_t mark);
+void outbox_fini(struct outbox *outbox);
+/* A slot for a command of this lsn; its number goes into the publish's cookie. */
+uint64_t outbox_take(struct outbox *outbox, int64_t lsn);
+/* The broker's answer for a slot. Numbers of slots given up since are ignored. */
+void outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed);
+/* All rows up to lsn have been handed out (or hold no commands). */
+void outbox_sent(struct outbox *outbox, int64_t lsn);
+int64_t outbox_mark(const struct outbox *outbox);
+/* True when the repair may begin: behind, and no answer outstanding. Gives up the slots. */
+bool outbox_restart(struct outbox *outbox);

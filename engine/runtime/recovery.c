@@ -1,0 +1,204 @@
+#include "engine/runtime/recovery.h"
+
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/duration.h"
+#include "engine/bus/envelope.h"
+#include "engine/core/record.h"
+#include "engine/ops/log.h"
+#include "engine/runtime/act.h"
+#include "engine/runtime/engine_parts.h"
+#include "engine/runtime/loader.h"
+
+/* Rows read at once when sending again: bounds memory; a second of work for the broker. */
+enum { RESEND_ROWS = 2048 };
+static const int64_t resend_pause_us = 200000; /* between tries while the broker refuses */
+
+enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *note)
+{
+    struct arena arena;
+    struct store_open_saga *open = NULL;
+    uint32_t count = 0;
+    arena_init(&arena, 0);
+    enum err error = store_open_sagas(runner->store, shard, &arena, &open, &count, note);
+    for (uint32_t i = 0; error == ERR_OK && i < count; i++) {
+        struct resident_entry *entry = resident_enter(&runner->resident, open[i].id);
+        if (open[i].wake_us > 0)
+            heap_set(&runner->resident.timers, &entry->timer, open[i].wake_us);
+    }
+    arena_fini(&arena);
+    return error;
+}
+
+static enum err place(struct runner *runner, const struct store_saga *row, const struct store_record *records,
+                      uint32_t count, struct arena *scratch, struct err_note *note)
+{
+    struct registry *registry = runner->engine->registry;
+    const struct plan *plan = registry_by_hash(registry, row->hash);
+    if (plan == NULL && registry_refresh(registry, runner->store, note) == ERR_OK)
+        plan = registry_by_hash(registry, row->hash);
+    if (plan == NULL)
+        return err_note(note, ERR_INVALID, "definition %.*s of a saga is not in the store",
+                        STR_ARG(row->hash));
+    struct resident_entry *entry = resident_enter(&runner->resident, row->id);
+    if (entry->saga != NULL)
+        return ERR_OK;
+    struct core_saga *saga = resident_place(&runner->resident, entry, plan);
+    enum err error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
+    if (error != ERR_OK)
+        resident_unload(&runner->resident, entry);
+    else
+        resident_time(&runner->resident, entry);
+    return error;
+}
+
+static uint32_t missing(struct runner *runner, const struct id *ids, uint32_t count, struct id *wanted)
+{
+    uint32_t wanted_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct resident_entry *entry = resident_find(&runner->resident, ids[i]);
+        if (entry == NULL || entry->saga == NULL)
+            wanted[wanted_count++] = ids[i];
+    }
+    return wanted_count;
+}
+
+enum err recovery_load(struct runner *runner, const struct id *ids, uint32_t count, struct err_note *note)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct id *wanted = arena_array(&arena, count, sizeof *wanted);
+    struct store_saga *sagas = NULL;
+    struct store_record *records = NULL;
+    uint32_t saga_count = 0, record_count = 0;
+    uint32_t wanted_count = missing(runner, ids, count, wanted);
+    enum err error = ERR_OK;
+    if (wanted_count > 0)
+        error = store_load_many(runner->store, wanted, wanted_count, &arena, &sagas, &saga_count, &records,
+                                &record_count, note);
+    uint32_t at = 0;
+    for (uint32_t i = 0; error == ERR_OK && i < saga_count; i++) {
+        uint32_t from = at;
+        while (at < record_count && id_equal(records[at].id, sagas[i].id))
+            at++;
+        struct err_note broken = {""};
+        if (place(runner, &sagas[i], records + from, at - from, &arena, &broken) != ERR_OK) {
+            char text[ID_TEXT_SIZE + 1];
+            id_format(sagas[i].id, text);
+            log_error("saga_not_loaded", "saga=%s why=%s", text, broken.text);
+        }
+    }
+    arena_fini(&arena);
+    return error;
+}
+
+/* Whether the saga still waits for the answer to this very command. */
+static bool outstanding(const struct core_saga *saga, uint16_t index, enum core_kind kind, uint32_t attempt)
+{
+    static const enum core_step_state waiting_in[CORE_KIND_COUNT] = {
+        [CORE_DO] = CORE_STEP_SENT, [CORE_VERIFY] = CORE_STEP_VERIFY_SENT, [CORE_UNDO] = CORE_STEP_UNDO_SENT};
+    const struct core_step *step = &saga->steps[index];
+    return !core_ended(saga) && step->state == waiting_in[kind] && step->attempts[kind] == attempt;
+}
+
+static void send_change(struct runner *runner, const struct core_saga *saga, const struct store_record *row,
+                        const struct json *change, struct arena *arena)
+{
+    enum core_kind kind;
+    int64_t attempt = 0;
+    struct str path = json_get_str(change, STR("step"));
+    if (!core_kind_parse(json_get_str(change, STR("kind")), &kind) ||
+        !json_get_i64(change, STR("attempt"), &attempt))
+        return;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        if (!str_equal(core_step_path(saga, i), path) || !outstanding(saga, i, kind, (uint32_t)attempt))
+            continue;
+        const struct plan_node *node = &saga->plan->nodes[saga->steps[i].node];
+        const struct plan_action *action = core_action(node->step, kind);
+        struct bus_message *message = arena_new(arena, struct bus_message);
+        const struct json *body = json_get(change, STR("body"));
+        struct envelope_command command = {.saga = saga->id,
+                                           .shard = row->shard,
+                                           .definition = saga->plan->name,
+                                           .step = path,
+                                           .kind = kind,
+                                           .attempt = (uint32_t)attempt,
+                                           .action = action,
+                                           .correlation = saga->correlation,
+                                           .traceparent = saga->traceparent,
+                                           .body = json_text(arena, body == NULL ? &json_null : body)};
+        struct batch_send send = {.shard = row->shard,
+                                  .lsn = row->lsn,
+                                  .request = action->via == PLAN_VIA_REQUEST,
+                                  .timeout_us = action->timeout_us,
+                                  .saga_id = saga->id,
+                                  .step = node->id,
+                                  .kind = kind,
+                                  .attempt = (uint32_t)attempt,
+                                  .action = action,
+                                  .message = message};
+        envelope_command(&command, arena, message, &send.id);
+        act_send(runner, &send);
+    }
+}
+
+static void send_row(struct runner *runner, const struct store_record *row, struct arena *arena)
+{
+    const struct resident_entry *entry = resident_find(&runner->resident, row->id);
+    const struct json *data = NULL;
+    struct err_note note;
+    if (entry == NULL || entry->saga == NULL ||
+        json_parse(arena, row->data, SIZE_MAX, &data, &note) != ERR_OK)
+        return;
+    const struct json *changes = json_get(data, STR("changes"));
+    for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
+        if (str_equal(json_get_str(changes->items[i], STR("change")), STR("send")))
+            send_change(runner, entry->saga, row, changes->items[i], arena);
+}
+
+static enum err resend(struct runner *runner, uint32_t number, struct err_note *note)
+{
+    struct runner_shard *shard = &runner->shards[number];
+    struct arena arena;
+    struct store_record *rows = NULL;
+    uint32_t count = 0;
+    arena_init(&arena, 0);
+    int64_t from = shard->outbox.sent_lsn;
+    enum err error = store_unpublished(runner->store, number, from, RESEND_ROWS, &arena, &rows, &count, note);
+    struct id *ids = arena_array(&arena, count, sizeof *ids);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = rows[i].id;
+    if (error == ERR_OK)
+        error = recovery_load(runner, ids, count, note);
+    if (error == ERR_OK) {
+        shard->outbox.behind = count == RESEND_ROWS; /* a failing send below sets it again */
+        for (uint32_t i = 0; i < count; i++)
+            send_row(runner, &rows[i], &arena);
+        outbox_sent(&shard->outbox, count == RESEND_ROWS ? rows[count - 1].lsn : shard->store.last_lsn);
+        bus_flush(runner->engine->bus);
+        if (count > 0)
+            log_info("resent", "shard=%u rows=%u from_lsn=%lld", number, count, (long long)from);
+    }
+    arena_fini(&arena);
+    return error;
+}
+
+bool recovery_resend(struct runner *runner)
+{
+    bool behind = false;
+    int64_t now_us = clock_monotonic_us();
+    for (uint32_t i = 0; i < runner->engine->shard_count; i++) {
+        struct runner_shard *shard = &runner->shards[i];
+        if (!shard->owned || !shard->outbox.behind)
+            continue;
+        behind = true;
+        if (now_us < shard->resend_at_us || !atomic_load(&runner->engine->bus_connected) ||
+            !outbox_restart(&shard->outbox))
+            continue;
+        struct err_note note = {""};
+        shard->resend_at_us = now_us + resend_pause_us;
+        if (resend(runner, i, &note) != ERR_OK)
+            log_warn("resend_failed", "shard=%u why=%s", i, note.text);
+    }
+    return behind;
+}

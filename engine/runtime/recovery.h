@@ -1,0 +1,11 @@
+/* What a new owner does, and what repairs a failed publish: everything outstanding is found again from
+ * PostgreSQL alone. */
+#pragma once
+#include "engine/runtime/runner.h"
+
+/* Makes entries and timers for every open saga of a shard. */
+enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *note);
+/* One step of sending again what lies above the marks; true when some shard still is behind. */
+bool recovery_resend(struct runner *runner);
+/* Loads the sagas with these ids that are not in memory. Those that do not exist stay unknown. */
+enum err recovery_load(struct runner *runner, const struct id *ids, uint32_t count, struct err_note *note);

@@ -1,0 +1,295 @@
+#include "engine/runtime/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/duration.h"
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
+#include "engine/bus/envelope.h"
+#include "engine/ops/log.h"
+#include "engine/runtime/control.h"
+#include "engine/runtime/engine_parts.h"
+
+static const int64_t call_timeout_us = 5 * DURATION_SECOND_US;
+static const int64_t look_every_us = 200000; /* at sagas owned elsewhere that somebody waits for */
+enum { ROUTER_EVENTS = 4096, ROUTER_TAKE = 64 };
+
+/* Somebody waits for a saga that another instance owns. */
+struct remote_watch {
+    struct remote_watch *next;
+    struct id id;
+    int64_t until_us; /* monotonic */
+    struct engine_call call;
+};
+struct router {
+    struct engine *engine;
+    struct store *store;
+    struct inbox inbox;
+    pthread_t thread;
+    atomic_bool stop;
+    struct remote_watch *watches;
+    int64_t look_at_us;
+};
+
+static void answer(struct router *router, struct inbox_item *item, const struct engine_answer *given)
+{
+    if (item->call.done != NULL)
+        item->call.done(item->call.context, given);
+    /* A message whose saga could not be made now stays unacknowledged and comes again. */
+    if (item->message_ack.size > 0 && given->error != ERR_UNAVAILABLE && given->error != ERR_FULL)
+        bus_ack(router->engine->bus, item->message_ack);
+    inbox_item_free(item);
+}
+
+static void answer_error(struct router *router, struct inbox_item *item, enum err error, const char *why)
+{
+    struct engine_answer given = {.error = error, .message = str_from(why)};
+    answer(router, item, &given);
+}
+
+static void forward(struct router *router, struct inbox_item *item, uint32_t shard)
+{
+    struct str text;
+    struct err_note note = {""};
+    struct engine_answer given;
+    enum err error = bus_call(router->engine->bus, shard, control_write(item, &item->arena), call_timeout_us,
+                              &item->arena, &text, &note);
+    if (error == ERR_OK && control_read_answer(text, &item->arena, &given))
+        answer(router, item, &given);
+    else
+        answer_error(router, item, error == ERR_TIMEOUT ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE,
+                     error == ERR_OK ? "the owner of the shard answered something that cannot be read"
+                                     : note.text);
+}
+
+static void route(struct router *router, struct inbox_item *item)
+{
+    struct runner *owner = engine_owner(router->engine, item->shard);
+    if (owner == NULL)
+        forward(router, item, item->shard);
+    else if (!inbox_put(&owner->inbox, item, false))
+        answer_error(router, item, ERR_FULL, "the engine has more work than it can take; try again later");
+}
+
+/* The time and number JetStream gave a message stand in its acknowledgement subject; both stay the same when
+ * it is delivered again, so that a start without a key makes one saga however often it comes.
+ * $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time ns>.<pending> */
+static struct id identity_of(struct str ack, uint32_t shard_count)
+{
+    struct str rest = ack;
+    struct str parts[9] = {{0}};
+    for (uint32_t i = 0; i < 9; i++) {
+        size_t dot = str_find(rest, '.');
+        parts[i] = str_slice(rest, 0, dot);
+        rest = str_slice(rest, dot + 1, rest.size);
+    }
+    int64_t time_ns = 0;
+    bool told = str_equal(parts[0], STR("$JS")) && str_to_i64(parts[7], &time_ns);
+    uint64_t hash = told ? rng_mix(str_hash(parts[5]), str_hash(parts[7])) : str_hash(ack);
+    struct rng rng;
+    rng_init(&rng, hash);
+    return id_make(time_ns / 1000, (uint32_t)(hash % shard_count), &rng);
+}
+
+/* No use to anybody: a runner of this instance stores it with its reason. */
+static void dead(struct router *router, struct inbox_item *item, struct str reason)
+{
+    struct engine *engine = router->engine;
+    item->kind = INBOX_MESSAGE;
+    item->dead_reason = reason;
+    for (uint32_t i = 0; i < engine->shard_count; i++) {
+        struct runner *owner = engine_owner(engine, i);
+        if (owner == NULL)
+            continue;
+        item->shard = i;
+        if (inbox_put(&owner->inbox, item, true))
+            return;
+    }
+    inbox_item_free(item); /* not acknowledged: it comes again */
+}
+
+static struct str problems_text(const struct schema_problems *problems, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_puts(&out, "the input does not fit the definition:");
+    for (uint32_t i = 0; i < problems->count; i++)
+        buf_printf(&out, " %.*s: %.*s;", STR_ARG(problems->items[i].pointer),
+                   STR_ARG(problems->items[i].message));
+    return buf_str(&out);
+}
+
+/* A start from SAGA_IN becomes an item like one from HTTP. */
+static void take_start(struct router *router, struct inbox_item *item)
+{
+    struct engine *engine = router->engine;
+    struct envelope_start start;
+    struct definition_start prepared;
+    struct str reason = {0};
+    if (!envelope_start(&item->delivery.message, &item->arena, &start, &reason)) {
+        dead(router, item, reason);
+        return;
+    }
+    const struct plan *plan = registry_find(engine->registry, start.definition, start.version);
+    if (plan == NULL) {
+        dead(router, item,
+             arena_printf(&item->arena, "there is no definition %.*s version %d", STR_ARG(start.definition),
+                          start.version));
+        return;
+    }
+    if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
+        dead(router, item, problems_text(&prepared.problems, &item->arena));
+        return;
+    }
+    struct id id = identity_of(item->delivery.ack, engine->shard_count);
+    item->kind = INBOX_START;
+    item->message_ack = item->delivery.ack;
+    item->delivery.ack = (struct str){0};
+    item->has_id = prepared.key.size == 0;
+    item->id = id;
+    item->shard = item->has_id ? id_shard(id) : engine_shard_of_key(engine, plan->name, prepared.key);
+    item->start = (struct engine_start){.plan = plan,
+                                        .input = start.input,
+                                        .key = prepared.key,
+                                        .search = prepared.search,
+                                        .correlation = start.correlation,
+                                        .traceparent = start.traceparent};
+    route(router, item);
+}
+
+static void take_message(struct router *router, struct inbox_item *item)
+{
+    if (str_starts(item->delivery.message.subject, STR("saga.start.")))
+        take_start(router, item);
+    else
+        dead(router, item, STR("signals are not supported yet"));
+}
+
+static void take_watch(struct router *router, struct inbox_item *item)
+{
+    struct remote_watch *watch = memory_new(1, sizeof *watch);
+    *watch = (struct remote_watch){.next = router->watches,
+                                   .id = item->id,
+                                   .until_us = clock_monotonic_us() + item->timeout_us,
+                                   .call = item->call};
+    router->watches = watch;
+    inbox_item_free(item);
+}
+
+static void take(struct router *router, struct inbox_item *item)
+{
+    switch (item->kind) {
+    case INBOX_MESSAGE:
+        take_message(router, item);
+        return;
+    case INBOX_START:
+    case INBOX_VERB:
+        route(router, item);
+        return;
+    case INBOX_WATCH:
+        take_watch(router, item);
+        return;
+    }
+}
+
+/* True when the wait is over and the caller was told. */
+static bool look(struct router *router, const struct remote_watch *watch, struct arena *arena, bool last)
+{
+    struct store_saga row = {0};
+    struct store_record *records = NULL;
+    uint32_t count = 0;
+    struct err_note note = {""};
+    struct engine_answer given = {.id = watch->id};
+    given.error = store_load(router->store, watch->id, arena, &row, &records, &count, &note);
+    if (given.error == ERR_UNAVAILABLE || given.error == ERR_UNKNOWN_OUTCOME)
+        (void)store_reconnect(router->store, &note); /* looked at again in a moment either way */
+    else if (given.error == ERR_OK && !core_status_parse(row.status, &given.status))
+        given.error = ERR_INVALID;
+    given.seq = row.seq;
+    bool over = given.error == ERR_NOT_FOUND ||
+                (given.error == ERR_OK && (row.ended_us > 0 || given.status == CORE_PARKED));
+    if (!over && !last)
+        return false;
+    given.message = str_from(given.error == ERR_OK ? "" : note.text);
+    watch->call.done(watch->call.context, &given);
+    return true;
+}
+
+static void look_at_watches(struct router *router, bool stopping)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (now_us < router->look_at_us && !stopping)
+        return;
+    router->look_at_us = now_us + look_every_us;
+    struct arena arena;
+    arena_init(&arena, 0);
+    for (struct remote_watch **at = &router->watches; *at != NULL;) {
+        struct remote_watch *watch = *at;
+        if (look(router, watch, &arena, stopping || now_us >= watch->until_us)) {
+            *at = watch->next;
+            memory_free(watch);
+        } else {
+            at = &watch->next;
+        }
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+}
+
+static void *run(void *context)
+{
+    struct router *router = context;
+    while (!atomic_load(&router->stop)) {
+        int64_t wait_us = router->watches != NULL ? look_every_us : DURATION_SECOND_US;
+        struct inbox_item *items =
+            inbox_take(&router->inbox, ROUTER_TAKE, SIZE_MAX, clock_monotonic_us() + wait_us);
+        while (items != NULL) {
+            struct inbox_item *item = items;
+            items = item->next;
+            take(router, item);
+        }
+        look_at_watches(router, false);
+    }
+    return NULL;
+}
+
+enum err router_open(struct engine *engine, struct router **router, struct err_note *note)
+{
+    struct store *store = NULL;
+    enum err error = engine->options.open_store(engine->options.context, &store, note);
+    if (error != ERR_OK)
+        return error;
+    *router = memory_new(1, sizeof **router);
+    (*router)->engine = engine;
+    (*router)->store = store;
+    inbox_init(&(*router)->inbox, ROUTER_EVENTS, LIMITS_INBOX_BYTES);
+    check(pthread_create(&(*router)->thread, NULL, run, *router) == 0);
+    return ERR_OK;
+}
+
+void router_close(struct router *router)
+{
+    atomic_store(&router->stop, true);
+    inbox_close(&router->inbox);
+    pthread_join(router->thread, NULL);
+    struct inbox_item *items = inbox_take(&router->inbox, UINT32_MAX, SIZE_MAX, 0);
+    while (items != NULL) {
+        struct inbox_item *item = items;
+        items = item->next;
+        if (item->kind == INBOX_MESSAGE)
+            inbox_item_free(item);
+        else
+            answer_error(router, item, ERR_UNAVAILABLE, "the engine stops");
+    }
+    look_at_watches(router, true);
+    inbox_fini(&router->inbox);
+    store_close(router->store);
+    memory_free(router);
+}
+
+bool router_put(struct router *router, struct inbox_item *item)
+{
+    return inbox_put(&router->inbox, item, false);
+}

@@ -1,0 +1,79 @@
+/* A runner: one thread, one store connection, some shards; the single writer of their sagas.
+ *
+ * The loop: take what arrived, load the sagas it concerns, decide (intake.c), store all of it in one
+ * transaction, then act (act.c): publish commands, acknowledge replies, answer callers, publish events. One
+ * event alone is committed at once; while a commit is in flight the next batch gathers. Failure modes: the
+ * database is away: the batch is kept and tried again, after asking whether it was committed after all; a
+ * shard is fenced: all that memory holds of it is dropped, its callers are told; the bus is away: commands
+ * wait in the journal above the mark and are sent again (recovery.c). */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/rng.h"
+#include "engine/runtime/batch.h"
+#include "engine/runtime/engine.h"
+#include "engine/runtime/inbox.h"
+#include "engine/runtime/outbox.h"
+#include "engine/runtime/resident.h"
+
+struct runner_shard {
+    bool owned;
+    bool listening;           /* to its replies; false while the broker could not be asked */
+    struct store_shard store; /* epoch and marks as of the last commit */
+    int64_t next_lsn;         /* of the batch in hand */
+    struct outbox outbox;
+    int64_t resend_at_us; /* monotonic: not before */
+};
+/* A `via: request` command whose answer is outstanding. */
+struct runner_asked {
+    uint64_t cookie;
+    struct id saga;
+    struct str step; /* the plan's */
+    enum core_kind kind;
+    uint32_t attempt;
+    const struct plan_action *action;
+};
+struct runner_answer {
+    uint64_t cookie;
+    bool confirmed;
+};
+struct runner {
+    struct engine *engine;
+    uint32_t index;
+    char name[160]; /* owner in table shard */
+    pthread_t thread;
+    struct store *store;
+    struct inbox inbox;
+    struct resident resident;
+    struct batch batch;
+    struct rng rng;
+    struct runner_shard *shards; /* by number; shard_count of the engine */
+    uint32_t owned_count;
+    uint32_t shards_most;
+    int64_t offset_us;   /* database clock minus monotonic clock */
+    int64_t renew_at_us; /* monotonic */
+    struct map asked;    /* by cookie */
+    uint64_t next_cookie;
+    pthread_mutex_t answers_lock; /* the broker's confirmations, put by the bus's threads */
+    struct runner_answer *answers, *answers_taken;
+    uint32_t answer_count, answer_room, taken_room;
+    atomic_bool stop;
+    atomic_bool starved; /* waits for the broker's answers: too many publishes outstanding */
+    atomic_uint resident_figure;
+    atomic_bool store_connected;
+};
+
+enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note);
+/* Claims first shards before it returns, so that the engine is ready when it is open. */
+enum err runner_start(struct runner *runner, struct err_note *note);
+/* Drains and ends the thread. */
+void runner_stop(struct runner *runner);
+void runner_close(struct runner *runner);
+/* The bus's word on a publish; any thread. */
+void runner_published(struct runner *runner, uint64_t cookie, bool confirmed);
+int64_t runner_now_us(const struct runner *runner);
+struct runner_shard *runner_shard(struct runner *runner, uint32_t shard);
+/* Drops all that memory holds of a shard: it was lost, or is given back. Callers that wait are told `why`. */
+void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why);
