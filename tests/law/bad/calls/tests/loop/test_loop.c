@@ -1,0 +1,5 @@
+int main(void)
+{
+    usleep(1000);
+    return 0;
+}

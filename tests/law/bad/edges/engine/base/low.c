@@ -1,0 +1,2 @@
+#include "engine/base/low.h"
+#include "engine/core/machine.h"

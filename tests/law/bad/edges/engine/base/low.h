@@ -1,0 +1,2 @@
+/* A header of the first layer. */
+#pragma once

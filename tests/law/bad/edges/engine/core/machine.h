@@ -1,0 +1,3 @@
+/* The core uses a log. */
+#pragma once
+#include "engine/ops/log.h"

@@ -1,0 +1,3 @@
+int bent_one;
+int   bent_two;
+int   bent_three;

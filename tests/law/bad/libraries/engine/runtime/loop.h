@@ -1,0 +1,3 @@
+/* #include <libpq-fe.h> in a comment is none. */
+#pragma once
+#include <libpq-fe.h>

@@ -1,0 +1,1 @@
+/* A header without the line that lets it be included twice. */

@@ -1,0 +1,2 @@
+/* A module. */
+#pragma once

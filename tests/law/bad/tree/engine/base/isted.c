@@ -1,0 +1,1 @@
+int isted_one;

@@ -1,0 +1,2 @@
+/* TODO: the rest. */
+#pragma once
