@@ -201,8 +201,9 @@ static void put_json_text(struct buf *out, const char *name, struct str text)
     struct buf visible;
     buf_init(&visible, out->arena);
     put_visible(&visible, text, false);
-    buf_printf(out, ",\"%s\":", name);
+    buf_printf(out, "\"%s\":", name);
     json_write_string(out, buf_str(&visible));
+    buf_char(out, ',');
 }
 
 void diag_render_json(const struct diag_list *list, struct buf *out)
@@ -210,12 +211,13 @@ void diag_render_json(const struct diag_list *list, struct buf *out)
     buf_char(out, '[');
     for (size_t i = 0; i < list->count; i++) {
         const struct diag *diag = &list->items[i];
-        buf_printf(out, "%s{\"line\":%u,\"column\":%u", i ? "," : "", diag->place.line, diag->place.column);
+        buf_puts(out, i ? ",{" : "{");
         put_json_text(out, "file", list->file);
+        buf_printf(out, "\"line\":%u,\"column\":%u,", diag->place.line, diag->place.column);
         put_json_text(out, "code", diag->code);
         put_json_text(out, "message", diag->message);
         put_json_text(out, "hint", diag->hint);
-        buf_printf(out, ",\"severity\":\"%s\"}", diag->warning ? "warning" : "error");
+        buf_printf(out, "\"severity\":\"%s\"}", diag->warning ? "warning" : "error");
     }
     buf_char(out, ']');
 }
