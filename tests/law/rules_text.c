@@ -17,7 +17,7 @@ static const struct ban bans[] = {
     {"calloc", "use memory_new or arena_array", MEMORY_HOMES},
     {"realloc", "use memory_resize", MEMORY_HOMES},
     {"reallocarray", "use memory_resize", MEMORY_HOMES},
-    {"free", "use memory_free, or an arena", MEMORY_HOMES},
+    {"free", "use memory_free, or an arena", MEMORY_HOMES " tests/"},
     {"strdup", "use arena_copy", ""},
     {"strndup", "use arena_copy", ""},
     {"asprintf", "use arena_printf or buf_printf", ""},
