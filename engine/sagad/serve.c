@@ -1,0 +1,180 @@
+#include "engine/sagad/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include "api/server.h"
+#include "engine/base/check.h"
+#include "engine/bus/nats_bus.h"
+#include "engine/ops/log.h"
+#include "engine/runtime/engine.h"
+#include "engine/sagad/notify.h"
+#include "engine/store/postgres.h"
+
+struct service {
+    const struct config *config;
+    struct engine *engine;
+    struct store *store; /* of the main thread: definitions */
+    struct api *api;
+};
+
+static sigset_t served_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+void serve_block_signals(void)
+{
+    sigset_t set = served_signals();
+    check(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static enum err open_store(void *context, struct store **store, struct err_note *note)
+{
+    const struct service *service = context;
+    return postgres_open(service->config->database, store, note);
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static enum err open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                         struct err_note *note)
+{
+    const struct config *config = ((const struct service *)context)->config;
+    struct nats_bus_options options = {
+        .url = config->nats,
+        .user = or_null(config->nats_user),
+        .password = or_null(config->nats_password),
+        .token = or_null(config->nats_token),
+        .credentials_file = or_null(config->nats_creds_file),
+        .instance = config->instance,
+    };
+    return nats_bus_open(&options, callbacks, bus, note);
+}
+
+static enum err open_engine(struct service *service, struct err_note *note)
+{
+    const struct config *config = service->config;
+    struct engine_options options = {
+        .instance = config->instance,
+        .context = service,
+        .open_store = open_store,
+        .open_bus = open_bus,
+        .runners = config->runners,
+        .shards_max = config->shards_max,
+        .lease_us = config->lease_us,
+        .batch_events = config->batch_events,
+        .inbox_events = config->inbox_events,
+        .resident_max = config->resident_sagas,
+        .drain_us = config->drain_timeout_us,
+        .events = config->events,
+    };
+    enum err error = engine_open(&options, &service->engine, note);
+    return error == ERR_OK ? engine_open_store(service->engine, &service->store, note) : error;
+}
+
+static enum err announce_all(struct service *service, struct err_note *note)
+{
+    struct arena arena;
+    uint32_t count = 0;
+    enum err error = ERR_OK;
+    arena_init(&arena, 0);
+    const struct plan **plans = registry_list(engine_registry(service->engine), &arena, &count);
+    for (uint32_t i = 0; i < count && error == ERR_OK; i++)
+        error = engine_announce(service->engine, plans[i], note);
+    arena_fini(&arena);
+    return error;
+}
+
+/* Bad files are reported on stderr as an author wants to see them; the good ones are taken. */
+static enum err load_definitions(struct service *service, struct err_note *note)
+{
+    if (service->config->definitions[0] == '\0')
+        return ERR_OK;
+    struct arena arena;
+    struct buf report;
+    uint32_t good = 0, bad = 0;
+    arena_init(&arena, 0);
+    buf_init(&report, &arena);
+    enum err error = registry_put_folder(engine_registry(service->engine), service->store,
+                                         service->config->definitions, &report, &good, &bad, note);
+    struct str text = buf_str(&report);
+    if (text.size > 0)
+        fprintf(stderr, "%.*s", STR_ARG(text));
+    if (error == ERR_OK)
+        log_info("definitions_loaded", "folder=%s good=%u bad=%u", service->config->definitions, good, bad);
+    arena_fini(&arena);
+    return error == ERR_OK ? announce_all(service, note) : error;
+}
+
+static void reload(struct service *service)
+{
+    struct err_note note = {""};
+    notify_send("RELOADING=1");
+    enum err error = registry_refresh(engine_registry(service->engine), service->store, &note);
+    if (error == ERR_UNAVAILABLE && store_reconnect(service->store, &note) == ERR_OK)
+        error = registry_refresh(engine_registry(service->engine), service->store, &note);
+    if (error == ERR_OK)
+        error = load_definitions(service, &note);
+    if (error != ERR_OK)
+        log_error("definitions_not_reloaded", "why=%s", note.text);
+    notify_send("READY=1");
+}
+
+static void wait_for_end(struct service *service, const struct serve_hooks *hooks)
+{
+    sigset_t set = served_signals();
+    struct timespec second = {.tv_sec = 1};
+    for (;;) {
+        int signal_number = sigtimedwait(&set, NULL, &second);
+        if (signal_number == SIGTERM || signal_number == SIGINT)
+            return;
+        if (signal_number == SIGHUP)
+            reload(service);
+        if (hooks != NULL && hooks->tick != NULL)
+            hooks->tick(hooks->context);
+    }
+}
+
+static enum err start(struct service *service, struct err_note *note)
+{
+    enum err error = open_engine(service, note);
+    if (error == ERR_OK)
+        error = load_definitions(service, note);
+    if (error != ERR_OK)
+        return error;
+    struct api_options options = {.address = service->config->http_address, .engine = service->engine};
+    return api_open(&options, &service->api, note);
+}
+
+enum err serve_run(const struct config *config, const struct serve_hooks *hooks, struct err_note *note)
+{
+    struct service service = {.config = config};
+    enum err error = start(&service, note);
+    if (error == ERR_OK) {
+        const char *url = api_url(service.api);
+        log_info("serving", "http=%s instance=%s", url, config->instance);
+        notify_send("READY=1");
+        if (hooks != NULL && hooks->ready != NULL)
+            hooks->ready(hooks->context, url);
+        wait_for_end(&service, hooks);
+        notify_send("STOPPING=1");
+        log_info("stopping", "instance=%s", config->instance);
+    }
+    if (service.api != NULL)
+        api_close(service.api);
+    if (service.store != NULL)
+        store_close(service.store);
+    if (service.engine != NULL)
+        engine_close(service.engine);
+    return error;
+}
