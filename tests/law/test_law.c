@@ -32,7 +32,7 @@ static int judge(const char *sample, char said[TEXT_SIZE])
     read_all(answer, said);
     int status = pclose(answer);
     char *closing = strstr(said, "\nlaw: ");
-    if (strncmp(said, "law: ", 5) == 0) {
+    if (strncmp(said, "law: ", 5) == 0 || strstr(said, ": ") == NULL) {
         said[0] = '\0';
     } else if (closing != NULL) {
         closing[1] = '\0';
