@@ -18,6 +18,15 @@ enum {
     LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
     LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
+    LIMITS_YAML_DEPTH = 128,           /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
+    LIMITS_YAML_NODES = 65536,         /* values in one file: a thousand steps of 65 each; 120 bytes a node */
+    LIMITS_SCHEMA_FILES = 64,          /* schema files of one definition; their sum is at most
+                                          LIMITS_DEFINITION_BYTES */
+    LIMITS_BUNDLE_BYTES = 4718592,     /* the file and its schemas, each line end escaped, with room for names */
+    LIMITS_PATH_BYTES = 200,           /* a schema file's path: a screen line */
+    LIMITS_DESCRIPTION_BYTES = 1000,   /* a paragraph */
+    LIMITS_SUBJECT_BYTES = 255,        /* a NATS subject of `via: request` */
+    LIMITS_ERROR_RULES = 64,           /* codes of one step's `errors`: searched one by one */
     LIMITS_ERRORS_COUNT = 64,          /* diagnostics kept for one file; the rest is counted */
     LIMITS_DURATION_DAYS = 3650,       /* longest duration: keeps sums of times far below 2^63 microseconds */
     LIMITS_SHARDS_MAX = 4096,          /* 12 bits in the saga id */

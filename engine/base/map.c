@@ -32,7 +32,7 @@ static struct map_slot *find(const struct map *map, struct str key)
         struct map_slot *slot = &map->slots[i];
         if (is_free(slot))
             return grave ? grave : slot;
-        if (slot->value ? str_equal(slot->key, key) : false)
+        if (slot->value && str_equal(slot->key, key))
             return slot;
         if (!slot->value && !grave)
             grave = slot;
@@ -47,11 +47,10 @@ static void rebuild(struct map *map)
     if (old.count >= room / 2)
         room *= 2;
     *map = (struct map){.slots = memory_new(room, sizeof *map->slots), .room = room};
-    size_t cursor = 0;
-    for (; cursor < old.room; cursor++) {
-        if (!old.slots[cursor].value)
+    for (size_t i = 0; i < old.room; i++) {
+        if (!old.slots[i].value)
             continue;
-        *find(map, old.slots[cursor].key) = old.slots[cursor];
+        *find(map, old.slots[i].key) = old.slots[i];
         map->count++;
         map->used++;
     }
@@ -66,14 +65,14 @@ void *map_get(const struct map *map, struct str key)
 void *map_set(struct map *map, struct str key, void *value)
 {
     check(value);
-    if ((map->used + 1) * 4 > map->room * 3)
+    struct map_slot *slot = map->room ? find(map, key) : NULL;
+    if (!slot || (is_free(slot) && (map->used + 1) * 4 > map->room * 3)) {
         rebuild(map);
-    struct map_slot *slot = find(map, key);
-    void *before = slot->value;
-    if (!before) {
-        map->count++;
-        map->used += is_free(slot);
+        slot = find(map, key);
     }
+    void *before = slot->value;
+    map->count += !before;
+    map->used += is_free(slot);
     *slot = (struct map_slot){key, value};
     return before;
 }

@@ -152,6 +152,25 @@ Test(map, stays_small_when_entries_come_and_go)
     map_fini(&map);
 }
 
+Test(map, reuses_graves)
+{
+    struct map map;
+    char keys[12][8];
+    int value = 1;
+    map_init(&map);
+    for (int i = 0; i < 12; i++) {
+        sprintf(keys[i], "k%d", i);
+        map_set(&map, str_from(keys[i]), &value);
+    }
+    const struct map_slot *slots = map.slots;
+    for (int i = 0; i < 12000; i++) {
+        cr_assert(map_remove(&map, str_from(keys[i % 12])) == &value);
+        map_set(&map, str_from(keys[i % 12]), &value);
+    }
+    cr_assert(map.slots == slots && map.used == 12, "%zu slots used", map.used);
+    map_fini(&map);
+}
+
 Test(map, takes_the_empty_key_and_replaces_values)
 {
     struct map map;

@@ -169,6 +169,23 @@ Test(diag, cuts_long_lines_around_the_caret)
                               .data);
 }
 
+Test(diag, cuts_between_characters)
+{
+    char *line = arena_alloc(&arena, 401);
+    for (size_t i = 0; i < 400; i += 2)
+        memcpy(line + i, "\xc3\xa9", 2);
+    open_file(line);
+    add(1, 201, 2, "middle");
+    struct str shown = render();
+    cr_assert(str_is_utf8(shown));
+    EXPECT_TEXT(shown, arena_printf(&arena,
+                                    "order.yaml:1:201: error: middle\n"
+                                    "    1 | ...%.200s...\n"
+                                    "      |    %50s^\n",
+                                    line, "")
+                           .data);
+}
+
 Test(diag, lets_no_file_steer_the_terminal)
 {
     open_file("a: \x1b[31m\x7f \xc2\x9b \xff\xc3");

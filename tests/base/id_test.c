@@ -109,9 +109,16 @@ Test(rng, below_is_in_range_and_even)
     for (int i = 0; i < 7; i++)
         cr_assert(seen[i] > 9500 && seen[i] < 10500, "%d came %d times", i, seen[i]);
     cr_assert(rng_below(&rng, 1) == 0);
-    uint64_t bound = (UINT64_C(1) << 63) + 1; /* half of all draws are refused */
-    for (int i = 0; i < 1000; i++)
-        cr_assert(rng_below(&rng, bound) < bound);
+    /* Three quarters of the range: taken modulo this without refusals, half of all results were in the first
+     * third. */
+    uint64_t third = UINT64_C(1) << 62;
+    int first = 0;
+    for (int i = 0; i < 30000; i++) {
+        uint64_t number = rng_below(&rng, 3 * third);
+        cr_assert(number < 3 * third);
+        first += number < third;
+    }
+    cr_assert(first > 9500 && first < 10500, "%d of 30000", first);
 }
 
 Test(rng, mix_depends_on_both_and_on_their_order)

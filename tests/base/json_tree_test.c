@@ -61,6 +61,8 @@ Test(json_tree, built_trees_write_as_parsed_ones)
         "\"none\":{},\"nil\":[]}";
     EXPECT_TEXT(json_text(&arena, built), text);
     cr_assert(json_equal(built, parse(text)));
+    struct json null = {.kind = JSON_NULL};
+    cr_assert(json_equal(&null, &json_null), "a null need not be the shared one");
 }
 
 Test(json_tree, writes_indented_text_for_people)
