@@ -18,22 +18,28 @@ enum {
     LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
     LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
-    LIMITS_YAML_DEPTH = 128,           /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
-    LIMITS_YAML_NODES = 65536,         /* values in one file: a thousand steps of 65 each; 120 bytes a node */
-    LIMITS_SCHEMA_FILES = 64,          /* schema files of one definition; their sum is at most
-                                          LIMITS_DEFINITION_BYTES */
-    LIMITS_BUNDLE_BYTES = 4718592,     /* the file and its schemas, each line end escaped, with room for names */
-    LIMITS_PATH_BYTES = 200,           /* a schema file's path: a screen line */
-    LIMITS_DESCRIPTION_BYTES = 1000,   /* a paragraph */
-    LIMITS_SUBJECT_BYTES = 255,        /* a NATS subject of `via: request` */
-    LIMITS_ERROR_RULES = 64,           /* codes of one step's `errors`: searched one by one */
-    LIMITS_ERRORS_COUNT = 64,          /* diagnostics kept for one file; the rest is counted */
-    LIMITS_DURATION_DAYS = 3650,       /* longest duration: keeps sums of times far below 2^63 microseconds */
-    LIMITS_SHARDS_MAX = 4096,          /* 12 bits in the saga id */
+    LIMITS_YAML_DEPTH = 128,       /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
+    LIMITS_YAML_NODES = 65536,     /* values in one file: a thousand steps of 65 each; 120 bytes a node */
+    LIMITS_SCHEMA_FILES = 64,      /* schema files of one definition; their sum is at most
+                                      LIMITS_DEFINITION_BYTES */
+    LIMITS_BUNDLE_BYTES = 4718592, /* the file and its schemas, each line end escaped, with room for names */
+    LIMITS_PATH_BYTES = 200,       /* a schema file's path: a screen line */
+    LIMITS_DESCRIPTION_BYTES = 1000, /* a paragraph */
+    LIMITS_SUBJECT_BYTES = 255,      /* a NATS subject of `via: request` */
+    LIMITS_ERROR_RULES = 64,         /* codes of one step's `errors`: searched one by one */
+    LIMITS_ERRORS_COUNT = 64,        /* diagnostics kept for one file; the rest is counted */
+    LIMITS_DURATION_DAYS = 3650,     /* longest duration: keeps sums of times far below 2^63 microseconds */
+    LIMITS_SHARDS_MAX = 4096,        /* 12 bits in the saga id */
     LIMITS_SHARDS_DEFAULT = 16,
     LIMITS_EXPR_BYTES = 16384,          /* source of one expression */
     LIMITS_EXPR_STEPS = 100000,         /* evaluation steps of one expression: about 10 ms */
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
+    LIMITS_EXPR_DEPTH = 200,    /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
+    LIMITS_EXPR_LOCALS = 32,    /* variables bound by `as` at once: kept on the stack of each evaluation */
+    LIMITS_REGEX_BYTES = 1000,  /* source of one regular expression */
+    LIMITS_REGEX_STATES = 2000, /* of its machine: lists of them are kept on the stack of each test, 24 KB */
+    LIMITS_REGEX_REPEAT = 1000, /* the largest number in {m,n} */
+    LIMITS_REGEX_DEPTH = 50,    /* groups in groups */
     LIMITS_PENDING_COUNT =
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
@@ -53,4 +59,11 @@ enum {
     LIMITS_METRICS_SERIES = 256,     /* label sets of one metric; above, the first label becomes "other" */
     LIMITS_METRICS_OTHER = 64,       /* label sets kept for these; above, all labels become "other" */
     LIMITS_METRICS_LABEL_BYTES = 64, /* a name (LIMITS_NAME_BYTES) and its NUL; longer ones are cut */
+    LIMITS_STORE_CONNECT_MS = 3000,  /* one try to reach PostgreSQL, and the wait for a lost backend's end */
+    LIMITS_STORE_LOCK_MS = 3000,     /* a row lock lasts one batch, some milliseconds; below the lease */
+    LIMITS_STORE_STATEMENT_MS = 10000, /* a batch takes 5 ms; a hundred times slower is still no failure */
+    LIMITS_STORE_ANSWER_MS =
+        15000, /* above the server's own limit, so that it answers first while it lives */
+    LIMITS_STORE_MIGRATE_MS = 600000, /* one migration, waiting for another program's included */
+    LIMITS_STORE_LIST = 1000,         /* rows of one list or one report */
 };

@@ -89,7 +89,7 @@ Test(map, holds_what_a_plain_table_holds_through_growth_and_graves)
     rng_init(&rng, 5);
     cr_assert(!map_get(&map, STR("k1")) && !map_remove(&map, STR("k1")));
     for (size_t i = 0; i < KEYS; i++)
-        sprintf(entries[i].key, "k%zu", i);
+        snprintf(entries[i].key, sizeof entries[i].key, "k%zu", i);
     for (int round = 0; round < 200000; round++) {
         /* Phases that mostly add and phases that mostly remove; few and many keys. */
         size_t range = round / 10000 % 3 ? KEYS : 40;
@@ -119,7 +119,7 @@ Test(map, walks_each_entry_once_and_lets_the_walker_remove_it)
     struct map map;
     map_init(&map);
     for (size_t i = 0; i < KEYS; i++) {
-        sprintf(entries[i].key, "k%zu", i);
+        snprintf(entries[i].key, sizeof entries[i].key, "k%zu", i);
         map_set(&map, str_from(entries[i].key), &entries[i]);
     }
     size_t cursor = 0;
@@ -145,7 +145,7 @@ Test(map, stays_small_when_entries_come_and_go)
         char *key = keys[i % 64];
         if (i >= 64)
             cr_assert(map_remove(&map, str_from(key)) == &value);
-        sprintf(key, "saga-%d", i);
+        snprintf(key, sizeof keys[0], "saga-%d", i);
         cr_assert(!map_set(&map, str_from(key), &value));
     }
     cr_assert(map.count == 64 && map.room <= 256, "graves are cleared, room is %zu", map.room);
@@ -159,7 +159,7 @@ Test(map, reuses_graves)
     int value = 1;
     map_init(&map);
     for (int i = 0; i < 12; i++) {
-        sprintf(keys[i], "k%d", i);
+        snprintf(keys[i], sizeof keys[i], "k%d", i);
         map_set(&map, str_from(keys[i]), &value);
     }
     const struct map_slot *slots = map.slots;

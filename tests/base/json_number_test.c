@@ -79,9 +79,11 @@ Test(json_number, exponents_may_be_of_any_size)
         expect_order(rows[i].a, rows[i].b, rows[i].order);
 }
 
+enum { TEXT_SIZE = 40 };
+
 /* A number small enough for 128 bits, as text in one of its many forms and as integer times 10^12. Narrow
  * ones are often equal to each other. */
-static __int128 random_number(struct rng *rng, bool narrow, char *text)
+static __int128 random_number(struct rng *rng, bool narrow, char text[TEXT_SIZE])
 {
     int64_t whole = (int64_t)rng_below(rng, narrow ? 12 : 10000);
     int places = (int)rng_below(rng, narrow ? 2 : 5);
@@ -89,12 +91,12 @@ static __int128 random_number(struct rng *rng, bool narrow, char *text)
     int64_t fraction = (int64_t)rng_below(rng, (uint64_t)powers[places]);
     int exponent = narrow ? (int)rng_below(rng, 3) - 1 : (int)rng_below(rng, 17) - 8;
     bool negative = rng_below(rng, 2);
-    int size = sprintf(text, "%s%lld", negative ? "-" : "", (long long)whole);
+    int size = snprintf(text, TEXT_SIZE, "%s%lld", negative ? "-" : "", (long long)whole);
     if (places)
-        size += sprintf(text + size, ".%0*lld", places, (long long)fraction);
+        size += snprintf(text + size, TEXT_SIZE - (size_t)size, ".%0*lld", places, (long long)fraction);
     if (exponent || rng_below(rng, 2))
-        sprintf(text + size, "%c%s%d", rng_below(rng, 2) ? 'e' : 'E',
-                exponent >= 0 && rng_below(rng, 2) ? "+" : "", exponent);
+        snprintf(text + size, TEXT_SIZE - (size_t)size, "%c%s%d", rng_below(rng, 2) ? 'e' : 'E',
+                 exponent >= 0 && rng_below(rng, 2) ? "+" : "", exponent);
     __int128 value = (__int128)whole * powers[places] + fraction;
     for (int i = 0; i < 12 + exponent - places; i++)
         value *= 10;
@@ -107,7 +109,7 @@ Test(json_number, agrees_with_whole_number_arithmetic)
     int equal = 0;
     rng_init(&rng, 17);
     for (int i = 0; i < 200000; i++) {
-        char a[40], b[40];
+        char a[TEXT_SIZE], b[TEXT_SIZE];
         __int128 left = random_number(&rng, i % 2, a);
         __int128 right = random_number(&rng, i % 2, b);
         expect_order(a, b, (left > right) - (left < right));

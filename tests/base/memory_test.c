@@ -142,7 +142,7 @@ Test(buf, collects_pieces_beside_other_allocations)
     char expected[8000];
     size_t size = 0;
     for (int i = 0; i < 1000; i++)
-        size += (size_t)sprintf(expected + size, "%d,", i);
+        size += (size_t)snprintf(expected + size, sizeof expected - size, "%d,", i);
     EXPECT_TEXT(buf_str(&buf), expected);
     cr_assert(buf_str(&buf).data[size] == '\0');
     arena_fini(&arena);
