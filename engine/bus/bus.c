@@ -1,0 +1,104 @@
+#include "engine/bus/bus.h"
+
+#include <strings.h>
+#include "engine/base/check.h"
+
+enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note)
+{
+    return bus->ops->participants(bus, names, count, note);
+}
+
+enum err bus_listen(struct bus *bus, uint32_t shard, struct err_note *note)
+{
+    return bus->ops->listen(bus, shard, note);
+}
+
+void bus_unlisten(struct bus *bus, uint32_t shard)
+{
+    bus->ops->unlisten(bus, shard);
+}
+
+enum err bus_listen_in(struct bus *bus, struct err_note *note)
+{
+    return bus->ops->listen_in(bus, note);
+}
+
+void bus_unlisten_in(struct bus *bus)
+{
+    bus->ops->unlisten_in(bus);
+}
+
+enum err bus_publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
+                     struct err_note *note)
+{
+    return bus->ops->publish(bus, message, id, cookie, note);
+}
+
+enum err bus_event(struct bus *bus, const struct bus_message *message, struct str id)
+{
+    return bus->ops->event(bus, message, id);
+}
+
+enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,
+                     struct err_note *note)
+{
+    return bus->ops->request(bus, message, timeout_us, cookie, note);
+}
+
+enum err bus_answer(struct bus *bus, struct str ack, struct str body)
+{
+    return bus->ops->answer(bus, ack, body);
+}
+
+enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, struct arena *arena,
+                  struct str *answer, struct err_note *note)
+{
+    return bus->ops->call(bus, shard, body, timeout_us, arena, answer, note);
+}
+
+void bus_ack(struct bus *bus, struct str ack)
+{
+    bus->ops->ack(bus, ack);
+}
+
+void bus_flush(struct bus *bus)
+{
+    bus->ops->flush(bus);
+}
+
+enum err bus_probe(struct bus *bus, struct err_note *note)
+{
+    return bus->ops->probe(bus, note);
+}
+
+uint32_t bus_in_flight(struct bus *bus)
+{
+    return bus->ops->in_flight(bus);
+}
+
+void bus_close(struct bus *bus)
+{
+    if (bus != NULL)
+        bus->ops->close(bus);
+}
+
+static bool same_name(struct str a, struct str b)
+{
+    return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
+}
+
+struct str bus_header(const struct bus_message *message, struct str name)
+{
+    for (uint32_t i = 0; i < message->header_count; i++)
+        if (same_name(message->headers[i].name, name))
+            return message->headers[i].value;
+    return STR("");
+}
+
+void bus_header_add(struct bus_message *message, struct str name, struct str value)
+{
+    if (value.size == 0)
+        return;
+    check(message->header_count < BUS_HEADERS_MAX);
+    message->headers[message->header_count++] = (struct bus_header){name, value};
+}

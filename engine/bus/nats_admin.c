@@ -1,0 +1,236 @@
+/* Streams and consumers, through nats.c's own JetStream calls on the admin connection. They block, each at
+ * most NATS_API_WAIT_MS.
+ *
+ * What exists is left as it is, so that operators may set limits and replicas; only what would break the
+ * messages (subjects, retention, filter) is refused with ERR_CONFLICT. */
+#include "engine/bus/nats_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/memory.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* SAGA_CMD, SAGA_REPLY and SAGA_IN refuse what is over their bound: the sender keeps it and tries again.
+ * Events are for whoever listens: the oldest go. SAGA_PROBE exists for readiness: the last probe is kept. */
+static const struct stream {
+    const char *name;
+    const char *subjects[2];
+    int subject_count;
+    jsRetentionPolicy retention;
+    jsDiscardPolicy discard;
+    int64_t messages_max;
+    int64_t age_max_s; /* 0: any */
+} streams[] = {
+    {"SAGA_CMD", {"saga.cmd.>"}, 1, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
+    {"SAGA_REPLY", {"saga.reply.>"}, 1, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
+    {"SAGA_EVENT", {"saga.event.>"}, 1, js_LimitsPolicy, js_DiscardOld, 10000000, 7 * 86400},
+    {"SAGA_IN", {"saga.start.>", "saga.signal.>"}, 2, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
+    {"SAGA_PROBE", {"saga.probe"}, 1, js_LimitsPolicy, js_DiscardOld, 1, 0},
+};
+enum { STREAM_COUNT = sizeof streams / sizeof streams[0], DUPLICATES_S = 120 };
+
+static void set_wait(jsOptions *options)
+{
+    jsOptions_Init(options);
+    options->Wait = NATS_API_WAIT_MS;
+}
+
+static enum err explain(natsStatus status, const char *what, const char *name, struct err_note *note)
+{
+    if (status == NATS_OK)
+        return ERR_OK;
+    const char *text = nats_GetLastError(NULL);
+    enum err err = status == NATS_NOT_FOUND ? ERR_NOT_FOUND
+                   : status == NATS_TIMEOUT ? ERR_TIMEOUT
+                                            : ERR_UNAVAILABLE;
+    return err_note(note, err, "cannot %s %s: %s", what, name,
+                    text != NULL && text[0] != '\0' ? text : natsStatus_GetText(status));
+}
+
+static bool has_subjects(const jsStreamConfig *config, const struct stream *stream)
+{
+    int found = 0;
+    for (int wanted = 0; wanted < stream->subject_count; wanted++)
+        for (int i = 0; i < config->SubjectsLen; i++)
+            found += strcmp(config->Subjects[i], stream->subjects[wanted]) == 0;
+    return found == stream->subject_count;
+}
+
+static enum err make_stream(struct nats_bus *bus, const struct stream *stream, struct err_note *note)
+{
+    jsOptions options;
+    jsStreamConfig config;
+    const char *subjects[2] = {stream->subjects[0], stream->subjects[1]};
+    set_wait(&options);
+    jsStreamConfig_Init(&config);
+    config.Name = stream->name;
+    config.Subjects = subjects;
+    config.SubjectsLen = stream->subject_count;
+    config.Retention = stream->retention;
+    config.Discard = stream->discard;
+    config.Storage = js_FileStorage;
+    config.Replicas = bus->replicas;
+    config.MaxMsgs = stream->messages_max;
+    config.MaxAge = stream->age_max_s * SECOND_NS;
+    config.Duplicates = DUPLICATES_S * SECOND_NS;
+    jsErrCode code = 0;
+    natsStatus status = js_AddStream(NULL, bus->js, &config, &options, &code);
+    if (status != NATS_OK && code == JSStreamNameExistErr) /* another engine was faster */
+        status = NATS_OK;
+    return explain(status, "make stream", stream->name, note);
+}
+
+static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream, struct err_note *note)
+{
+    jsOptions options;
+    jsStreamInfo *info = NULL;
+    set_wait(&options);
+    natsStatus status = js_GetStreamInfo(&info, bus->js, stream->name, &options, NULL);
+    if (status == NATS_NOT_FOUND)
+        return make_stream(bus, stream, note);
+    enum err err = explain(status, "look at stream", stream->name, note);
+    if (err == ERR_OK &&
+        (info->Config->Retention != stream->retention || !has_subjects(info->Config, stream)))
+        err = err_note(note, ERR_CONFLICT, "stream %s exists with other subjects or retention than ours",
+                       stream->name);
+    jsStreamInfo_Destroy(info);
+    return err;
+}
+
+enum err nats_admin_streams(struct nats_bus *bus, struct err_note *note)
+{
+    enum err err = ERR_OK;
+    for (int i = 0; i < STREAM_COUNT && err == ERR_OK; i++)
+        err = ensure_stream(bus, &streams[i], note);
+    return err;
+}
+
+enum err nats_admin_make(struct nats_bus *bus, const struct nats_consumer *consumer, struct err_note *note)
+{
+    jsOptions options;
+    jsConsumerConfig config;
+    set_wait(&options);
+    jsConsumerConfig_Init(&config);
+    config.Durable = consumer->name;
+    config.Description = consumer->mark[0] != '\0' ? consumer->mark : NULL;
+    config.FilterSubject = consumer->filter;
+    config.AckPolicy = js_AckExplicit;
+    config.AckWait = consumer->ack_wait_ms * 1000000;
+    config.MaxAckPending = consumer->ack_pending_max;
+    config.MaxDeliver = -1;
+    natsStatus status = js_AddConsumer(NULL, bus->js, consumer->stream, &config, &options, NULL);
+    return explain(status, "make consumer", consumer->name, note);
+}
+
+enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char *name, struct err_note *note)
+{
+    jsOptions options;
+    set_wait(&options);
+    natsStatus status = js_DeleteConsumer(bus->js, stream, name, &options, NULL);
+    return explain(status == NATS_NOT_FOUND ? NATS_OK : status, "remove consumer", name, note);
+}
+
+enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consumer,
+                         struct nats_consumer_look *look, struct err_note *note)
+{
+    jsOptions options;
+    jsConsumerInfo *info = NULL;
+    set_wait(&options);
+    *look = (struct nats_consumer_look){.exists = false};
+    natsStatus status = js_GetConsumerInfo(&info, bus->js, consumer->stream, consumer->name, &options, NULL);
+    if (status == NATS_NOT_FOUND)
+        return ERR_OK;
+    if (status != NATS_OK)
+        return explain(status, "look at consumer", consumer->name, note);
+    const char *mark = info->Config->Description != NULL ? info->Config->Description : "";
+    look->exists = true;
+    look->ours = strcmp(mark, consumer->mark) == 0;
+    look->waiting = info->NumWaiting > 0;
+    look->backlog = info->NumPending > 0 && look->waiting && info->NumAckPending < consumer->ack_pending_max;
+    look->progress = info->Delivered.Consumer + info->AckFloor.Consumer;
+    jsConsumerInfo_Destroy(info);
+    return ERR_OK;
+}
+
+void nats_admin_participant(struct str name, char filter[NATS_NAME_BYTES], char durable[NATS_NAME_BYTES],
+                            struct nats_consumer *consumer)
+{
+    snprintf(filter, NATS_NAME_BYTES, "saga.cmd.%.*s.>", STR_ARG(name));
+    snprintf(durable, NATS_NAME_BYTES, "%.*s", STR_ARG(name));
+    *consumer = (struct nats_consumer){.stream = "SAGA_CMD",
+                                       .name = durable,
+                                       .filter = filter,
+                                       .mark = "",
+                                       .ack_wait_ms = 30000,
+                                       .ack_pending_max = 4096};
+}
+
+void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
+                     struct nats_consumer *consumer)
+{
+    bool in = pull->slot == NATS_IN_SLOT;
+    snprintf(filter, NATS_NAME_BYTES, "saga.reply.%" PRIu32 ".>", pull->slot);
+    *consumer = (struct nats_consumer){.stream = pull->stream,
+                                       .name = pull->consumer,
+                                       .filter = in ? NULL : filter,
+                                       .mark = pull->mark,
+                                       .ack_wait_ms = 10000,
+                                       .ack_pending_max = NATS_PULL_WINDOW};
+}
+
+static bool name_fits(struct str name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", name.data[i]) ==
+                NULL ||
+            name.data[i] == '\0')
+            return false;
+    return name.size > 0 && name.size <= LIMITS_NAME_BYTES;
+}
+
+static bool is_known(const struct nats_bus *bus, struct str name)
+{
+    for (uint32_t i = 0; i < bus->participant_count; i++)
+        if (str_equal(bus->participants[i], name))
+            return true;
+    return false;
+}
+
+static enum err ensure_participant(struct nats_bus *bus, struct str name, struct err_note *note)
+{
+    char filter[NATS_NAME_BYTES];
+    char durable[NATS_NAME_BYTES];
+    struct nats_consumer consumer;
+    struct nats_consumer_look look;
+    nats_admin_participant(name, filter, durable, &consumer);
+    enum err err = nats_admin_look(bus, &consumer, &look, note);
+    if (err == ERR_OK && !look.exists)
+        err = nats_admin_make(bus, &consumer, note);
+    if (err == ERR_NOT_FOUND && nats_admin_streams(bus, note) == ERR_OK)
+        err = nats_admin_make(bus, &consumer, note);
+    return err;
+}
+
+enum err nats_admin_participants(struct bus *base, const struct str *names, uint32_t count,
+                                 struct err_note *note)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&bus->admin_mutex);
+    for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
+        if (!name_fits(names[i])) {
+            err = err_note(note, ERR_INVALID, "\"%.*s\" is no name of a participant", STR_ARG(names[i]));
+        } else if (!is_known(bus, names[i])) {
+            if (bus->participant_count == NATS_PARTICIPANTS_MAX)
+                err = err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
+            else
+                bus->participants[bus->participant_count++] = arena_copy(&bus->arena, names[i]);
+        }
+        if (err == ERR_OK)
+            err = ensure_participant(bus, names[i], note);
+    }
+    pthread_mutex_unlock(&bus->admin_mutex);
+    return err;
+}

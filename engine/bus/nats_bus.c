@@ -1,0 +1,158 @@
+#include "engine/bus/nats_bus.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include "engine/base/memory.h"
+#include "engine/bus/nats_parts.h"
+
+void nats_bus_state(struct nats_bus *bus, bool *flag, bool up)
+{
+    pthread_mutex_lock(&bus->state_mutex);
+    *flag = up;
+    bool both = bus->publisher_up && bus->consumer_up;
+    bool changed = both != bus->told;
+    bus->told = both;
+    pthread_mutex_unlock(&bus->state_mutex);
+    if (changed)
+        bus->callbacks.connected(bus->callbacks.context, both);
+}
+
+static void flush(struct bus *base)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    nats_line_flush(bus->publisher);
+    nats_line_flush(bus->consumer);
+}
+
+static uint32_t in_flight(struct bus *base)
+{
+    return nats_slots_count(&((struct nats_bus *)base)->publishes);
+}
+
+static void close_bus(struct bus *base)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    nats_keeper_stop(bus);
+    if (bus->admin != NULL)
+        nats_pull_free_all(bus);
+    nats_line_close(bus->consumer);
+    nats_line_close(bus->publisher);
+    nats_publish_fail_all(bus, ERR_CLOSED);
+    nats_control_close(bus);
+    for (uint32_t i = 0; i < bus->held_count; i++)
+        natsMsg_Destroy(bus->held[i].message);
+    nats_slots_fini(&bus->publishes);
+    nats_slots_fini(&bus->requests);
+    pthread_cond_destroy(&bus->state_changed);
+    pthread_mutex_destroy(&bus->state_mutex);
+    pthread_mutex_destroy(&bus->pull_mutex);
+    pthread_mutex_destroy(&bus->admin_mutex);
+    pthread_mutex_destroy(&bus->held_mutex);
+    memory_free(bus->held);
+    memory_free(bus->participants);
+    memory_free(bus->pulls);
+    memory_free(bus->listed);
+    arena_fini(&bus->arena);
+    memory_free(bus);
+}
+
+static const struct bus_ops ops = {
+    .participants = nats_admin_participants,
+    .listen = nats_pull_listen,
+    .unlisten = nats_pull_unlisten,
+    .listen_in = nats_pull_listen_in,
+    .unlisten_in = nats_pull_unlisten_in,
+    .publish = nats_publish,
+    .event = nats_publish_event,
+    .request = nats_publish_request,
+    .answer = nats_control_answer,
+    .call = nats_control_call,
+    .ack = nats_pull_ack,
+    .flush = flush,
+    .probe = nats_control_probe,
+    .in_flight = in_flight,
+    .close = close_bus,
+};
+
+static const char *keep_text(struct nats_bus *bus, const char *text)
+{
+    return text != NULL ? arena_copy(&bus->arena, str_from(text)).data : NULL;
+}
+
+/* "_INBOX_saga.<instance>": one prefix for each engine, which an account's permissions can name. */
+static const char *make_inbox(struct nats_bus *bus, const char *instance)
+{
+    enum { INSTANCE_BYTES = 64 };
+    char token[INSTANCE_BYTES + 1];
+    size_t size = 0;
+    for (; instance[size] != '\0' && size < INSTANCE_BYTES; size++)
+        token[size] = (char)(isalnum((unsigned char)instance[size]) ? instance[size] : '-');
+    token[size] = '\0';
+    return arena_printf(&bus->arena, "_INBOX_saga.%s", size > 0 ? token : "engine").data;
+}
+
+static void copy_options(struct nats_bus *bus, const struct nats_bus_options *options)
+{
+    const char *instance = options->instance != NULL ? options->instance : "";
+    bus->line = (struct nats_line_options){
+        .url = keep_text(bus, options->url),
+        .user = keep_text(bus, options->user),
+        .password = keep_text(bus, options->password),
+        .token = keep_text(bus, options->token),
+        .credentials_file = keep_text(bus, options->credentials_file),
+        .name = arena_printf(&bus->arena, "sagad %s", instance).data,
+        .inbox = make_inbox(bus, instance),
+    };
+    bus->replicas = options->replicas > 0 ? options->replicas : 1;
+}
+
+static struct nats_bus *make_bus(const struct nats_bus_options *options,
+                                 const struct bus_callbacks *callbacks)
+{
+    struct nats_bus *bus = memory_new(1, sizeof *bus);
+    bus->base.ops = &ops;
+    arena_init(&bus->arena, 0);
+    copy_options(bus, options);
+    bus->callbacks = *callbacks;
+    nats_slots_init(&bus->publishes);
+    nats_slots_init(&bus->requests);
+    pthread_mutex_init(&bus->held_mutex, NULL);
+    pthread_mutex_init(&bus->admin_mutex, NULL);
+    pthread_mutex_init(&bus->pull_mutex, NULL);
+    pthread_mutex_init(&bus->state_mutex, NULL);
+    pthread_cond_init(&bus->state_changed, NULL);
+    /* Twice: as many may be held as are in flight. */
+    bus->held = memory_new(2 * (size_t)NATS_SLOTS_MAX, sizeof *bus->held);
+    bus->participants = memory_new(NATS_PARTICIPANTS_MAX, sizeof *bus->participants);
+    bus->pulls = memory_new(LIMITS_SHARDS_MAX + 1, sizeof(struct nats_pull *));
+    bus->listed = memory_new(LIMITS_SHARDS_MAX + 1, sizeof *bus->listed);
+    return bus;
+}
+
+static enum err open_line(struct nats_bus *bus, const struct nats_line_callbacks *callbacks,
+                          struct nats_line **line, struct err_note *note)
+{
+    struct nats_line_callbacks ours = *callbacks;
+    ours.context = bus;
+    return nats_line_open(&bus->line, &ours, line, note);
+}
+
+enum err nats_bus_open(const struct nats_bus_options *options, const struct bus_callbacks *callbacks,
+                       struct bus **opened, struct err_note *note)
+{
+    struct nats_bus *bus = make_bus(options, callbacks);
+    enum err err = nats_control_open(bus, note);
+    if (err == ERR_OK)
+        err = nats_admin_streams(bus, note);
+    if (err == ERR_OK)
+        err = open_line(bus, &nats_publish_callbacks, &bus->publisher, note);
+    if (err == ERR_OK)
+        err = open_line(bus, &nats_pull_callbacks, &bus->consumer, note);
+    if (err != ERR_OK) {
+        close_bus(&bus->base);
+        return err;
+    }
+    nats_keeper_start(bus);
+    *opened = &bus->base;
+    return ERR_OK;
+}

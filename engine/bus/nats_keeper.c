@@ -1,0 +1,196 @@
+/* The keeper: a thread that looks at streams and consumers every NATS_KEEPER_PERIOD_MS, and at once when a
+ * publish or a pull was refused, and makes again what vanished.
+ *
+ * Also cures two things that make no error: a consumer that stalls (messages wait, somebody pulls, nothing
+ * moves over several looks) is made anew; a shard's consumer that bears another's mark was taken over: we
+ * stop pulling, and take it back only when nobody pulls from it any more though we were never told to
+ * unlisten. An error ends the round; the next one comes soon. */
+#include "engine/bus/nats_parts.h"
+
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+
+enum { STILL_LOOKS = 3 };
+
+static void remake(struct nats_bus *bus, const struct nats_consumer *consumer, uint32_t slot)
+{
+    if (nats_admin_remove(bus, consumer->stream, consumer->name, NULL) == ERR_OK &&
+        nats_admin_make(bus, consumer, NULL) == ERR_OK && slot <= NATS_IN_SLOT)
+        nats_pull_restart(bus, slot);
+}
+
+/* Notes what was seen; true when the consumer has not moved for so many looks that it must be remade. */
+static bool note_look(struct nats_bus *bus, uint32_t slot, const struct nats_consumer_look *look,
+                      bool *restart)
+{
+    bool remake_it = false;
+    pthread_mutex_lock(&bus->pull_mutex);
+    struct nats_pull *pull = bus->pulls[slot];
+    if (pull != NULL) {
+        bool deserted = !look->ours && !look->waiting;
+        bool stalled = look->ours && look->backlog && look->progress == pull->seen;
+        pull->still = deserted || stalled ? pull->still + 1 : 0;
+        pull->seen = look->progress;
+        remake_it = pull->still >= STILL_LOOKS;
+        if (remake_it)
+            pull->still = 0;
+        pull->lost = !look->ours;
+        *restart = look->ours && pull->rest_us > clock_monotonic_us();
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return remake_it;
+}
+
+/* With admin_mutex held. */
+static enum err keep_pull(struct nats_bus *bus, uint32_t slot)
+{
+    pthread_mutex_lock(&bus->pull_mutex);
+    struct nats_pull copy = {.slot = slot};
+    bool listening = bus->pulls[slot] != NULL;
+    if (listening)
+        copy = *bus->pulls[slot];
+    pthread_mutex_unlock(&bus->pull_mutex);
+    if (!listening)
+        return ERR_OK;
+    char filter[NATS_NAME_BYTES];
+    struct nats_consumer consumer;
+    struct nats_consumer_look look;
+    bool restart = false;
+    nats_admin_pull(&copy, filter, &consumer);
+    enum err err = nats_admin_look(bus, &consumer, &look, NULL);
+    if (err != ERR_OK)
+        return err;
+    if (!look.exists) {
+        err = nats_admin_make(bus, &consumer, NULL);
+        if (err == ERR_OK)
+            nats_pull_restart(bus, slot);
+    } else if (note_look(bus, slot, &look, &restart)) {
+        remake(bus, &consumer, slot);
+    } else if (restart) {
+        nats_pull_restart(bus, slot);
+    }
+    return err;
+}
+
+static enum err keep_pulls(struct nats_bus *bus)
+{
+    enum err err = ERR_OK;
+    for (uint32_t slot = 0; slot <= NATS_IN_SLOT && err == ERR_OK; slot++) {
+        pthread_mutex_lock(&bus->admin_mutex);
+        err = keep_pull(bus, slot);
+        pthread_mutex_unlock(&bus->admin_mutex);
+    }
+    return err;
+}
+
+/* What a participant's consumer was last seen at; the keeper's own. */
+struct sight {
+    uint64_t seen;
+    uint32_t still;
+};
+
+static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight)
+{
+    char filter[NATS_NAME_BYTES];
+    char durable[NATS_NAME_BYTES];
+    struct nats_consumer consumer;
+    struct nats_consumer_look look;
+    nats_admin_participant(bus->participants[index], filter, durable, &consumer);
+    enum err err = nats_admin_look(bus, &consumer, &look, NULL);
+    if (err != ERR_OK)
+        return err;
+    if (!look.exists)
+        return nats_admin_make(bus, &consumer, NULL);
+    sight->still = look.backlog && look.progress == sight->seen ? sight->still + 1 : 0;
+    sight->seen = look.progress;
+    if (sight->still >= STILL_LOOKS) {
+        sight->still = 0;
+        remake(bus, &consumer, UINT32_MAX);
+    }
+    return ERR_OK;
+}
+
+static enum err keep_participants(struct nats_bus *bus, struct sight *sights)
+{
+    enum err err = ERR_OK;
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
+        pthread_mutex_lock(&bus->admin_mutex);
+        count = bus->participant_count;
+        if (i < count)
+            err = keep_participant(bus, i, &sights[i]);
+        pthread_mutex_unlock(&bus->admin_mutex);
+    }
+    return err;
+}
+
+static enum err keep(struct nats_bus *bus, struct sight *sights)
+{
+    pthread_mutex_lock(&bus->admin_mutex);
+    enum err err = nats_admin_streams(bus, NULL);
+    pthread_mutex_unlock(&bus->admin_mutex);
+    if (err == ERR_OK)
+        err = keep_participants(bus, sights);
+    if (err == ERR_OK)
+        err = keep_pulls(bus);
+    return err;
+}
+
+/* Sleeps until kicked, closing, or `most_ms` have passed; false when closing. */
+static bool rest(struct nats_bus *bus, int64_t most_ms, bool wake_on_kick)
+{
+    int64_t end_us = clock_real_us() + most_ms * 1000;
+    struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = (end_us % 1000000) * 1000};
+    pthread_mutex_lock(&bus->state_mutex);
+    int timed_out = 0;
+    while (!bus->closing && !(wake_on_kick && bus->kicked) && timed_out == 0)
+        timed_out = pthread_cond_timedwait(&bus->state_changed, &bus->state_mutex, &end);
+    bool go_on = !bus->closing;
+    if (wake_on_kick)
+        bus->kicked = false;
+    pthread_mutex_unlock(&bus->state_mutex);
+    return go_on;
+}
+
+static void *run(void *argument)
+{
+    struct nats_bus *bus = argument;
+    static const struct sight none;
+    struct sight sights[NATS_PARTICIPANTS_MAX];
+    for (uint32_t i = 0; i < NATS_PARTICIPANTS_MAX; i++)
+        sights[i] = none;
+    while (rest(bus, NATS_KEEPER_PERIOD_MS, true)) {
+        if (keep(bus, sights) != ERR_OK)
+            nats_keeper_kick(bus);
+        if (!rest(bus, NATS_KEEPER_REST_MS, false))
+            break;
+    }
+    nats_ReleaseThreadMemory();
+    return NULL;
+}
+
+void nats_keeper_start(struct nats_bus *bus)
+{
+    check(pthread_create(&bus->keeper, NULL, run, bus) == 0);
+    bus->keeper_runs = true;
+}
+
+void nats_keeper_kick(struct nats_bus *bus)
+{
+    pthread_mutex_lock(&bus->state_mutex);
+    bus->kicked = true;
+    pthread_cond_broadcast(&bus->state_changed);
+    pthread_mutex_unlock(&bus->state_mutex);
+}
+
+void nats_keeper_stop(struct nats_bus *bus)
+{
+    if (!bus->keeper_runs)
+        return;
+    pthread_mutex_lock(&bus->state_mutex);
+    bus->closing = true;
+    pthread_cond_broadcast(&bus->state_changed);
+    pthread_mutex_unlock(&bus->state_mutex);
+    pthread_join(bus->keeper, NULL);
+}

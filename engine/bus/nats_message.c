@@ -1,0 +1,159 @@
+#include "engine/bus/nats_message.h"
+
+#include <limits.h>
+#include <string.h>
+
+static bool subject_fits(struct str subject)
+{
+    if (subject.size == 0 || subject.size >= NATS_MESSAGE_SUBJECT_BYTES)
+        return false;
+    char before = '.';
+    for (size_t i = 0; i < subject.size; i++) {
+        char c = subject.data[i];
+        if ((unsigned char)c <= ' ' || c == 0x7f || c == '*' || c == '>' || (c == '.' && before == '.'))
+            return false;
+        before = c;
+    }
+    return before != '.';
+}
+
+static bool name_fits(struct str name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= ' ' || name.data[i] > '~' || name.data[i] == ':')
+            return false;
+    return name.size > 0;
+}
+
+static bool value_fits(struct str value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0')
+            return false;
+    return value.size > 0;
+}
+
+/* The header block under way. The last value stays apart: nats.c puts ": " and the line's end around it. */
+struct block {
+    char text[NATS_MESSAGE_HEADERS_BYTES];
+    size_t size;
+    size_t value; /* where the last value begins; 0: no header yet */
+};
+
+static enum err block_add(struct block *block, struct str name, struct str value, struct err_note *note)
+{
+    if (!name_fits(name) || !value_fits(value))
+        return err_note(note, ERR_INVALID, "header %.*s holds what no header may hold", STR_ARG(name));
+    if (block->size + name.size + value.size + 4 > sizeof block->text)
+        return err_note(note, ERR_LIMIT, "the headers take more than %d bytes", NATS_MESSAGE_HEADERS_BYTES);
+    if (block->value > 0) {
+        block->text[block->value - 2] = ':';
+        block->text[block->value - 1] = ' ';
+        block->text[block->size - 1] = '\r';
+        block->text[block->size++] = '\n';
+    }
+    memcpy(block->text + block->size, name.data, name.size);
+    block->size += name.size;
+    block->text[block->size] = '\0';
+    block->size += 2;
+    block->value = block->size;
+    memcpy(block->text + block->size, value.data, value.size);
+    block->size += value.size;
+    block->text[block->size++] = '\0';
+    return ERR_OK;
+}
+
+static enum err block_fill(struct block *block, const struct bus_message *message, struct str id,
+                           struct err_note *note)
+{
+    block->size = 0;
+    block->value = 0;
+    enum err err = id.size > 0 ? block_add(block, STR("Nats-Msg-Id"), id, note) : ERR_OK;
+    for (uint32_t i = 0; err == ERR_OK && i < message->header_count; i++)
+        err = block_add(block, message->headers[i].name, message->headers[i].value, note);
+    return err;
+}
+
+enum err nats_message_make(const struct bus_message *message, struct str id, const char *reply,
+                           natsMsg **made, struct err_note *note)
+{
+    if (!subject_fits(message->subject))
+        return err_note(note, ERR_INVALID, "\"%.*s\" is no subject to send to", STR_ARG(message->subject));
+    if (message->body.size > INT_MAX)
+        return err_note(note, ERR_LIMIT, "the body is too long");
+    char subject[NATS_MESSAGE_SUBJECT_BYTES];
+    memcpy(subject, message->subject.data, message->subject.size);
+    subject[message->subject.size] = '\0';
+    struct block block;
+    enum err err = block_fill(&block, message, id, note);
+    if (err != ERR_OK)
+        return err;
+    natsMsg *msg = NULL;
+    natsStatus status = natsMsg_Create(&msg, subject, reply, message->body.data, (int)message->body.size);
+    if (status == NATS_OK && block.value > 0)
+        status = natsMsgHeader_Set(msg, block.text, block.text + block.value);
+    if (status != NATS_OK) {
+        natsMsg_Destroy(msg);
+        return err_note(note, ERR_INVALID, "cannot make a message: %s", natsStatus_GetText(status));
+    }
+    *made = msg;
+    return ERR_OK;
+}
+
+/* nats.c keeps a received message in one piece: subject, reply, header block, body, each closed by a NUL. So
+ * the header block is what lies between the first two and the body. */
+static struct str header_block(natsMsg *msg)
+{
+    const char *before = natsMsg_GetReply(msg);
+    if (before == NULL)
+        before = natsMsg_GetSubject(msg);
+    const char *start = before + strlen(before) + 1;
+    const char *body = natsMsg_GetData(msg);
+    if (body == NULL || body <= start + 1)
+        return STR("");
+    return (struct str){start, (size_t)(body - start) - 1};
+}
+
+static struct str next_line(struct str *rest)
+{
+    size_t end = str_find(*rest, '\n');
+    struct str line = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, end + 1, rest->size);
+    if (str_ends(line, STR("\r")))
+        line.size--;
+    return line;
+}
+
+static void read_header(struct str line, struct bus_message *message)
+{
+    size_t colon = str_find(line, ':');
+    if (colon == 0 || colon == line.size || message->header_count == BUS_HEADERS_MAX)
+        return;
+    struct str name = str_slice(line, 0, colon);
+    struct str value = str_trim(str_slice(line, colon + 1, line.size));
+    message->headers[message->header_count++] = (struct bus_header){name, value};
+}
+
+static int read_status(struct str line)
+{
+    struct str prefix = STR("NATS/1.0 ");
+    int64_t status = 0;
+    if (str_starts(line, prefix) && str_to_i64(str_slice(line, prefix.size, prefix.size + 3), &status) &&
+        status > 0 && status < 1000)
+        return (int)status;
+    return 0;
+}
+
+int nats_message_read(natsMsg *msg, struct bus_message *message)
+{
+    message->subject = str_from(natsMsg_GetSubject(msg));
+    message->header_count = 0;
+    message->body = (struct str){natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)};
+    struct str rest = header_block(msg);
+    if (!str_starts(rest, STR("NATS/1.0")))
+        return 0;
+    int status = read_status(next_line(&rest));
+    while (rest.size > 0)
+        read_header(next_line(&rest), message);
+    return status;
+}

@@ -1,0 +1,156 @@
+/* What the parts of the NATS bus share; private to engine/bus.
+ *
+ * Three connections: `publisher` (commands, events, requests, and what answers them), `consumer` (pulling and
+ * acknowledging), both lines of nats_line.h; and `admin`, an ordinary reconnecting connection for what is
+ * rare and may block: streams, consumers, control, probes. Parts: nats_publish.c the publisher, nats_pull.c
+ * the consumer, nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them,
+ * nats_control.c calls between engines, nats_bus.c opening and closing. Locks: admin_mutex before pull_mutex;
+ * no callback of the owner is called with one held. */
+#pragma once
+#include <nats/nats.h>
+#include <pthread.h>
+#include "engine/base/limits.h"
+#include "engine/bus/bus.h"
+#include "engine/bus/nats_line.h"
+#include "engine/bus/nats_message.h"
+#include "engine/bus/nats_slots.h"
+
+enum {
+    NATS_PUBLISH_WAIT_US = 5000000, /* then the publish is unknown (bus.h) */
+    NATS_API_WAIT_MS = 2000,        /* one call to the JetStream API: a healthy server takes 1 ms */
+    NATS_KEEPER_PERIOD_MS = 5000,   /* streams and consumers are looked at this often, */
+    NATS_KEEPER_REST_MS = 200,      /* and when something failed, but not more often than this */
+    NATS_PULL_WINDOW = 512,         /* messages asked for at a time: max_ack_pending of a shard's consumer */
+    NATS_PULL_EXPIRES_MS = 30000,
+    NATS_PULL_HEARTBEAT_MS = 5000,
+    NATS_PULL_SILENCE_US = 12000000, /* two heartbeats missed and some: ask again */
+    NATS_PULL_REST_US = 250000,      /* after a refusal, before asking again */
+    NATS_NAK_DELAY_MS = 100,         /* before a message that found no room comes again */
+    NATS_NAME_BYTES = 160,           /* of a consumer, a subject of ours or a stream */
+    NATS_PARTICIPANTS_MAX = 4096,    /* distinct participants of all definitions loaded */
+    NATS_IN_SLOT = LIMITS_SHARDS_MAX /* the pull of SAGA_IN stands behind those of the shards */
+};
+
+/* One consumer we pull from. Exists while listened to. All fields under pull_mutex. */
+struct nats_pull {
+    uint32_t slot; /* shard, or NATS_IN_SLOT */
+    char stream[16];
+    char consumer[32];
+    char mark[64];             /* description of a shard's consumer: tells ours from the next owner's */
+    int32_t asked;             /* messages asked for and not come yet; 0: nothing is under way */
+    int64_t heard_us;          /* last message, heartbeat or request */
+    int64_t rest_us;           /* no request before this time */
+    bool lost;                 /* another bus took the shard over */
+    uint64_t seen;             /* progress at the keeper's last look, to notice a stalled consumer */
+    uint32_t still;            /* looks without progress while messages wait */
+    natsSubscription *control; /* saga.ctl.<shard>; NULL for SAGA_IN */
+};
+
+/* Answers to requests that found no room at the owner's: offered again with each tick. */
+struct nats_held {
+    uint64_t cookie;
+    enum err error;
+    natsMsg *message; /* owned; NULL when error is set */
+};
+
+struct nats_bus {
+    struct bus base; /* first: struct bus * is struct nats_bus * */
+    struct arena arena;
+    struct nats_line_options line;
+    struct bus_callbacks callbacks;
+    uint32_t replicas;
+    struct nats_line *publisher;
+    struct nats_line *consumer;
+    natsConnection *admin;
+    jsCtx *js;
+    struct nats_slots publishes;
+    struct nats_slots requests;
+    pthread_mutex_t held_mutex;
+    struct nats_held *held; /* NATS_SLOTS_MAX */
+    uint32_t held_count;
+    pthread_mutex_t admin_mutex; /* one maker of streams and consumers at a time; guards participants */
+    struct str *participants;
+    uint32_t participant_count;
+    pthread_mutex_t pull_mutex;
+    struct nats_pull **pulls; /* LIMITS_SHARDS_MAX + 1; NULL: not listened to */
+    uint32_t *listed;         /* slots that are not NULL */
+    uint32_t listed_count;
+    pthread_mutex_t state_mutex;
+    pthread_cond_t state_changed;
+    bool publisher_up;
+    bool consumer_up;
+    bool told;   /* what `connected` was last told */
+    bool kicked; /* the keeper should look now */
+    bool closing;
+    bool keeper_runs;
+    pthread_t keeper;
+};
+
+/* nats_bus.c: a line went up or down; tells the owner when both are up or one is not. */
+void nats_bus_state(struct nats_bus *bus, bool *flag, bool up);
+
+/* nats_publish.c: the publisher's callbacks and operations. */
+extern const struct nats_line_callbacks nats_publish_callbacks; /* context to be set */
+enum err nats_publish(struct bus *base, const struct bus_message *message, struct str id, uint64_t cookie,
+                      struct err_note *note);
+enum err nats_publish_event(struct bus *base, const struct bus_message *message, struct str id);
+enum err nats_publish_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
+                              uint64_t cookie, struct err_note *note);
+/* Answers everything unanswered with `error`. */
+void nats_publish_fail_all(struct nats_bus *bus, enum err error);
+
+/* nats_pull.c: the consumer's callbacks and operations. */
+extern const struct nats_line_callbacks nats_pull_callbacks; /* context to be set */
+enum err nats_pull_listen(struct bus *base, uint32_t shard, struct err_note *note);
+void nats_pull_unlisten(struct bus *base, uint32_t shard);
+enum err nats_pull_listen_in(struct bus *base, struct err_note *note);
+void nats_pull_unlisten_in(struct bus *base);
+void nats_pull_ack(struct bus *base, struct str ack);
+/* Forgets what was asked for and asks anew: after its consumer was made anew. */
+void nats_pull_restart(struct nats_bus *bus, uint32_t slot);
+void nats_pull_free_all(struct nats_bus *bus);
+
+/* nats_admin.c: with admin_mutex held by the caller, except where said. */
+enum err nats_admin_streams(struct nats_bus *bus, struct err_note *note);
+enum err nats_admin_participants(struct bus *base, const struct str *names, uint32_t count,
+                                 struct err_note *note); /* takes admin_mutex */
+/* One durable consumer of ours; `mark` (may be "") goes into its description. */
+struct nats_consumer {
+    const char *stream;
+    const char *name;
+    const char *filter; /* NULL: all */
+    const char *mark;
+    int64_t ack_wait_ms;
+    int64_t ack_pending_max;
+};
+enum err nats_admin_make(struct nats_bus *bus, const struct nats_consumer *consumer, struct err_note *note);
+enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char *name, struct err_note *note);
+/* What the keeper needs to know of a consumer. */
+struct nats_consumer_look {
+    bool exists;
+    bool ours;    /* it bears the mark */
+    bool waiting; /* somebody pulls */
+    bool backlog; /* messages wait though a pull and room for them are there */
+    uint64_t progress;
+};
+enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consumer,
+                         struct nats_consumer_look *look, struct err_note *note);
+void nats_admin_participant(struct str name, char filter[NATS_NAME_BYTES], char durable[NATS_NAME_BYTES],
+                            struct nats_consumer *consumer);
+void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
+                     struct nats_consumer *consumer);
+
+/* nats_keeper.c */
+void nats_keeper_start(struct nats_bus *bus);
+void nats_keeper_kick(struct nats_bus *bus);
+void nats_keeper_stop(struct nats_bus *bus);
+
+/* nats_control.c */
+enum err nats_control_open(struct nats_bus *bus, struct err_note *note);
+void nats_control_close(struct nats_bus *bus);
+enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, natsSubscription **subscription,
+                            struct err_note *note);
+enum err nats_control_answer(struct bus *base, struct str ack, struct str body);
+enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
+                           struct arena *arena, struct str *answer, struct err_note *note);
+enum err nats_control_probe(struct bus *base, struct err_note *note);

@@ -1,0 +1,214 @@
+/* The publisher: commands with acknowledgement, events without, plain requests.
+ *
+ * Happy path: a slot is taken, the message leaves with the reply subject <inbox>.p.<ticket> (publish) or
+ * <inbox>.q.<ticket> (request), and what comes back there ends the slot. Otherwise the deadline ends it, or
+ * the loss of the connection does. */
+#include "engine/bus/nats_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/clock.h"
+
+enum { EXPIRE_AT_ONCE = 256 };
+
+static enum err send_with_slot(struct nats_bus *bus, struct nats_slots *slots, char kind, uint64_t ticket,
+                               const struct bus_message *message, struct str id, struct err_note *note)
+{
+    char reply[NATS_LINE_INBOX_BYTES + 32];
+    snprintf(reply, sizeof reply, "%s.%c.%" PRIx64, nats_line_inbox(bus->publisher), kind, ticket);
+    natsMsg *made = NULL;
+    enum err err = nats_message_make(message, id, reply, &made, note);
+    if (err == ERR_OK) {
+        err = nats_line_send(bus->publisher, made, note);
+        natsMsg_Destroy(made);
+    }
+    /* When the slot is not ours any more, the loss of the connection has answered it already. */
+    if (err != ERR_OK && !nats_slots_end(slots, ticket, NULL))
+        return ERR_OK;
+    return err;
+}
+
+enum err nats_publish(struct bus *base, const struct bus_message *message, struct str id, uint64_t cookie,
+                      struct err_note *note)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    uint64_t ticket;
+    if (!nats_slots_take(&bus->publishes, cookie, clock_monotonic_us() + NATS_PUBLISH_WAIT_US, &ticket))
+        return err_note(note, ERR_FULL, "%d publishes are unanswered", BUS_IN_FLIGHT_MAX);
+    return send_with_slot(bus, &bus->publishes, 'p', ticket, message, id, note);
+}
+
+enum err nats_publish_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
+                              uint64_t cookie, struct err_note *note)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    pthread_mutex_lock(&bus->held_mutex);
+    uint32_t held = bus->held_count;
+    pthread_mutex_unlock(&bus->held_mutex);
+    uint64_t ticket;
+    if (held + nats_slots_count(&bus->requests) >= NATS_SLOTS_MAX ||
+        !nats_slots_take(&bus->requests, cookie, clock_monotonic_us() + timeout_us, &ticket))
+        return err_note(note, ERR_FULL, "%d requests are unanswered", NATS_SLOTS_MAX);
+    return send_with_slot(bus, &bus->requests, 'q', ticket, message, STR(""), note);
+}
+
+enum err nats_publish_event(struct bus *base, const struct bus_message *message, struct str id)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    natsMsg *made = NULL;
+    enum err err = nats_message_make(message, id, NULL, &made, NULL);
+    if (err != ERR_OK)
+        return err;
+    err = nats_line_send(bus->publisher, made, NULL);
+    natsMsg_Destroy(made);
+    return err;
+}
+
+static bool holds(struct str text, const char *part)
+{
+    return text.size > 0 && memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
+/* {"stream":"SAGA_CMD","seq":7} or {"error":{"code":503,"err_code":10077,"description":"maximum messages
+ * exceeded"},…}; a status line when no stream takes the subject. */
+static enum err judge_publish(int status, struct str body)
+{
+    if (status != 0)
+        return ERR_UNAVAILABLE;
+    if (!holds(body, "\"error\""))
+        return holds(body, "\"seq\"") ? ERR_OK : ERR_UNKNOWN_OUTCOME;
+    if (holds(body, "maximum messages") || holds(body, "maximum bytes"))
+        return ERR_FULL;
+    return holds(body, "message size exceeds") ? ERR_LIMIT : ERR_UNAVAILABLE;
+}
+
+static void on_publish_answer(struct nats_bus *bus, uint64_t ticket, natsMsg *message)
+{
+    struct bus_message read;
+    int status = nats_message_read(message, &read);
+    enum err error = judge_publish(status, read.body);
+    uint64_t cookie;
+    bool open = nats_slots_end(&bus->publishes, ticket, &cookie);
+    natsMsg_Destroy(message);
+    if (open)
+        bus->callbacks.published(bus->callbacks.context, cookie, error);
+    if (error == ERR_UNAVAILABLE)
+        nats_keeper_kick(bus); /* a stream may be gone */
+}
+
+/* Takes held.message unless there was no room: false. */
+static bool offer_answer(struct nats_bus *bus, struct nats_held held)
+{
+    struct bus_delivery delivery = {.source = BUS_SOURCE_ANSWER,
+                                    .shard = (uint32_t)(held.cookie % LIMITS_SHARDS_MAX),
+                                    .cookie = held.cookie,
+                                    .error = held.error,
+                                    .delivery_count = 1};
+    if (held.message != NULL && nats_message_read(held.message, &delivery.message) == 503)
+        delivery.error = ERR_UNAVAILABLE;
+    if (!bus->callbacks.deliver(bus->callbacks.context, &delivery))
+        return false;
+    natsMsg_Destroy(held.message);
+    return true;
+}
+
+static void answer_or_hold(struct nats_bus *bus, struct nats_held held)
+{
+    if (offer_answer(bus, held))
+        return;
+    pthread_mutex_lock(&bus->held_mutex);
+    bus->held[bus->held_count++] = held;
+    pthread_mutex_unlock(&bus->held_mutex);
+}
+
+static bool unhold(struct nats_bus *bus, struct nats_held *held)
+{
+    pthread_mutex_lock(&bus->held_mutex);
+    bool some = bus->held_count > 0;
+    if (some)
+        *held = bus->held[--bus->held_count];
+    pthread_mutex_unlock(&bus->held_mutex);
+    return some;
+}
+
+static void offer_held(struct nats_bus *bus)
+{
+    struct nats_held held;
+    while (unhold(bus, &held)) {
+        if (offer_answer(bus, held))
+            continue;
+        pthread_mutex_lock(&bus->held_mutex);
+        bus->held[bus->held_count++] = held;
+        pthread_mutex_unlock(&bus->held_mutex);
+        return;
+    }
+}
+
+static void expire_publishes(struct nats_bus *bus, int64_t now_us, enum err error)
+{
+    uint64_t cookies[EXPIRE_AT_ONCE];
+    uint32_t count;
+    while ((count = nats_slots_expire(&bus->publishes, now_us, cookies, EXPIRE_AT_ONCE)) > 0)
+        for (uint32_t i = 0; i < count; i++)
+            bus->callbacks.published(bus->callbacks.context, cookies[i], error);
+}
+
+static void expire_requests(struct nats_bus *bus, int64_t now_us, enum err error)
+{
+    uint64_t cookies[EXPIRE_AT_ONCE];
+    uint32_t count;
+    while ((count = nats_slots_expire(&bus->requests, now_us, cookies, EXPIRE_AT_ONCE)) > 0)
+        for (uint32_t i = 0; i < count; i++)
+            answer_or_hold(bus, (struct nats_held){.cookie = cookies[i], .error = error});
+}
+
+void nats_publish_fail_all(struct nats_bus *bus, enum err error)
+{
+    expire_publishes(bus, INT64_MAX, error);
+    expire_requests(bus, INT64_MAX, error);
+}
+
+static void on_up(void *context)
+{
+    struct nats_bus *bus = context;
+    nats_bus_state(bus, &bus->publisher_up, true);
+}
+
+static void on_down(void *context)
+{
+    struct nats_bus *bus = context;
+    /* A request may have reached its service: its outcome is unknown, which is what a time-out means. */
+    expire_publishes(bus, INT64_MAX, ERR_UNAVAILABLE);
+    expire_requests(bus, INT64_MAX, ERR_TIMEOUT);
+    nats_bus_state(bus, &bus->publisher_up, false);
+}
+
+static void on_message(void *context, natsMsg *message)
+{
+    struct nats_bus *bus = context;
+    const char *inbox = nats_line_inbox(bus->publisher);
+    const char *subject = natsMsg_GetSubject(message);
+    size_t size = strlen(inbox);
+    bool known = strncmp(subject, inbox, size) == 0 && strlen(subject) > size + 3 && subject[size + 2] == '.';
+    uint64_t ticket = known ? strtoull(subject + size + 3, NULL, 16) : 0;
+    uint64_t cookie;
+    if (known && subject[size + 1] == 'p')
+        on_publish_answer(bus, ticket, message);
+    else if (known && subject[size + 1] == 'q' && nats_slots_end(&bus->requests, ticket, &cookie))
+        answer_or_hold(bus, (struct nats_held){.cookie = cookie, .message = message});
+    else
+        natsMsg_Destroy(message); /* our beat, or an answer that came too late */
+}
+
+static void on_tick(void *context, int64_t now_us)
+{
+    struct nats_bus *bus = context;
+    offer_held(bus);
+    expire_publishes(bus, now_us, ERR_TIMEOUT);
+    expire_requests(bus, now_us, ERR_TIMEOUT);
+}
+
+const struct nats_line_callbacks nats_publish_callbacks = {
+    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};

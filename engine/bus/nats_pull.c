@@ -1,0 +1,316 @@
+/* The consumer: pulling by hand, delivering, acknowledging.
+ *
+ * Happy path: listen makes the consumer and asks for NATS_PULL_WINDOW messages; each one that comes is handed
+ * to the owner; when half are left the other half is asked for again. A request that ends unfilled (408) says
+ * how much of it was left. Any other refusal rests the pull and wakes the keeper, which finds out whether the
+ * consumer is gone, taken over or fine. Silence without heartbeats, and a new connection, start it anew. */
+#include "engine/bus/nats_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+
+static const char nak[] = "-NAK {\"delay\": 100000000}";
+_Static_assert((int)NATS_NAK_DELAY_MS == 100, "as nak says, in nanoseconds");
+
+/* With pull_mutex held: asks until the window is full. */
+static void ask(struct nats_bus *bus, struct nats_pull *pull, int64_t now_us)
+{
+    if (pull->lost || pull->rest_us > now_us || pull->asked > NATS_PULL_WINDOW / 2)
+        return;
+    char subject[NATS_NAME_BYTES];
+    char reply[NATS_LINE_INBOX_BYTES + 16];
+    char request[128];
+    int32_t batch = NATS_PULL_WINDOW - pull->asked;
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", pull->stream, pull->consumer);
+    snprintf(reply, sizeof reply, "%s.r.%" PRIu32, nats_line_inbox(bus->consumer), pull->slot);
+    snprintf(request, sizeof request,
+             "{\"batch\":%" PRId32 ",\"expires\":%d000000,\"idle_heartbeat\":%d000000}", batch,
+             NATS_PULL_EXPIRES_MS, NATS_PULL_HEARTBEAT_MS);
+    if (nats_line_send_text(bus->consumer, subject, reply, request) != ERR_OK)
+        return; /* not connected: `up` asks again */
+    pull->asked += batch;
+    pull->heard_us = now_us;
+    nats_line_flush(bus->consumer);
+}
+
+void nats_pull_restart(struct nats_bus *bus, uint32_t slot)
+{
+    pthread_mutex_lock(&bus->pull_mutex);
+    struct nats_pull *pull = bus->pulls[slot];
+    if (pull != NULL) {
+        pull->asked = 0;
+        pull->rest_us = 0;
+        pull->lost = false;
+        ask(bus, pull, clock_monotonic_us());
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+}
+
+static void on_up(void *context)
+{
+    struct nats_bus *bus = context;
+    pthread_mutex_lock(&bus->pull_mutex);
+    for (uint32_t i = 0; i < bus->listed_count; i++) {
+        struct nats_pull *pull = bus->pulls[bus->listed[i]];
+        pull->asked = 0;
+        pull->rest_us = 0;
+        ask(bus, pull, clock_monotonic_us());
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    nats_bus_state(bus, &bus->consumer_up, true);
+    nats_keeper_kick(bus);
+}
+
+static void on_down(void *context)
+{
+    struct nats_bus *bus = context;
+    nats_bus_state(bus, &bus->consumer_up, false);
+}
+
+static void on_tick(void *context, int64_t now_us)
+{
+    struct nats_bus *bus = context;
+    bool silent = false;
+    pthread_mutex_lock(&bus->pull_mutex);
+    for (uint32_t i = 0; i < bus->listed_count; i++) {
+        struct nats_pull *pull = bus->pulls[bus->listed[i]];
+        if (pull->asked > 0 && now_us - pull->heard_us > NATS_PULL_SILENCE_US) {
+            pull->asked = 0;
+            silent = true;
+        }
+        ask(bus, pull, now_us);
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    if (silent)
+        nats_keeper_kick(bus);
+}
+
+static void on_status(struct nats_bus *bus, uint32_t slot, int status, const struct bus_message *message)
+{
+    int64_t now_us = clock_monotonic_us();
+    bool trouble = status != 100 && status != 404 && status != 408;
+    pthread_mutex_lock(&bus->pull_mutex);
+    struct nats_pull *pull = bus->pulls[slot];
+    if (pull != NULL) {
+        pull->heard_us = now_us;
+        int64_t left = pull->asked;
+        if (status == 408)
+            (void)str_to_i64(bus_header(message, STR("Nats-Pending-Messages")), &left);
+        if (status != 100)
+            pull->asked -= (int32_t)(left < 0 || left > pull->asked ? pull->asked : left);
+        if (trouble) /* until the keeper has looked; should it find nothing, this bounds the wait */
+            pull->rest_us = now_us + NATS_PULL_SILENCE_US;
+        ask(bus, pull, now_us);
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    if (trouble)
+        nats_keeper_kick(bus);
+}
+
+/* "$JS.ACK.<stream>.<consumer>.<count>.…", with a domain and an account in front from 11 tokens on. */
+static uint64_t read_delivery_count(struct str ack)
+{
+    struct str tokens[16];
+    uint32_t count = 0;
+    for (size_t begin = 0; begin < ack.size && count < 16; count++) {
+        size_t size = str_find(str_slice(ack, begin, ack.size), '.');
+        tokens[count] = str_slice(ack, begin, begin + size);
+        begin += size + 1;
+    }
+    int64_t delivered = 0;
+    if (count < 9 || !str_to_i64(tokens[count >= 11 ? 6 : 4], &delivered) || delivered < 1)
+        return 1;
+    return (uint64_t)delivered;
+}
+
+/* The number after `prefix`, up to a dot or the end. */
+static bool read_number(struct str text, struct str prefix, uint32_t most, uint32_t *number)
+{
+    if (!str_starts(text, prefix))
+        return false;
+    struct str rest = str_slice(text, prefix.size, text.size);
+    int64_t value;
+    if (!str_to_i64(str_slice(rest, 0, str_find(rest, '.')), &value) || value < 0 || value > most)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+static bool slot_of_subject(struct str subject, uint32_t *slot)
+{
+    *slot = NATS_IN_SLOT;
+    return str_starts(subject, STR("saga.start.")) || str_starts(subject, STR("saga.signal.")) ||
+           read_number(subject, STR("saga.reply."), LIMITS_SHARDS_MAX - 1, slot);
+}
+
+/* Counts the message against what was asked for; false when nobody listens here any more. */
+static bool count_message(struct nats_bus *bus, uint32_t slot)
+{
+    int64_t now_us = clock_monotonic_us();
+    pthread_mutex_lock(&bus->pull_mutex);
+    struct nats_pull *pull = bus->pulls[slot];
+    bool wanted = pull != NULL && !pull->lost;
+    if (wanted) {
+        pull->heard_us = now_us;
+        pull->asked -= pull->asked > 0;
+        ask(bus, pull, now_us);
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return wanted;
+}
+
+static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
+{
+    uint32_t slot;
+    if (!slot_of_subject(delivery->message.subject, &slot) || delivery->ack.size == 0)
+        return; /* no stream of ours sends this; whoever did gets nothing */
+    bool in = slot == NATS_IN_SLOT;
+    delivery->source = in ? BUS_SOURCE_IN : BUS_SOURCE_REPLY;
+    delivery->shard = in ? 0 : slot;
+    delivery->delivery_count = read_delivery_count(delivery->ack);
+    bool wanted = count_message(bus, slot);
+    if (wanted && bus->callbacks.deliver(bus->callbacks.context, delivery))
+        return;
+    /* A reply of a shard we left waits for its next owner; everything else comes again soon. */
+    if (wanted || in)
+        (void)!nats_line_send_text(bus->consumer, delivery->ack.data, NULL, nak);
+}
+
+static void on_message(void *context, natsMsg *message)
+{
+    struct nats_bus *bus = context;
+    struct bus_delivery delivery;
+    delivery.cookie = 0;
+    delivery.error = ERR_OK;
+    delivery.ack = str_from(natsMsg_GetReply(message));
+    int status = nats_message_read(message, &delivery.message);
+    struct str inbox = str_from(nats_line_inbox(bus->consumer));
+    uint32_t slot;
+    if (!str_starts(delivery.message.subject, inbox))
+        deliver(bus, &delivery);
+    else if (read_number(str_slice(delivery.message.subject, inbox.size, SIZE_MAX), STR(".r."), NATS_IN_SLOT,
+                         &slot))
+        on_status(bus, slot, status, &delivery.message);
+    natsMsg_Destroy(message);
+}
+
+const struct nats_line_callbacks nats_pull_callbacks = {
+    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};
+
+void nats_pull_ack(struct bus *base, struct str ack)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    char subject[NATS_MESSAGE_SUBJECT_BYTES];
+    if (ack.size == 0 || ack.size >= sizeof subject)
+        return;
+    memcpy(subject, ack.data, ack.size);
+    subject[ack.size] = '\0';
+    /* Lost when not connected: the message comes again and is recognized as a duplicate. */
+    (void)!nats_line_send_text(bus->consumer, subject, NULL, "+ACK");
+}
+
+/* Puts a new pull into the table and takes the old one out, if any. */
+static void enlist(struct nats_bus *bus, struct nats_pull *pull)
+{
+    pthread_mutex_lock(&bus->pull_mutex);
+    if (bus->pulls[pull->slot] == NULL)
+        bus->listed[bus->listed_count++] = pull->slot;
+    memory_free(bus->pulls[pull->slot]);
+    bus->pulls[pull->slot] = pull;
+    ask(bus, pull, clock_monotonic_us());
+    pthread_mutex_unlock(&bus->pull_mutex);
+}
+
+/* Its control subscription, for the caller to end. */
+static natsSubscription *delist(struct nats_bus *bus, uint32_t slot)
+{
+    natsSubscription *control = NULL;
+    pthread_mutex_lock(&bus->pull_mutex);
+    if (bus->pulls[slot] != NULL) {
+        control = bus->pulls[slot]->control;
+        memory_free(bus->pulls[slot]);
+        bus->pulls[slot] = NULL;
+        for (uint32_t i = 0; i < bus->listed_count; i++)
+            if (bus->listed[i] == slot)
+                bus->listed[i--] = bus->listed[--bus->listed_count];
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return control;
+}
+
+/* With admin_mutex held. A vanished stream is made again on the way. */
+static enum err make_consumer(struct nats_bus *bus, const struct nats_pull *pull, bool anew,
+                              struct err_note *note)
+{
+    char filter[NATS_NAME_BYTES];
+    struct nats_consumer consumer;
+    nats_admin_pull(pull, filter, &consumer);
+    enum err err = anew ? nats_admin_remove(bus, pull->stream, pull->consumer, note) : ERR_OK;
+    if (err == ERR_OK)
+        err = nats_admin_make(bus, &consumer, note);
+    if (err == ERR_NOT_FOUND && nats_admin_streams(bus, note) == ERR_OK)
+        err = nats_admin_make(bus, &consumer, note);
+    return err;
+}
+
+enum err nats_pull_listen(struct bus *base, uint32_t shard, struct err_note *note)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    if (shard >= LIMITS_SHARDS_MAX)
+        return err_note(note, ERR_INVALID, "there is no shard %" PRIu32, shard);
+    nats_pull_unlisten(base, shard);
+    struct nats_pull *pull = memory_new(1, sizeof *pull);
+    pull->slot = shard;
+    snprintf(pull->stream, sizeof pull->stream, "SAGA_REPLY");
+    snprintf(pull->consumer, sizeof pull->consumer, "shard-%" PRIu32, shard);
+    snprintf(pull->mark, sizeof pull->mark, "%.40s %016" PRIx64, bus->line.name, rng_entropy());
+    pthread_mutex_lock(&bus->admin_mutex);
+    enum err err = make_consumer(bus, pull, true, note);
+    if (err == ERR_OK)
+        err = nats_control_serve(bus, shard, &pull->control, note);
+    if (err == ERR_OK)
+        enlist(bus, pull);
+    else
+        memory_free(pull);
+    pthread_mutex_unlock(&bus->admin_mutex);
+    return err;
+}
+
+void nats_pull_unlisten(struct bus *base, uint32_t shard)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    if (shard < LIMITS_SHARDS_MAX)
+        natsSubscription_Destroy(delist(bus, shard));
+}
+
+enum err nats_pull_listen_in(struct bus *base, struct err_note *note)
+{
+    struct nats_bus *bus = (struct nats_bus *)base;
+    struct nats_pull *pull = memory_new(1, sizeof *pull);
+    pull->slot = NATS_IN_SLOT;
+    snprintf(pull->stream, sizeof pull->stream, "SAGA_IN");
+    snprintf(pull->consumer, sizeof pull->consumer, "engine");
+    pthread_mutex_lock(&bus->admin_mutex);
+    enum err err = make_consumer(bus, pull, false, note);
+    if (err == ERR_OK)
+        enlist(bus, pull);
+    else
+        memory_free(pull);
+    pthread_mutex_unlock(&bus->admin_mutex);
+    return err;
+}
+
+void nats_pull_unlisten_in(struct bus *base)
+{
+    (void)delist((struct nats_bus *)base, NATS_IN_SLOT);
+}
+
+void nats_pull_free_all(struct nats_bus *bus)
+{
+    while (bus->listed_count > 0)
+        natsSubscription_Destroy(delist(bus, bus->listed[0]));
+}
