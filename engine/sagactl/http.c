@@ -1,0 +1,109 @@
+#include "engine/sagactl/http.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t take(char *data, size_t size, size_t count, void *context)
+{
+    buf_put(context, (struct str){data, size * count});
+    return size * count;
+}
+
+static struct curl_slist *header_lines(const char *content_type, struct arena *arena)
+{
+    struct curl_slist *lines = NULL;
+    if (content_type != NULL)
+        lines = curl_slist_append(lines, arena_printf(arena, "Content-Type: %s", content_type).data);
+    return curl_slist_append(lines, "Expect:");
+}
+
+static struct http_answer perform(CURL *curl, struct invocation *invocation, const char *url)
+{
+    struct http_answer answer = {0};
+    struct buf text;
+    struct err_note note;
+    buf_init(&text, invocation->arena);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &text);
+    CURLcode code = curl_easy_perform(curl);
+    if (code != CURLE_OK) {
+        fprintf(
+            stderr,
+            "sagactl: no answer from %s: %s; is sagad running there? (--url or SAGAD_URL names another)\n",
+            url, curl_easy_strerror(code));
+        return answer;
+    }
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+    answer.text = buf_str(&text);
+    if (json_parse(invocation->arena, answer.text, SIZE_MAX, &answer.body, &note) != ERR_OK)
+        answer.body = NULL;
+    return answer;
+}
+
+struct http_answer http_request(struct invocation *invocation, const char *method, struct str path,
+                                struct str body, const char *content_type)
+{
+    CURL *curl = curl_easy_init();
+    struct str base = str_from(invocation_url(invocation));
+    while (str_ends(base, STR("/")))
+        base.size--;
+    struct str url = arena_printf(invocation->arena, "%.*s%.*s", STR_ARG(base), STR_ARG(path));
+    struct curl_slist *lines = header_lines(content_type, invocation->arena);
+    curl_easy_setopt(curl, CURLOPT_URL, url.data);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 90L); /* the longest wait is 60 s */
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (body.size > 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size);
+    }
+    struct http_answer answer = perform(curl, invocation, base.data);
+    curl_slist_free_all(lines);
+    curl_easy_cleanup(curl);
+    return answer;
+}
+
+void http_param(struct buf *path, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    struct str so_far = buf_str(path);
+    buf_char(path, str_find(so_far, '?') == so_far.size ? '?' : '&');
+    buf_printf(path, "%s=", name);
+    for (const char *c = value; *c != '\0'; c++) {
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                     strchr("-._~", *c) != NULL;
+        if (plain)
+            buf_char(path, *c);
+        else
+            buf_printf(path, "%%%02X", (unsigned)(unsigned char)*c);
+    }
+}
+
+int http_refused(const struct invocation *invocation, const struct http_answer *answer)
+{
+    if (answer->status == 0)
+        return INVOCATION_AWAY;
+    if (invocation->json || answer->body == NULL) {
+        fprintf(invocation->json ? stdout : stderr, "%.*s", STR_ARG(answer->text));
+    } else {
+        struct str detail = json_get_str(answer->body, STR("detail")),
+                   hint = json_get_str(answer->body, STR("hint"));
+        fprintf(stderr, "sagactl: %.*s", STR_ARG(json_get_str(answer->body, STR("title"))));
+        fprintf(stderr, "%s%.*s\n", detail.size > 0 ? ": " : "", STR_ARG(detail));
+        if (hint.size > 0)
+            fprintf(stderr, "  hint: %.*s\n", STR_ARG(hint));
+        struct str rendered = json_get_str(answer->body, STR("rendered"));
+        fprintf(stderr, "%.*s", STR_ARG(rendered));
+        const struct json *errors = json_get(answer->body, STR("errors"));
+        for (uint32_t i = 0; rendered.size == 0 && errors != NULL && i < errors->count; i++)
+            fprintf(stderr, "  %.*s: %.*s\n", STR_ARG(json_get_str(errors->items[i], STR("pointer"))),
+                    STR_ARG(json_get_str(errors->items[i], STR("detail"))));
+    }
+    return answer->status >= 500 || answer->status == 429 ? INVOCATION_AWAY : INVOCATION_FAILED;
+}

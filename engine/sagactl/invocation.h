@@ -1,0 +1,49 @@
+/* One call of sagactl: its subcommand, arguments and options, parsed from two tables (commands.def,
+ * options.def). */
+#pragma once
+#include <stdbool.h>
+#include "engine/base/arena.h"
+
+enum {
+    INVOCATION_FINE = 0,   /* done, and everything was as it should be */
+    INVOCATION_FAILED = 1, /* done, but not all is well: mistakes found, a difference, a refused verb, a saga
+                              that did not complete */
+    INVOCATION_USAGE = 2,  /* the call is not understood */
+    INVOCATION_AWAY = 3,   /* the service or database did not answer */
+};
+enum { INVOCATION_OPTIONS_MAX = 64 };
+
+struct invocation;
+struct invocation_command {
+    const char *name;
+    int (*run)(struct invocation *invocation);
+    const char *arguments;
+    const char *options; /* names, separated by spaces */
+    const char *sentence;
+};
+struct invocation {
+    struct arena *arena;
+    const struct invocation_command *command;
+    const char **arguments;
+    int argument_count;
+    struct {
+        const char *name;
+        const char *value; /* "" for flags */
+    } options[INVOCATION_OPTIONS_MAX];
+    int option_count;
+    bool json;     /* asked for */
+    bool terminal; /* stdout is one */
+};
+
+/* Parses argv[2…]. False after a sentence on stderr. */
+bool invocation_parse(struct invocation *invocation, int argc, char **argv);
+/* The option's last value, or NULL. */
+const char *invocation_option(const struct invocation *invocation, const char *name);
+/* The address of the service, the database: option, environment, default. */
+const char *invocation_url(const struct invocation *invocation);
+const char *invocation_database(const struct invocation *invocation);
+/* True, or a sentence on stderr: the number of arguments must lie between the two. */
+bool invocation_expects(const struct invocation *invocation, int least, int most);
+void invocation_help(const struct invocation_command *command);
+/* A whole file ("-": standard input) as text; false after a sentence on stderr. */
+bool invocation_read_file(struct invocation *invocation, const char *path, struct str *text);

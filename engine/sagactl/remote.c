@@ -1,0 +1,246 @@
+#include "engine/sagactl/remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/definition/definition.h"
+#include "engine/sagactl/http.h"
+#include "engine/sagactl/show.h"
+
+static const char json_type[] = "application/json";
+
+/* Prints what came: as it is with --json, else by `show`. */
+static int print(const struct invocation *invocation, const struct http_answer *answer,
+                 void (*show)(const struct json *))
+{
+    if (answer->status < 200 || answer->status > 299)
+        return http_refused(invocation, answer);
+    if (invocation->json || answer->body == NULL)
+        printf("%.*s", STR_ARG(answer->text));
+    else
+        show(answer->body);
+    return INVOCATION_FINE;
+}
+
+static int get(struct invocation *invocation, struct str path, void (*show)(const struct json *))
+{
+    struct http_answer answer = http_request(invocation, "GET", path, (struct str){0}, NULL);
+    return print(invocation, &answer, show);
+}
+
+/* The JSON of an option: a text, @FILE or @-. False after a sentence. */
+static bool read_json(struct invocation *invocation, const char *option, struct str *text)
+{
+    const char *given = invocation_option(invocation, option);
+    const struct json *value = NULL;
+    struct err_note note;
+    *text = str_from(given == NULL ? "null" : given);
+    if (given != NULL && given[0] == '@' && !invocation_read_file(invocation, given + 1, text))
+        return false;
+    if (json_parse(invocation->arena, *text, SIZE_MAX, &value, &note) == ERR_OK)
+        return true;
+    fprintf(stderr, "sagactl: --%s is not JSON: %s\n", option, note.text);
+    return false;
+}
+
+static void member(struct buf *body, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_printf(body, ",\"%s\":", name);
+    json_write_string(body, str_from(value));
+}
+
+static void show_started(const struct json *saga)
+{
+    if (json_get(saga, STR("steps")) != NULL)
+        show_saga(saga);
+    else
+        printf("%.*s\n", STR_ARG(json_get_str(saga, STR("id"))));
+}
+
+/* With --wait, whoever calls wants to know whether it completed. */
+static int outcome(const struct invocation *invocation, const struct http_answer *answer)
+{
+    struct str status = json_get_str(answer->body, STR("status"));
+    bool waited = invocation_option(invocation, "wait") != NULL;
+    return waited && !str_equal(status, STR("completed")) ? INVOCATION_FAILED : INVOCATION_FINE;
+}
+
+int remote_start(struct invocation *invocation)
+{
+    struct str input;
+    struct buf body;
+    buf_init(&body, invocation->arena);
+    if (!invocation_expects(invocation, 1, 1) || !read_json(invocation, "input", &input))
+        return INVOCATION_USAGE;
+    buf_puts(&body, "{\"definition\":");
+    json_write_string(&body, str_from(invocation->arguments[0]));
+    if (invocation_option(invocation, "version") != NULL)
+        buf_printf(&body, ",\"version\":%s", invocation_option(invocation, "version"));
+    member(&body, "key", invocation_option(invocation, "key"));
+    member(&body, "wait", invocation_option(invocation, "wait"));
+    buf_printf(&body, ",\"input\":%.*s}", STR_ARG(input));
+    struct http_answer answer = http_request(invocation, "POST", STR("/v1/sagas"), buf_str(&body), json_type);
+    int code = print(invocation, &answer, show_started);
+    return code == INVOCATION_FINE ? outcome(invocation, &answer) : code;
+}
+
+static struct str saga_path(struct invocation *invocation, const char *below)
+{
+    struct buf path;
+    buf_init(&path, invocation->arena);
+    buf_printf(&path, "/v1/sagas/%s%s", invocation->arguments[0], below);
+    return buf_str(&path);
+}
+
+static bool one_saga(const struct invocation *invocation)
+{
+    struct id id;
+    if (!invocation_expects(invocation, 1, 1))
+        return false;
+    bool fine = id_parse(str_from(invocation->arguments[0]), &id);
+    if (!fine)
+        fprintf(stderr, "sagactl: %s is no saga id\n", invocation->arguments[0]);
+    return fine;
+}
+
+int remote_get(struct invocation *invocation)
+{
+    return one_saga(invocation) ? get(invocation, saga_path(invocation, ""), show_saga) : INVOCATION_USAGE;
+}
+
+int remote_history(struct invocation *invocation)
+{
+    return one_saga(invocation) ? get(invocation, saga_path(invocation, "/history?limit=1000"), show_records)
+                                : INVOCATION_USAGE;
+}
+
+int remote_list(struct invocation *invocation)
+{
+    static const char *const names[] = {"status", "definition", "key", "since", "limit", "cursor"};
+    struct buf path;
+    buf_init(&path, invocation->arena);
+    buf_puts(&path, "/v1/sagas");
+    if (!invocation_expects(invocation, 0, 0))
+        return INVOCATION_USAGE;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        http_param(&path, names[i], invocation_option(invocation, names[i]));
+    for (int i = 0; i < invocation->option_count; i++) {
+        if (strcmp(invocation->options[i].name, "search") != 0)
+            continue;
+        const char *equals = strchr(invocation->options[i].value, '=');
+        if (equals == NULL) {
+            fprintf(stderr, "sagactl list: --search takes NAME=VALUE\n");
+            return INVOCATION_USAGE;
+        }
+        int size = (int)(equals - invocation->options[i].value);
+        http_param(&path,
+                   arena_printf(invocation->arena, "search.%.*s", size, invocation->options[i].value).data,
+                   equals + 1);
+    }
+    return get(invocation, buf_str(&path), show_list);
+}
+
+static void show_verb(const struct json *answer)
+{
+    printf("%.*s is %.*s\n", STR_ARG(json_get_str(answer, STR("id"))),
+           STR_ARG(json_get_str(answer, STR("status"))));
+}
+
+int remote_verb(struct invocation *invocation)
+{
+    struct buf body;
+    struct str output;
+    buf_init(&body, invocation->arena);
+    if (!one_saga(invocation) || !read_json(invocation, "output", &output))
+        return INVOCATION_USAGE;
+    const char *actor = invocation_option(invocation, "actor");
+    if (actor == NULL)
+        actor = getenv("USER") != NULL ? getenv("USER") : "sagactl";
+    buf_puts(&body, "{\"actor\":");
+    json_write_string(&body, str_from(actor));
+    member(&body, "reason", invocation_option(invocation, "reason"));
+    member(&body, "step", invocation_option(invocation, "step"));
+    member(&body, "result", invocation_option(invocation, "result"));
+    member(&body, "error_code", invocation_option(invocation, "error-code"));
+    if (invocation_option(invocation, "output") != NULL)
+        buf_printf(&body, ",\"output\":%.*s", STR_ARG(output));
+    buf_char(&body, '}');
+    struct str path =
+        saga_path(invocation, arena_printf(invocation->arena, "/%s", invocation->command->name).data);
+    struct http_answer answer = http_request(invocation, "POST", path, buf_str(&body), json_type);
+    return print(invocation, &answer, show_verb);
+}
+
+int remote_dead_letters(struct invocation *invocation)
+{
+    struct buf path;
+    buf_init(&path, invocation->arena);
+    buf_puts(&path, "/v1/dead-letters");
+    if (!invocation_expects(invocation, 0, 0))
+        return INVOCATION_USAGE;
+    http_param(&path, "limit", invocation_option(invocation, "limit"));
+    http_param(&path, "before", invocation_option(invocation, "before"));
+    return get(invocation, buf_str(&path), show_dead_letters);
+}
+
+static void show_source(const struct json *definition)
+{
+    printf("%.*s", STR_ARG(json_get_str(definition, STR("source"))));
+}
+
+int remote_definitions(struct invocation *invocation)
+{
+    struct buf path;
+    buf_init(&path, invocation->arena);
+    buf_puts(&path, "/v1/definitions");
+    if (!invocation_expects(invocation, 0, 2))
+        return INVOCATION_USAGE;
+    for (int i = 0; i < invocation->argument_count; i++)
+        buf_printf(&path, "/%s", invocation->arguments[i]);
+    return get(invocation, buf_str(&path), invocation->argument_count == 2 ? show_source : show_definitions);
+}
+
+static void show_put(const struct json *definition)
+{
+    printf("%.*s version %.*s is stored\n", STR_ARG(json_get_str(definition, STR("name"))),
+           STR_ARG(json_get(definition, STR("version")) == NULL
+                       ? STR("?")
+                       : json_get(definition, STR("version"))->text));
+}
+
+/* Loads the file here first, because its schemas lie beside it here; what is sent is the bundle. */
+static int put_file(struct invocation *invocation, const char *path)
+{
+    struct diag_list diags = {0};
+    struct err_note note = {""};
+    struct buf report;
+    const struct plan *plan = NULL;
+    buf_init(&report, invocation->arena);
+    if (definition_load_file(invocation->arena, path, &diags, &plan, &note) == ERR_IO) {
+        fprintf(stderr, "sagactl: %s\n", note.text);
+        return INVOCATION_FAILED;
+    }
+    if (plan == NULL) {
+        diag_render(&diags, &report);
+        fprintf(stderr, "%.*s", STR_ARG(buf_str(&report)));
+        return INVOCATION_FAILED;
+    }
+    struct str target =
+        arena_printf(invocation->arena, "/v1/definitions/%.*s/%d", STR_ARG(plan->name), plan->version);
+    struct http_answer answer = http_request(invocation, "PUT", target, plan->bundle, json_type);
+    return print(invocation, &answer, show_put);
+}
+
+int remote_put(struct invocation *invocation)
+{
+    int code = INVOCATION_FINE;
+    if (!invocation_expects(invocation, 1, 10000))
+        return INVOCATION_USAGE;
+    for (int i = 0; i < invocation->argument_count; i++) {
+        int one = put_file(invocation, invocation->arguments[i]);
+        code = one > code ? one : code;
+    }
+    return code;
+}

@@ -1,0 +1,347 @@
+#include "engine/sagactl/replay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/duration.h"
+#include "engine/core/record.h"
+#include "engine/core/view.h"
+#include "engine/runtime/loader.h"
+#include "engine/sagactl/recorded.h"
+#include "engine/store/postgres.h"
+
+enum { PAGE = 200 };
+
+struct replay {
+    struct invocation *invocation;
+    struct registry *registry;
+    struct store *store;
+    struct arena arena; /* of one saga */
+    FILE *exported;
+    int64_t until;
+    uint64_t same, different;
+};
+
+/* Prints in the form asked for; `why` empty: the decision was reproduced. */
+static void print_record(struct replay *replay, const struct core_saga *saga,
+                         const struct core_record *record, struct str why)
+{
+    struct buf words, waiting;
+    char id[ID_TEXT_SIZE + 1];
+    id_format(saga->id, id);
+    buf_init(&words, &replay->arena);
+    buf_init(&waiting, &replay->arena);
+    record_narrate(&words, saga, record);
+    view_waiting(&waiting, saga);
+    struct str at = duration_time_text(&replay->arena, record->event.at_us);
+    if (!replay->invocation->json) {
+        printf("%" PRId64 "  %.*s  %.*s    = %.*s%s; %.*s\n", record->seq, STR_ARG(at),
+               STR_ARG(buf_str(&words)), STR_ARG(core_status_text(saga->status)),
+               saga->paused ? ", paused" : "", STR_ARG(buf_str(&waiting)));
+        return;
+    }
+    struct buf out;
+    buf_init(&out, &replay->arena);
+    buf_printf(&out, "{\"saga\":\"%s\",\"seq\":%" PRId64 ",\"at\":\"%.*s\",\"what\":", id, record->seq,
+               STR_ARG(at));
+    json_write_string(&out, buf_str(&words));
+    buf_printf(&out,
+               ",\"status\":\"%.*s\",\"paused\":%s,\"waiting\":", STR_ARG(core_status_text(saga->status)),
+               saga->paused ? "true" : "false");
+    json_write_string(&out, buf_str(&waiting));
+    buf_printf(&out, ",\"same\":%s}\n", why.size == 0 ? "true" : "false");
+    printf("%.*s", STR_ARG(buf_str(&out)));
+}
+
+static void print_difference(struct replay *replay, struct id saga, int64_t seq, struct str what,
+                             struct str stored, struct str computed)
+{
+    char id[ID_TEXT_SIZE + 1];
+    id_format(saga, id);
+    if (!replay->invocation->json) {
+        printf("DIFFERENCE at %s seq %" PRId64 ": %.*s\n  stored:   %.*s\n  replayed: %.*s\n", id, seq,
+               STR_ARG(what), STR_ARG(stored), STR_ARG(computed));
+        return;
+    }
+    struct buf out;
+    buf_init(&out, &replay->arena);
+    buf_printf(&out, "{\"saga\":\"%s\",\"seq\":%" PRId64 ",\"same\":false,\"difference\":", id, seq);
+    json_write_string(&out, what);
+    buf_puts(&out, ",\"stored\":");
+    json_write_string(&out, stored);
+    buf_puts(&out, ",\"replayed\":");
+    json_write_string(&out, computed);
+    printf("%.*s}\n", STR_ARG(buf_str(&out)));
+}
+
+/* One stored event through the core. False after a difference was shown. */
+static bool replay_record(struct replay *replay, struct core_saga *saga, const struct store_record *row)
+{
+    struct core_record stored;
+    struct core_update update;
+    struct err_note note = {""};
+    if (record_read(saga, row->seq, row->at_us, row->kind, row->step, row->attempt, row->data, &replay->arena,
+                    &stored, &note) != ERR_OK) {
+        print_difference(replay, saga->id, row->seq, STR("the record cannot be read"), row->data,
+                         str_from(note.text));
+        return false;
+    }
+    core_step(saga, &stored.event, &replay->arena, &update);
+    if (update.verdict != CORE_USED) {
+        print_difference(replay, saga->id, row->seq,
+                         STR("the state machine would not have recorded this event"), row->data, update.why);
+        return false;
+    }
+    struct buf data;
+    buf_init(&data, &replay->arena);
+    record_write(&data, saga, &update.record);
+    bool same = str_equal(buf_str(&data), row->data) && update.record.seq == row->seq &&
+                update.record.event.at_us == row->at_us &&
+                str_equal(record_step(saga, &update.record), row->step) &&
+                record_attempt(&update.record) == row->attempt;
+    print_record(replay, saga, &update.record, same ? (struct str){0} : STR("different"));
+    if (!same)
+        print_difference(replay, saga->id, row->seq, STR("another decision"), row->data, buf_str(&data));
+    return same;
+}
+
+static bool same_text(struct replay *replay, const struct store_saga *stored, const char *what, struct str a,
+                      struct str b)
+{
+    if (!str_equal(a, b))
+        print_difference(replay, stored->id, stored->seq, arena_printf(&replay->arena, "the stored %s", what),
+                         a, b);
+    return str_equal(a, b);
+}
+
+static bool same_number(struct replay *replay, const struct store_saga *stored, const char *what, int64_t a,
+                        int64_t b)
+{
+    return same_text(replay, stored, what, arena_printf(&replay->arena, "%" PRId64, a),
+                     arena_printf(&replay->arena, "%" PRId64, b));
+}
+
+/* The projection must be what folding gives. */
+static bool same_row(struct replay *replay, const struct store_saga *stored, const struct core_saga *saga)
+{
+    struct store_saga row;
+    loader_row(saga, &replay->arena, &row);
+    return same_text(replay, stored, "status", stored->status, row.status) &&
+           same_number(replay, stored, "seq", stored->seq, row.seq) &&
+           same_text(replay, stored, "reason", stored->reason_code, row.reason_code) &&
+           same_text(replay, stored, "waiting line", stored->waiting, row.waiting) &&
+           same_text(replay, stored, "key", stored->key, row.key) &&
+           same_number(replay, stored, "pause", stored->paused, row.paused) &&
+           same_number(replay, stored, "wake-up", stored->wake_us, row.wake_us) &&
+           same_number(replay, stored, "start", stored->started_us, row.started_us) &&
+           same_number(replay, stored, "end", stored->ended_us, row.ended_us);
+}
+
+static bool replay_saga(struct replay *replay, const struct recorded *recorded)
+{
+    struct core_saga saga;
+    char id[ID_TEXT_SIZE + 1];
+    id_format(recorded->saga.id, id);
+    if (!replay->invocation->json)
+        printf("saga %s  %.*s version %d\n", id, STR_ARG(recorded->plan->name), recorded->plan->version);
+    core_init(&saga, recorded->plan, recorded->saga.id, &replay->arena);
+    for (uint32_t i = 0; i < recorded->count; i++) {
+        if (replay->until > 0 && recorded->records[i].seq > replay->until)
+            return true; /* the state after all records is not what was asked for */
+        if (!replay_record(replay, &saga, &recorded->records[i]))
+            return false;
+    }
+    return same_row(replay, &recorded->saga, &saga);
+}
+
+static bool export_saga(struct replay *replay, const struct recorded *recorded)
+{
+    struct buf line;
+    if (replay->exported == NULL)
+        return true;
+    buf_init(&line, &replay->arena);
+    recorded_write(&line, recorded);
+    struct str text = buf_str(&line);
+    return fwrite(text.data, 1, text.size, replay->exported) == text.size;
+}
+
+static int one(struct replay *replay, const struct recorded *recorded)
+{
+    if (!export_saga(replay, recorded)) {
+        fprintf(stderr, "sagactl: cannot write the export: %s\n", strerror(errno));
+        return INVOCATION_FAILED;
+    }
+    bool same = replay_saga(replay, recorded);
+    replay->same += same;
+    replay->different += !same;
+    return INVOCATION_FINE;
+}
+
+static int fail(const struct err_note *note, int code)
+{
+    fprintf(stderr, "sagactl: %s\n", note->text);
+    return code;
+}
+
+static int from_database(struct replay *replay, struct id id)
+{
+    struct recorded recorded = {0};
+    struct err_note note = {""};
+    arena_reset(&replay->arena);
+    enum err error = store_load(replay->store, id, &replay->arena, &recorded.saga, &recorded.records,
+                                &recorded.count, &note);
+    if (error != ERR_OK)
+        return fail(&note, error == ERR_NOT_FOUND ? INVOCATION_FAILED : INVOCATION_AWAY);
+    recorded.plan = registry_by_hash(replay->registry, recorded.saga.hash);
+    if (recorded.plan == NULL) {
+        fprintf(stderr, "sagactl: the definition of this saga (%.*s version %d) is not in the database\n",
+                STR_ARG(recorded.saga.definition), recorded.saga.version);
+        return INVOCATION_FAILED;
+    }
+    return one(replay, &recorded);
+}
+
+static int from_ids(struct replay *replay)
+{
+    int code = INVOCATION_FINE;
+    for (int i = 0; i < replay->invocation->argument_count && code == INVOCATION_FINE; i++) {
+        struct id id;
+        if (!id_parse(str_from(replay->invocation->arguments[i]), &id)) {
+            fprintf(stderr, "sagactl: %s is no saga id\n", replay->invocation->arguments[i]);
+            return INVOCATION_USAGE;
+        }
+        code = from_database(replay, id);
+    }
+    return code;
+}
+
+static struct str option(const struct replay *replay, const char *name)
+{
+    return str_from(invocation_option(replay->invocation, name));
+}
+
+static int from_list(struct replay *replay)
+{
+    struct store_filter filter = {
+        .status = option(replay, "status"), .definition = option(replay, "definition"), .limit = PAGE};
+    struct arena page;
+    int code = INVOCATION_FINE;
+    uint32_t count = PAGE;
+    arena_init(&page, 0);
+    while (count == PAGE && code == INVOCATION_FINE) {
+        struct store_saga *sagas = NULL;
+        struct err_note note = {""};
+        arena_reset(&page);
+        if (store_list(replay->store, &filter, &page, &sagas, &count, &note) != ERR_OK) {
+            code = fail(&note, INVOCATION_AWAY);
+            break;
+        }
+        for (uint32_t i = 0; i < count && code == INVOCATION_FINE; i++)
+            code = from_database(replay, sagas[i].id);
+        filter.has_cursor = count > 0;
+        filter.cursor = count > 0 ? sagas[count - 1].id : filter.cursor;
+    }
+    arena_fini(&page);
+    return code;
+}
+
+static bool wanted(const struct replay *replay, const struct recorded *recorded)
+{
+    struct str status = option(replay, "status"), definition = option(replay, "definition");
+    char id[ID_TEXT_SIZE + 1];
+    id_format(recorded->saga.id, id);
+    bool named = replay->invocation->argument_count == 0;
+    for (int i = 0; i < replay->invocation->argument_count; i++)
+        named = named || strcmp(replay->invocation->arguments[i], id) == 0;
+    return named && (status.size == 0 || str_equal(status, recorded->saga.status)) &&
+           (definition.size == 0 || str_equal(definition, recorded->saga.definition));
+}
+
+static int from_file(struct replay *replay, const char *path)
+{
+    struct str rest;
+    if (!invocation_read_file(replay->invocation, path, &rest))
+        return INVOCATION_FAILED;
+    for (uint32_t line = 1; rest.size > 0; line++) {
+        size_t end = str_find(rest, '\n');
+        struct recorded recorded;
+        struct err_note note = {""};
+        arena_reset(&replay->arena);
+        if (recorded_read(str_slice(rest, 0, end), &replay->arena, &recorded, &note) != ERR_OK) {
+            fprintf(stderr, "sagactl: %s line %u: %s\n", path, line, note.text);
+            return INVOCATION_FAILED;
+        }
+        int code = wanted(replay, &recorded) ? one(replay, &recorded) : INVOCATION_FINE;
+        if (code != INVOCATION_FINE)
+            return code;
+        rest = str_slice(rest, end + 1, rest.size);
+    }
+    return INVOCATION_FINE;
+}
+
+static int run_on_database(struct replay *replay)
+{
+    struct err_note note = {""};
+    if (postgres_open(invocation_database(replay->invocation), &replay->store, &note) != ERR_OK)
+        return fail(&note, INVOCATION_AWAY);
+    replay->registry = registry_new();
+    enum err error = registry_refresh(replay->registry, replay->store, &note);
+    int code = error != ERR_OK                          ? fail(&note, INVOCATION_AWAY)
+               : replay->invocation->argument_count > 0 ? from_ids(replay)
+                                                        : from_list(replay);
+    registry_free(replay->registry);
+    store_close(replay->store);
+    return code;
+}
+
+static int report(const struct replay *replay)
+{
+    uint64_t all = replay->same + replay->different;
+    if (replay->invocation->json)
+        printf("{\"sagas\":%" PRIu64 ",\"same\":%" PRIu64 ",\"different\":%" PRIu64 "}\n", all, replay->same,
+               replay->different);
+    else
+        printf("%" PRIu64 " sagas replayed: %" PRIu64 " the same, %" PRIu64 " different\n", all, replay->same,
+               replay->different);
+    return replay->different == 0 ? INVOCATION_FINE : INVOCATION_FAILED;
+}
+
+static bool understood(struct replay *replay)
+{
+    struct invocation *invocation = replay->invocation;
+    const char *until = invocation_option(invocation, "until");
+    bool chosen = invocation->argument_count > 0 || invocation_option(invocation, "all") != NULL ||
+                  invocation_option(invocation, "status") != NULL ||
+                  invocation_option(invocation, "definition") != NULL ||
+                  invocation_option(invocation, "file") != NULL;
+    if (!chosen)
+        fprintf(stderr, "sagactl replay: say which sagas: ids, --all, --status STATUS, --definition NAME or "
+                        "--file FILE\n");
+    if (until != NULL && (!str_to_i64(str_from(until), &replay->until) || replay->until < 1)) {
+        fprintf(stderr, "sagactl replay: --until takes a number from 1, a record's seq\n");
+        return false;
+    }
+    return chosen;
+}
+
+int replay_run(struct invocation *invocation)
+{
+    struct replay replay = {.invocation = invocation};
+    const char *file = invocation_option(invocation, "file"),
+               *exported = invocation_option(invocation, "export");
+    if (!understood(&replay))
+        return INVOCATION_USAGE;
+    if (exported != NULL && (replay.exported = fopen(exported, "wx")) == NULL) {
+        fprintf(stderr, "sagactl: cannot write %s: %s\n", exported, strerror(errno));
+        return INVOCATION_FAILED;
+    }
+    arena_init(&replay.arena, 0);
+    int code = file != NULL ? from_file(&replay, file) : run_on_database(&replay);
+    arena_fini(&replay.arena);
+    if (replay.exported != NULL && fclose(replay.exported) != 0) {
+        fprintf(stderr, "sagactl: cannot write %s: %s\n", exported, strerror(errno));
+        code = INVOCATION_FAILED;
+    }
+    return code == INVOCATION_FINE ? report(&replay) : code;
+}
