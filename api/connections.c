@@ -1,0 +1,163 @@
+#include "api/connections.h"
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+
+enum { TICK_MS = 250 };
+
+static const char late_body[] =
+    "{\"type\":\"urn:sagad:problem:request-timeout\",\"title\":\"The request took too long to arrive\","
+    "\"status\":408,\"detail\":\"the whole request must arrive in time, whatever its pace\"}\n";
+
+/* The service writes nothing while a request arrives, so the page cannot end up inside another one. */
+static void cut(struct connections_item *item)
+{
+    char page[512];
+    if (item->phase == CONNECTIONS_REQUEST) {
+        int size = snprintf(page, sizeof page,
+                            "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\n"
+                            "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                            sizeof late_body - 1, late_body);
+        check(size > 0 && (size_t)size < sizeof page);
+        (void)send(item->socket, page, (size_t)size,
+                   MSG_DONTWAIT | MSG_NOSIGNAL); /* gone is as good as told */
+    }
+    shutdown(item->socket, SHUT_RDWR);
+    item->cut = true;
+}
+
+static void cut_late(struct connections *connections)
+{
+    int64_t now_us = clock_monotonic_us();
+    for (struct connections_item *item = connections->first; item; item = item->next)
+        if (!item->cut && item->until_us && item->until_us <= now_us)
+            cut(item);
+}
+
+static struct timespec after_ms(int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
+static void *watch(void *context)
+{
+    struct connections *connections = context;
+    pthread_mutex_lock(&connections->lock);
+    while (!connections->stopping) {
+        cut_late(connections);
+        struct timespec until = after_ms(TICK_MS);
+        (void)pthread_cond_clockwait(&connections->stop, &connections->lock, CLOCK_MONOTONIC, &until);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return NULL;
+}
+
+void connections_init(struct connections *connections, int64_t request_ms, int64_t idle_ms)
+{
+    *connections = (struct connections){
+        .bounds_us = {[CONNECTIONS_IDLE] = idle_ms * 1000,
+                      [CONNECTIONS_REQUEST] = request_ms * 1000,
+                      [CONNECTIONS_WORK] = 0,
+                      [CONNECTIONS_ANSWER] = idle_ms * 1000},
+    };
+    check(pthread_mutex_init(&connections->lock, NULL) == 0);
+    check(pthread_cond_init(&connections->stop, NULL) == 0);
+    check(pthread_cond_init(&connections->moved, NULL) == 0);
+    check(pthread_create(&connections->thread, NULL, watch, connections) == 0);
+}
+
+void connections_fini(struct connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    check(connections->first == NULL);
+    connections->stopping = true;
+    pthread_cond_signal(&connections->stop);
+    pthread_mutex_unlock(&connections->lock);
+    pthread_join(connections->thread, NULL);
+    pthread_cond_destroy(&connections->moved);
+    pthread_cond_destroy(&connections->stop);
+    pthread_mutex_destroy(&connections->lock);
+}
+
+static void tell_moved(struct connections *connections)
+{
+    if (connections->settling)
+        pthread_cond_signal(&connections->moved);
+}
+
+static bool is_busy(const struct connections *connections)
+{
+    for (const struct connections_item *item = connections->first; item; item = item->next)
+        if (!item->cut && (item->phase == CONNECTIONS_WORK || item->phase == CONNECTIONS_ANSWER))
+            return true;
+    return false;
+}
+
+void connections_settle(struct connections *connections, int64_t bound_ms)
+{
+    struct timespec until = after_ms(bound_ms);
+    int late = 0;
+    pthread_mutex_lock(&connections->lock);
+    connections->settling = true;
+    while (is_busy(connections) && !late)
+        late = pthread_cond_clockwait(&connections->moved, &connections->lock, CLOCK_MONOTONIC, &until);
+    connections->settling = false;
+    pthread_mutex_unlock(&connections->lock);
+}
+
+static void enter(struct connections *connections, struct connections_item *item,
+                  enum connections_phase phase)
+{
+    int64_t bound_us = connections->bounds_us[phase];
+    item->phase = phase;
+    item->until_us = bound_us ? clock_monotonic_us() + bound_us : 0;
+}
+
+struct connections_item *connections_add(struct connections *connections, int socket)
+{
+    struct connections_item *item = memory_new(1, sizeof *item);
+    item->socket = socket;
+    enter(connections, item, CONNECTIONS_IDLE);
+    pthread_mutex_lock(&connections->lock);
+    item->next = connections->first;
+    if (item->next)
+        item->next->previous = item;
+    connections->first = item;
+    pthread_mutex_unlock(&connections->lock);
+    return item;
+}
+
+void connections_remove(struct connections *connections, struct connections_item *item)
+{
+    pthread_mutex_lock(&connections->lock);
+    if (item->previous)
+        item->previous->next = item->next;
+    else
+        connections->first = item->next;
+    if (item->next)
+        item->next->previous = item->previous;
+    tell_moved(connections);
+    pthread_mutex_unlock(&connections->lock);
+    memory_free(item);
+}
+
+bool connections_enter(struct connections *connections, struct connections_item *item,
+                       enum connections_phase phase)
+{
+    pthread_mutex_lock(&connections->lock);
+    bool cut_already = item->cut;
+    if (!cut_already)
+        enter(connections, item, phase);
+    tell_moved(connections);
+    pthread_mutex_unlock(&connections->lock);
+    return !cut_already;
+}

@@ -1,0 +1,327 @@
+/* GET /v1/definitions…, PUT /v1/definitions/{name}/{version}. */
+#include <string.h>
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/literal.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/base/duration.h"
+#include "engine/base/limits.h"
+#include "engine/runtime/registry.h"
+
+/* Reading: what the store has, so that what another instance stored shows too. */
+
+static enum err refresh(struct store *store, void *context, struct err_note *note)
+{
+    struct request *request = context;
+    enum err error = registry_refresh(engine_registry(request->api->engine), store, note);
+    return error == ERR_INVALID ? ERR_OK : error; /* one that does not load any more hides no other */
+}
+
+/* False: answered. */
+static bool refresh_registry(struct request *request)
+{
+    struct err_note note = {""};
+    enum err error = readers_run(&request->api->readers, refresh, request, &note);
+    if (error != ERR_OK)
+        request_refuse_err(request, error, &note);
+    return error == ERR_OK;
+}
+
+static void put_member(struct buf *out, const char *name, struct str text)
+{
+    buf_printf(out, ",\"%s\":", name);
+    json_write_string(out, text);
+}
+
+/* Without the closing brace. */
+static void put_head(struct buf *out, const struct plan *plan)
+{
+    buf_puts(out, "{\"name\":");
+    json_write_string(out, plan->name);
+    buf_printf(out, ",\"version\":%d,\"hash\":\"%s\"", plan->version, plan->hash);
+    put_member(out, "description", plan->description);
+    buf_printf(out, ",\"step_count\":%u", plan->step_count);
+}
+
+static uint32_t put_list(struct request *request, struct buf *out, struct str name)
+{
+    uint32_t count = 0;
+    uint32_t shown = 0;
+    const struct plan **plans = registry_list(engine_registry(request->api->engine), &request->arena, &count);
+    buf_puts(out, "{\"items\":[");
+    for (uint32_t i = 0; i < count; i++) {
+        if (name.size && !str_equal(name, plans[i]->name))
+            continue;
+        buf_puts(out, shown++ ? ",\n" : "\n");
+        put_head(out, plans[i]);
+        buf_char(out, '}');
+    }
+    buf_puts(out, "]}\n");
+    return shown;
+}
+
+void handlers_list_definitions(struct request *request)
+{
+    struct buf out;
+    buf_init(&out, &request->arena);
+    if (!refresh_registry(request))
+        return;
+    (void)put_list(request, &out, STR(""));
+    request_answer_json(request, 200, buf_str(&out));
+}
+
+void handlers_get_versions(struct request *request)
+{
+    struct buf out;
+    struct str name = request->target.segments[2];
+    buf_init(&out, &request->arena);
+    if (!refresh_registry(request))
+        return;
+    if (put_list(request, &out, name))
+        request_answer_json(request, 200, buf_str(&out));
+    else
+        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
+}
+
+static void put_action(struct buf *out, const char *name, bool there, const struct plan_action *action)
+{
+    buf_printf(out, ",\"%s\":", name);
+    if (!there) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "{\"command\":");
+    json_write_string(out, action->command);
+    buf_printf(out, ",\"via\":\"%s\"", action->via == PLAN_VIA_REQUEST ? "request" : "stream");
+    put_member(out, "timeout", duration_text(out->arena, action->timeout_us));
+    buf_printf(out, ",\"max_attempts\":%u}", action->retry.attempts_max);
+}
+
+static void put_steps(struct buf *out, const struct plan *plan)
+{
+    bool first = true;
+    buf_puts(out, ",\"steps\":[");
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        if (!node->step)
+            continue;
+        buf_puts(out, first ? "\n{\"id\":" : ",\n{\"id\":");
+        first = false;
+        json_write_string(out, node->id);
+        put_action(out, "run", true, &node->step->run);
+        put_action(out, "compensate", node->step->has_undo, &node->step->undo);
+        put_action(out, "verify", node->step->has_verify, &node->step->verify);
+        buf_printf(out, ",\"pivot\":%s", node->step->pivot ? "true" : "false");
+        put_member(out, "on_timeout", plan_on_timeout_text(node->step->on_timeout));
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
+static void put_source(struct buf *out, const struct plan *plan)
+{
+    const struct json *bundle = NULL;
+    if (json_parse(out->arena, plan->bundle, plan->bundle.size, &bundle, NULL) != ERR_OK)
+        return; /* cannot be: it is the loader's own writing */
+    put_member(out, "source", json_get_str(bundle, STR("yaml")));
+    buf_puts(out, ",\"files\":");
+    const struct json *files = json_get(bundle, STR("files"));
+    if (files)
+        json_write(out, files);
+    else
+        buf_puts(out, "{}");
+}
+
+static struct str write_definition(struct request *request, const struct plan *plan)
+{
+    struct buf out;
+    buf_init(&out, &request->arena);
+    put_head(&out, plan);
+    buf_puts(&out, ",\"timeout\":");
+    if (plan->timeout_us)
+        json_write_string(&out, duration_text(&request->arena, plan->timeout_us));
+    else
+        buf_puts(&out, "null");
+    buf_puts(&out, ",\"participants\":[");
+    for (uint32_t i = 0; i < plan->participant_count; i++) {
+        buf_puts(&out, i ? "," : "");
+        json_write_string(&out, plan->participants[i]);
+    }
+    buf_char(&out, ']');
+    put_steps(&out, plan);
+    put_source(&out, plan);
+    buf_puts(&out, "}\n");
+    return buf_str(&out);
+}
+
+/* The version of the path's fourth segment. False: answered. */
+static bool read_version(struct request *request, int32_t *version)
+{
+    int64_t number = 0;
+    struct str text = request->target.segments[3];
+    if (str_to_i64(text, &number) && number >= 1 && number <= INT32_MAX) {
+        *version = (int32_t)number;
+        return true;
+    }
+    request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "\"%.*s\" is not a version, a number from 1",
+                   STR_ARG(text));
+    return false;
+}
+
+void handlers_get_definition(struct request *request)
+{
+    int32_t version = 0;
+    struct str name = request->target.segments[2];
+    if (!read_version(request, &version) || !refresh_registry(request))
+        return;
+    const struct plan *plan = registry_find(engine_registry(request->api->engine), name, version);
+    if (plan)
+        request_answer_json(request, 200, write_definition(request, plan));
+    else
+        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
+                       STR_ARG(name), version);
+}
+
+/* Writing */
+
+struct putting {
+    struct request *request;
+    struct str file; /* its name in diagnostics */
+    struct str yaml;
+    const struct json *bundle_files; /* object of texts; NULL: schemas must be inline */
+    struct definition_files files;
+    struct diag_list diags;
+    const struct plan *plan;
+    bool created;
+};
+
+static enum err read_file(void *context, struct str path, struct arena *arena, struct str *text,
+                          struct err_note *note)
+{
+    const struct json *file = json_get(context, path);
+    if (!file || file->kind != JSON_STRING)
+        return err_note(note, ERR_NOT_FOUND, "the bundle has no file \"%.*s\"", STR_ARG(path));
+    *text = arena_copy(arena, file->text);
+    return ERR_OK;
+}
+
+static const struct definition_files *files_of(struct putting *putting)
+{
+    if (!putting->bundle_files)
+        return NULL;
+    putting->files =
+        (struct definition_files){.context = (void *)(uintptr_t)putting->bundle_files, .read = read_file};
+    return &putting->files;
+}
+
+static const struct fields_row bundle_fields[] = {
+    {LITERAL("yaml"), FIELDS_ANY, true, 0},
+    {LITERAL("files"), FIELDS_OBJECT, false, 0},
+};
+
+/* False: answered. */
+static bool read_bundle(struct request *request, struct putting *putting)
+{
+    putting->yaml = buf_str(&request->body);
+    if (!request_is_json(request))
+        return true;
+    const struct json *body = request_body_object(request);
+    if (!body || !fields_check(request, body, bundle_fields, sizeof bundle_fields / sizeof bundle_fields[0]))
+        return false;
+    const struct json *yaml = json_get(body, STR("yaml"));
+    putting->bundle_files = json_get(body, STR("files"));
+    for (uint32_t i = 0; putting->bundle_files && i < putting->bundle_files->count; i++)
+        if (putting->bundle_files->members[i].value->kind != JSON_STRING) {
+            request_refuse(request, PROBLEM_INVALID_FIELD, "files must map paths to texts");
+            return false;
+        }
+    if (yaml->kind == JSON_STRING) {
+        putting->yaml = yaml->text;
+        return true;
+    }
+    request_refuse(request, PROBLEM_INVALID_FIELD, "yaml must be a text");
+    return false;
+}
+
+static void refuse_diags(struct request *request, const struct diag_list *diags)
+{
+    struct buf extra;
+    struct buf text;
+    struct problem problem = {.kind = PROBLEM_INVALID_DEFINITION};
+    buf_init(&extra, &request->arena);
+    buf_init(&text, &request->arena);
+    buf_puts(&extra, "\"diagnostics\":");
+    diag_render_json(diags, &extra);
+    buf_puts(&extra, ",\"rendered\":");
+    diag_render(diags, &text);
+    json_write_string(&extra, buf_str(&text));
+    problem.extra = buf_str(&extra);
+    problem.detail = arena_printf(&request->arena, "the definition has %zu mistake%s; see diagnostics",
+                                  diags->error_count, diags->error_count == 1 ? "" : "s");
+    request_answer_problem(request, &problem);
+}
+
+/* Before anything is stored: it loads, and is what the path says. False: answered. */
+static bool check_definition(struct request *request, struct putting *putting, int32_t version)
+{
+    struct str name = request->target.segments[2];
+    diag_init(&putting->diags, &request->arena, putting->file, putting->yaml);
+    const struct plan *plan =
+        definition_load(&request->arena, putting->yaml, files_of(putting), &putting->diags);
+    if (!plan) {
+        diag_sort(&putting->diags);
+        refuse_diags(request, &putting->diags);
+        return false;
+    }
+    if (str_equal(plan->name, name) && plan->version == version)
+        return true;
+    request_refuse(request, PROBLEM_INVALID_DEFINITION,
+                   "the file says saga %.*s, version %d; the path says %.*s, version %d", STR_ARG(plan->name),
+                   plan->version, STR_ARG(name), version);
+    return false;
+}
+
+static enum err put(struct store *store, void *context, struct err_note *note)
+{
+    struct putting *putting = context;
+    struct request *request = putting->request;
+    return registry_put(engine_registry(request->api->engine), store, putting->file, putting->yaml,
+                        files_of(putting), &request->arena, &putting->diags, &putting->plan,
+                        &putting->created, note);
+}
+
+static void answer_put(struct request *request, const struct putting *putting)
+{
+    struct err_note note = {""};
+    /* Stored, so accepted: participants that cannot be announced now are announced by the engine's repair. */
+    if (engine_announce(request->api->engine, putting->plan, &note) != ERR_OK)
+        request_add_header(request, STR("Warning"), STR("199 sagad \"participants not announced yet\""));
+    struct buf out;
+    buf_init(&out, &request->arena);
+    put_head(&out, putting->plan);
+    buf_printf(&out, ",\"created\":%s}\n", putting->created ? "true" : "false");
+    request_answer_json(request, putting->created ? 201 : 200, buf_str(&out));
+    request_add_header(request, STR("Location"), request->target.path);
+}
+
+void handlers_put_definition(struct request *request)
+{
+    int32_t version = 0;
+    struct err_note note = {""};
+    struct putting putting = {.request = request};
+    if (!read_version(request, &version) || !read_bundle(request, &putting))
+        return;
+    putting.file = arena_printf(&request->arena, "%.*s.yaml", STR_ARG(request->target.segments[2]));
+    if (!check_definition(request, &putting, version))
+        return;
+    enum err error = readers_run(&request->api->readers, put, &putting, &note);
+    if (error == ERR_OK)
+        answer_put(request, &putting);
+    else if (error == ERR_CONFLICT)
+        request_refuse(request, PROBLEM_VERSION_CONFLICT, "%s", note.text);
+    else if (error == ERR_INVALID)
+        refuse_diags(request, &putting.diags);
+    else
+        request_refuse_err(request, error, &note);
+}

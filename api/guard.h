@@ -1,0 +1,65 @@
+/* What is refused before anything else looks at a request: targets and headers that two programs could read
+ * in two ways, and what a browser on this machine could be made to send.
+ *
+ * libmicrohttpd takes a body framed twice, a bare line feed, %00, `..` and control bytes; these checks stand
+ * between it and the handlers. Pure functions on text: no I/O, any thread; results borrow from the arena or
+ * the given text. On refusal `fault` holds the page to answer with. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "api/problem.h"
+#include "engine/base/arena.h"
+#include "engine/base/str.h"
+
+enum {
+    GUARD_SEGMENTS_MAX = 8, /* the longest route has four */
+    GUARD_PARAMS_MAX = 32,  /* list filters: five of their own and 16 search attributes */
+    GUARD_HEADERS_MAX = 64, /* a browser sends about 20 */
+    GUARD_TARGET_BYTES = 8192,
+    GUARD_HEADER_BYTES = 16384,
+};
+struct guard_param {
+    struct str name;
+    struct str value;
+};
+struct guard_target {
+    struct str path;                         /* decoded, for messages */
+    struct str segments[GUARD_SEGMENTS_MAX]; /* decoded; "/" has none; an empty one stays empty */
+    uint32_t segment_count;
+    struct guard_param params[GUARD_PARAMS_MAX];
+    uint32_t param_count;
+};
+struct guard_header {
+    struct str name;
+    struct str value;
+};
+struct guard_fault {
+    enum problem_kind kind;
+    struct str detail;
+};
+struct guard_request {
+    struct str method;
+    struct str target; /* as it was sent */
+    struct str version;
+    const struct guard_header *headers;
+    uint32_t header_count;
+    uint64_t header_bytes; /* of the whole header as sent, from the method to the empty line */
+};
+/* What the framing headers mean. */
+struct guard_framing {
+    bool chunked;
+    bool has_length;
+    uint64_t length;
+};
+
+bool guard_target(struct arena *arena, struct str raw, struct guard_target *target,
+                  struct guard_fault *fault);
+/* Method, version, header lines, framing, Host and Origin. */
+bool guard_request(struct arena *arena, const struct guard_request *request, struct guard_framing *framing,
+                   struct guard_fault *fault);
+/* Whether the texts stand in one piece of memory as a header that was sent with CRLF at every line, without
+ * folded lines and NUL bytes, would leave them: each part begins where the last one and its separator end.
+ * The parser replaces separators by NUL in place, so this is how a bare line feed is found after the fact. */
+bool guard_layout(const struct guard_request *request, struct guard_fault *fault);
+/* The header's value, "" when there is none. Names compare without regard to case. */
+struct str guard_header(const struct guard_request *request, struct str name);

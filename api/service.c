@@ -1,0 +1,175 @@
+/* Endpoints about the service itself, and the dead letters. */
+#include "api/handlers.h"
+#include "api/openapi.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/base/clock.h"
+#include "engine/base/duration.h"
+#include "engine/ops/metrics.h"
+
+enum { LETTERS_DEFAULT = 50, LETTERS_MAX = 200 }; /* of at most LIMITS_PAYLOAD_BYTES each */
+
+void handlers_index(struct request *request)
+{
+    size_t count = 0;
+    const struct route *routes = route_table(&count);
+    struct buf out;
+    buf_init(&out, &request->arena);
+    buf_puts(&out, "sagad: a saga orchestration engine. Its HTTP endpoints:\n\n");
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&out, "%-4.*s %.*s\n     %.*s\n", STR_ARG(routes[i].method), STR_ARG(routes[i].pattern),
+                   STR_ARG(routes[i].doc));
+        if (routes[i].params.size)
+            buf_printf(&out, "     Query: %.*s\n", STR_ARG(routes[i].params));
+    }
+    buf_puts(&out, "\nErrors are application/problem+json (RFC 9457). The whole contract: /openapi.json\n");
+    request_answer(request, 200, STR("text/plain; charset=utf-8"), buf_str(&out));
+}
+
+void handlers_health(struct request *request)
+{
+    request_answer_json(request, 200, STR("{\"status\":\"ok\"}\n"));
+}
+
+static enum err look(struct store *store, void *context, struct err_note *note)
+{
+    const struct api *api = context;
+    return engine_ready(api->engine, store, note);
+}
+
+/* One look a second at most, whoever asks: it costs a commit and a publish. */
+void handlers_ready(struct request *request)
+{
+    struct api *api = request->api;
+    pthread_mutex_lock(&api->ready_lock);
+    if (clock_monotonic_us() >= api->ready_until_us) {
+        api->ready_note.text[0] = '\0';
+        api->ready_error = readers_run(&api->readers, look, api, &api->ready_note);
+        api->ready_until_us = clock_monotonic_us() + DURATION_SECOND_US;
+    }
+    enum err error = api->ready_error;
+    struct err_note note = api->ready_note;
+    pthread_mutex_unlock(&api->ready_lock);
+    if (error == ERR_OK)
+        request_answer_json(request, 200, STR("{\"status\":\"ready\"}\n"));
+    else
+        request_refuse(request, PROBLEM_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
+}
+
+static void put_gauge(struct buf *out, const char *name, const char *doc, double value)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.10g\n", name, doc, name, name, value);
+}
+
+void handlers_metrics(struct request *request)
+{
+    struct engine_figures figures = {0};
+    struct buf out;
+    buf_init(&out, &request->arena);
+    engine_figures(request->api->engine, &figures);
+    metrics_write(&out);
+    put_gauge(&out, "sagad_engine_shards", "Shards this process holds the lease of.", figures.shards_owned);
+    put_gauge(&out, "sagad_engine_inbox_depth", "Events that wait in all inboxes.", figures.inbox_depth);
+    put_gauge(&out, "sagad_engine_resident", "Sagas in memory, of all runners.", figures.resident);
+    put_gauge(&out, "sagad_engine_publishes_in_flight", "Commands handed to NATS and not acknowledged yet.",
+              figures.publishes_in_flight);
+    put_gauge(&out, "sagad_engine_oldest_wait_seconds", "Age of the oldest event in any inbox.",
+              (double)figures.oldest_wait_us / (double)DURATION_SECOND_US);
+    put_gauge(&out, "sagad_nats_connected", "1 while connected to NATS.", figures.bus_connected);
+    put_gauge(&out, "sagad_postgres_connected", "1 while connected to PostgreSQL.", figures.store_connected);
+    request_answer(request, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_str(&out));
+}
+
+void handlers_openapi_json(struct request *request)
+{
+    request_answer_json(request, 200, request->api->openapi_json);
+}
+
+void handlers_openapi_yaml(struct request *request)
+{
+    request_answer(request, 200, STR("application/yaml"), openapi_yaml());
+}
+
+/* Dead letters */
+
+struct reading {
+    struct request *request;
+    int64_t before;
+    int64_t limit;
+    struct store_dead_letter *letters;
+    uint32_t count;
+};
+
+static enum err read_letters(struct store *store, void *context, struct err_note *note)
+{
+    struct reading *reading = context;
+    return store_dead_letters(store, reading->before, (uint32_t)reading->limit + 1, &reading->request->arena,
+                              &reading->letters, &reading->count, note);
+}
+
+static void put_text(struct buf *out, const char *name, struct str text)
+{
+    buf_printf(out, ",\"%s\":", name);
+    if (text.size)
+        json_write_string(out, text);
+    else
+        buf_puts(out, "null");
+}
+
+/* A body that is no text is told as hexadecimal, under a name of its own. */
+static void put_body(struct buf *out, struct str body)
+{
+    if (str_is_utf8(body)) {
+        put_text(out, "body", body);
+        return;
+    }
+    buf_puts(out, ",\"body_hex\":\"");
+    for (size_t i = 0; i < body.size; i++)
+        buf_printf(out, "%02x", (unsigned char)body.data[i]);
+    buf_char(out, '"');
+}
+
+static void put_letter(struct buf *out, const struct store_dead_letter *letter)
+{
+    buf_printf(out, "{\"number\":%lld", (long long)letter->number);
+    put_text(out, "at", duration_time_text(out->arena, letter->at_us));
+    put_text(out, "reason", letter->reason);
+    put_text(out, "subject", letter->subject);
+    put_text(out, "saga", letter->saga);
+    put_text(out, "command", letter->command);
+    buf_puts(out, ",\"headers\":");
+    buf_put(out, letter->headers.size ? letter->headers : STR("{}"));
+    put_body(out, letter->body);
+    buf_char(out, '}');
+}
+
+static struct str write_letters(const struct reading *reading)
+{
+    struct buf out;
+    uint32_t shown = reading->count > reading->limit ? (uint32_t)reading->limit : reading->count;
+    buf_init(&out, &reading->request->arena);
+    buf_puts(&out, "{\"items\":[");
+    for (uint32_t i = 0; i < shown; i++) {
+        buf_puts(&out, i ? ",\n" : "\n");
+        put_letter(&out, &reading->letters[i]);
+    }
+    if (reading->count > shown)
+        buf_printf(&out, "],\"next\":%lld}\n", (long long)reading->letters[shown - 1].number);
+    else
+        buf_puts(&out, "],\"next\":null}\n");
+    return buf_str(&out);
+}
+
+void handlers_dead_letters(struct request *request)
+{
+    struct reading reading = {.request = request};
+    struct err_note note = {""};
+    if (!request_number(request, STR("limit"), 1, LETTERS_MAX, LETTERS_DEFAULT, &reading.limit) ||
+        !request_number(request, STR("before"), 1, INT64_MAX, 0, &reading.before))
+        return;
+    enum err error = readers_run(&request->api->readers, read_letters, &reading, &note);
+    if (error != ERR_OK)
+        request_refuse_err(request, error, &note);
+    else
+        request_answer_json(request, 200, write_letters(&reading));
+}

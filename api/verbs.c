@@ -1,0 +1,123 @@
+/* POST /v1/sagas/{id}/{verb}: what an operator asks of one saga. The engine decides and answers after the
+ * commit, so 200 means recorded, with who and why. */
+#include "api/calls.h"
+#include "api/fields.h"
+#include "api/handlers.h"
+#include "api/literal.h"
+#include "api/state.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+
+/* Bodies: the first two fields are everyone's, the next is for verbs about a step, the rest for force. */
+static const struct fields_row optional_reason[] = {
+    {LITERAL("actor"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("reason"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
+    {LITERAL("step"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
+};
+static const struct fields_row needed_reason[] = {
+    {LITERAL("actor"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("reason"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("step"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
+    {LITERAL("result"), FIELDS_TEXT, true, LIMITS_NAME_BYTES},
+    {LITERAL("output"), FIELDS_ANY, false, 0},
+    {LITERAL("error_code"), FIELDS_TEXT, false, LIMITS_ERROR_CODE_BYTES},
+};
+enum { FIELDS_OF_SAGA = 2, FIELDS_OF_STEP = 3, FIELDS_OF_FORCE = 6 };
+
+struct verb_row {
+    struct str name;
+    enum core_event_kind event;
+    const struct fields_row *fields;
+    uint32_t field_count;
+};
+static const struct verb_row verbs[] = {
+    {LITERAL("cancel"), CORE_EVENT_CANCEL, optional_reason, FIELDS_OF_SAGA},
+    {LITERAL("terminate"), CORE_EVENT_TERMINATE, needed_reason, FIELDS_OF_SAGA},
+    {LITERAL("pause"), CORE_EVENT_PAUSE, optional_reason, FIELDS_OF_SAGA},
+    {LITERAL("resume"), CORE_EVENT_RESUME, optional_reason, FIELDS_OF_SAGA},
+    {LITERAL("retry"), CORE_EVENT_RETRY, optional_reason, FIELDS_OF_STEP},
+    {LITERAL("skip"), CORE_EVENT_SKIP, needed_reason, FIELDS_OF_STEP},
+    {LITERAL("force"), CORE_EVENT_FORCE, needed_reason, FIELDS_OF_FORCE},
+};
+
+static const struct verb_row *find_verb(struct str name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (str_equal(verbs[i].name, name))
+            return &verbs[i];
+    check(false); /* routes.def has the same names */
+    return NULL;
+}
+
+static void after_verb(struct request *request)
+{
+    const struct engine_answer *answer = &request->answer;
+    struct str id = request->target.segments[2];
+    if (answer->error == ERR_NOT_FOUND) {
+        request_refuse(request, PROBLEM_UNKNOWN_SAGA, "there is no saga %.*s", STR_ARG(id));
+        return;
+    }
+    if (answer->error == ERR_CONFLICT) {
+        request_refuse(request, PROBLEM_VERB_REFUSED, "%.*s", STR_ARG(answer->message));
+        return;
+    }
+    if (answer->error != ERR_OK) {
+        request_refuse_err(request, answer->error, &request->answer_note);
+        return;
+    }
+    char text[ID_TEXT_SIZE + 1];
+    id_format(answer->id, text);
+    request_answer_json(request, 200,
+                        arena_printf(&request->arena, "{\"id\":\"%s\",\"status\":\"%.*s\",\"seq\":%lld}\n",
+                                     text, STR_ARG(core_status_text(answer->status)),
+                                     (long long)answer->seq));
+}
+
+/* `result` says ok or rejected; an output belongs to ok, an error code to rejected. False: answered. */
+static bool read_result(struct request *request, const struct json *body, struct core_event *event)
+{
+    struct str result = json_get_str(body, STR("result"));
+    bool good = str_equal(result, STR("ok"));
+    if (!good && !str_equal(result, STR("rejected"))) {
+        request_refuse(request, PROBLEM_INVALID_FIELD, "result must be \"ok\" or \"rejected\"");
+        return false;
+    }
+    event->status = good ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
+    event->body = json_get(body, STR("output"));
+    event->error_code = json_get_str(body, STR("error_code"));
+    if (good ? event->error_code.size == 0 : event->body == NULL)
+        return true;
+    request_refuse(request, PROBLEM_INVALID_FIELD, "%s",
+                   good ? "error_code belongs to the result \"rejected\""
+                        : "output belongs to the result \"ok\"");
+    return false;
+}
+
+static void submit(struct request *request, struct id id, const struct core_event *event)
+{
+    struct err_note note = {""};
+    struct engine_call call = calls_begin(request, CALLS_WORK, after_verb);
+    enum err error = engine_verb(request->api->engine, id, event, call, &note);
+    if (error != ERR_OK)
+        calls_fail(call, error, &note);
+}
+
+void handlers_verb(struct request *request)
+{
+    struct id id;
+    const struct verb_row *verb = find_verb(request->target.segments[3]);
+    if (!request_saga_id(request, &id))
+        return;
+    const struct json *body = request_body_object(request);
+    if (!body || !fields_check(request, body, verb->fields, verb->field_count))
+        return;
+    struct core_event event = {
+        .kind = verb->event,
+        .actor = json_get_str(body, STR("actor")),
+        .reason = json_get_str(body, STR("reason")),
+        .step = json_get_str(body, STR("step")),
+    };
+    if (verb->event == CORE_EVENT_FORCE && !read_result(request, body, &event))
+        return;
+    submit(request, id, &event);
+}
