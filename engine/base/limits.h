@@ -42,6 +42,10 @@ enum {
     LIMITS_REGEX_DEPTH = 50,    /* groups in groups */
     LIMITS_PENDING_COUNT =
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
+    LIMITS_RECORD_CHANGES =
+        32, /* changes of one record: a sequence has one active step, and settling it takes at most a dozen */
+    LIMITS_PAYLOAD_DEPTH =
+        60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
     LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
     LIMITS_BATCH_BYTES = 4194304,  /* payload bytes of one commit: bounds the batch arena */
