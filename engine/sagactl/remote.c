@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "engine/base/id.h"
 #include "engine/definition/definition.h"
 #include "engine/sagactl/http.h"
 #include "engine/sagactl/show.h"
