@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 #include "api/state.h"
 #include "engine/base/check.h"
 #include "engine/base/memory.h"
@@ -118,9 +117,7 @@ static void resolve_all(struct api *api, void (*one)(struct calls_ticket *ticket
 
 void calls_close(struct api *api)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += CALLS_CLOSE_MS / 1000;
+    struct timespec until = connections_after_ms(CALLS_CLOSE_MS);
     pthread_mutex_lock(&api->lock);
     api->closing = true;
     resolve_all(api, resolve_watch);

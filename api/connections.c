@@ -1,12 +1,17 @@
 #include "api/connections.h"
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
 enum { TICK_MS = 250 };
+
+struct timespec connections_after_ms(int64_t ms)
+{
+    int64_t until_us = clock_monotonic_us() + ms * 1000;
+    return (struct timespec){.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+}
 
 static const char late_body[] =
     "{\"type\":\"urn:sagad:problem:request-timeout\",\"title\":\"The request took too long to arrive\","
@@ -37,24 +42,13 @@ static void cut_late(struct connections *connections)
             cut(item);
 }
 
-static struct timespec after_ms(int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return until;
-}
-
 static void *watch(void *context)
 {
     struct connections *connections = context;
     pthread_mutex_lock(&connections->lock);
     while (!connections->stopping) {
         cut_late(connections);
-        struct timespec until = after_ms(TICK_MS);
+        struct timespec until = connections_after_ms(TICK_MS);
         (void)pthread_cond_clockwait(&connections->stop, &connections->lock, CLOCK_MONOTONIC, &until);
     }
     pthread_mutex_unlock(&connections->lock);
@@ -104,7 +98,7 @@ static bool is_busy(const struct connections *connections)
 
 void connections_settle(struct connections *connections, int64_t bound_ms)
 {
-    struct timespec until = after_ms(bound_ms);
+    struct timespec until = connections_after_ms(bound_ms);
     int late = 0;
     pthread_mutex_lock(&connections->lock);
     connections->settling = true;

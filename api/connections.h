@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 enum connections_phase {
     CONNECTIONS_IDLE,    /* until the next request line is complete */
@@ -47,3 +48,5 @@ void connections_settle(struct connections *connections, int64_t bound_ms);
 /* False: it was cut, do not answer. */
 bool connections_enter(struct connections *connections, struct connections_item *item,
                        enum connections_phase phase);
+/* Now and so much, on the monotonic clock, for bounded waiting on conditions. */
+struct timespec connections_after_ms(int64_t ms);

@@ -4,7 +4,7 @@
 enum { ERRORS_MAX = 32 }; /* a body has few fields; the rest is not told */
 
 struct findings {
-    struct problem_error errors[ERRORS_MAX];
+    struct page_error errors[ERRORS_MAX];
     uint32_t count;
     bool unknown; /* one of them is a field that is not known */
     struct str hint;
@@ -30,7 +30,7 @@ static void add(struct request *request, struct findings *findings, struct str n
 {
     if (findings->count < ERRORS_MAX)
         findings->errors[findings->count++] =
-            (struct problem_error){fields_pointer(&request->arena, name), detail};
+            (struct page_error){fields_pointer(&request->arena, name), detail};
 }
 
 static const struct fields_row *find_row(const struct fields_row *rows, uint32_t count, struct str name)
@@ -136,19 +136,19 @@ static void answer(struct request *request, const struct findings *findings)
     struct arena *arena = &request->arena;
     struct str first = findings->errors[0].detail;
     struct str name = str_slice(findings->errors[0].pointer, 1, findings->errors[0].pointer.size);
-    struct problem problem = {
-        .kind = findings->unknown ? PROBLEM_UNKNOWN_FIELD : PROBLEM_INVALID_FIELD,
+    struct page page = {
+        .kind = findings->unknown ? PAGE_UNKNOWN_FIELD : PAGE_INVALID_FIELD,
         .hint = findings->hint,
         .errors = findings->errors,
         .error_count = findings->count,
     };
     if (findings->count > 1)
-        problem.detail = arena_printf(arena, "%u fields are wrong; see errors", findings->count);
+        page.detail = arena_printf(arena, "%u fields are wrong; see errors", findings->count);
     else if (findings->unknown)
-        problem.detail = first;
+        page.detail = first;
     else
-        problem.detail = arena_printf(arena, "%.*s %.*s", STR_ARG(name), STR_ARG(first));
-    request_answer_problem(request, &problem);
+        page.detail = arena_printf(arena, "%.*s %.*s", STR_ARG(name), STR_ARG(first));
+    request_answer_page(request, &page);
 }
 
 bool fields_check(struct request *request, const struct json *object, const struct fields_row *rows,

@@ -5,7 +5,7 @@
 #include <strings.h>
 #include "engine/base/buf.h"
 
-static bool refuse(struct guard_fault *fault, enum problem_kind kind, struct str detail)
+static bool refuse(struct guard_fault *fault, enum page_kind kind, struct str detail)
 {
     fault->kind = kind;
     fault->detail = detail;
@@ -57,7 +57,7 @@ static bool decode(struct arena *arena, struct str raw, bool query, struct str *
         char c = raw.data[i];
         if (c == '%') {
             if (raw.size - i < 3 || hex(raw.data[i + 1]) < 0 || hex(raw.data[i + 2]) < 0)
-                return refuse(fault, PROBLEM_MALFORMED_TARGET,
+                return refuse(fault, PAGE_MALFORMED_TARGET,
                               STR("a % in the URL is not followed by two hexadecimal digits"));
             c = (char)(hex(raw.data[i + 1]) * 16 + hex(raw.data[i + 2]));
             i += 2;
@@ -68,10 +68,10 @@ static bool decode(struct arena *arena, struct str raw, bool query, struct str *
     }
     *text = (struct str){out, size};
     if (has_control(*text, false))
-        return refuse(fault, PROBLEM_MALFORMED_TARGET,
+        return refuse(fault, PAGE_MALFORMED_TARGET,
                       STR("the URL holds a control character (NUL, CR and LF are among them)"));
     if (!str_is_utf8(*text))
-        return refuse(fault, PROBLEM_MALFORMED_TARGET, STR("the URL is not UTF-8"));
+        return refuse(fault, PAGE_MALFORMED_TARGET, STR("the URL is not UTF-8"));
     return true;
 }
 
@@ -79,14 +79,14 @@ static bool read_segment(struct arena *arena, struct str raw, struct guard_targe
                          struct guard_fault *fault)
 {
     if (target->segment_count == GUARD_SEGMENTS_MAX)
-        return refuse(fault, PROBLEM_NO_SUCH_ENDPOINT, STR("no path has so many segments"));
+        return refuse(fault, PAGE_NO_SUCH_ENDPOINT, STR("no path has so many segments"));
     struct str segment;
     if (!decode(arena, raw, false, &segment, fault))
         return false;
     if (str_equal(segment, STR(".")) || str_equal(segment, STR("..")))
-        return refuse(fault, PROBLEM_MALFORMED_TARGET, STR("the path holds \".\" or \"..\""));
+        return refuse(fault, PAGE_MALFORMED_TARGET, STR("the path holds \".\" or \"..\""));
     if (str_find(segment, '/') < segment.size || str_find(segment, '\\') < segment.size)
-        return refuse(fault, PROBLEM_MALFORMED_TARGET,
+        return refuse(fault, PAGE_MALFORMED_TARGET,
                       STR("a segment of the path holds a slash or a backslash"));
     target->segments[target->segment_count++] = segment;
     return true;
@@ -116,7 +116,7 @@ static bool read_param(struct arena *arena, struct str raw, struct guard_target 
     if (raw.size == 0)
         return true;
     if (target->param_count == GUARD_PARAMS_MAX)
-        return refuse(fault, PROBLEM_INVALID_PARAMETER, STR("the query has more than 32 parameters"));
+        return refuse(fault, PAGE_INVALID_PARAMETER, STR("the query has more than 32 parameters"));
     struct guard_param *param = &target->params[target->param_count];
     size_t equals = str_find(raw, '=');
     if (!decode(arena, str_slice(raw, 0, equals), true, &param->name, fault) ||
@@ -124,7 +124,7 @@ static bool read_param(struct arena *arena, struct str raw, struct guard_target 
         return false;
     for (uint32_t i = 0; i < target->param_count; i++)
         if (str_equal(target->params[i].name, param->name))
-            return refuse(fault, PROBLEM_INVALID_PARAMETER,
+            return refuse(fault, PAGE_INVALID_PARAMETER,
                           arena_printf(arena, "the parameter \"%.*s\" stands twice", STR_ARG(param->name)));
     target->param_count++;
     return true;
@@ -146,14 +146,13 @@ bool guard_target(struct arena *arena, struct str raw, struct guard_target *targ
 {
     memset(target, 0, sizeof *target);
     if (raw.size > GUARD_TARGET_BYTES)
-        return refuse(fault, PROBLEM_TARGET_TOO_LONG,
+        return refuse(fault, PAGE_TARGET_TOO_LONG,
                       arena_printf(arena, "the URL is longer than %d bytes", GUARD_TARGET_BYTES));
     if (raw.size == 0 || raw.data[0] != '/')
-        return refuse(fault, PROBLEM_MALFORMED_TARGET,
-                      STR("the request's target does not begin with a slash"));
+        return refuse(fault, PAGE_MALFORMED_TARGET, STR("the request's target does not begin with a slash"));
     for (size_t i = 0; i < raw.size; i++)
         if ((unsigned char)raw.data[i] <= 0x20 || (unsigned char)raw.data[i] >= 0x7f || raw.data[i] == '#')
-            return refuse(fault, PROBLEM_MALFORMED_TARGET,
+            return refuse(fault, PAGE_MALFORMED_TARGET,
                           STR("the URL holds a byte that must be percent-encoded"));
     size_t mark = str_find(raw, '?');
     return read_path(arena, str_slice(raw, 0, mark), target, fault) &&
@@ -181,27 +180,26 @@ struct str guard_header(const struct guard_request *request, struct str name)
 static bool check_line(const struct guard_request *request, struct guard_fault *fault)
 {
     if (!is_token(request->method))
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("the method is not a token"));
+        return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the method is not a token"));
     if (str_equal(request->version, STR("HTTP/1.1")) || str_equal(request->version, STR("HTTP/1.0")))
         return true;
     if (str_starts(request->version, STR("HTTP/")))
-        return refuse(fault, PROBLEM_UNKNOWN_VERSION, STR("this service speaks HTTP/1.1 and HTTP/1.0"));
-    return refuse(fault, PROBLEM_MALFORMED_REQUEST,
-                  STR("the request line does not end with a version of HTTP"));
+        return refuse(fault, PAGE_UNKNOWN_VERSION, STR("this service speaks HTTP/1.1 and HTTP/1.0"));
+    return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the request line does not end with a version of HTTP"));
 }
 
 static bool check_headers(struct arena *arena, const struct guard_request *request, struct guard_fault *fault)
 {
     if (request->header_count > GUARD_HEADERS_MAX || request->header_bytes > GUARD_HEADER_BYTES)
-        return refuse(fault, PROBLEM_HEADERS_TOO_LARGE,
+        return refuse(fault, PAGE_HEADERS_TOO_LARGE,
                       arena_printf(arena, "at most %d header lines and %d bytes of header are taken",
                                    GUARD_HEADERS_MAX, GUARD_HEADER_BYTES));
     for (uint32_t i = 0; i < request->header_count; i++) {
         const struct guard_header *header = &request->headers[i];
         if (!is_token(header->name))
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("the name of a header is not a token"));
+            return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the name of a header is not a token"));
         if (has_control(header->value, true) || !str_is_utf8(header->value))
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST,
+            return refuse(fault, PAGE_MALFORMED_REQUEST,
                           arena_printf(arena, "the header %.*s holds a control character or is not UTF-8",
                                        STR_ARG(header->name)));
     }
@@ -216,7 +214,7 @@ static bool check_once(struct arena *arena, const struct guard_request *request,
         LITERAL("Origin"),         LITERAL("traceparent")};
     for (size_t i = 0; i < sizeof singles / sizeof singles[0]; i++)
         if (count_header(request, singles[i]) > 1)
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST,
+            return refuse(fault, PAGE_MALFORMED_REQUEST,
                           arena_printf(arena, "the header %.*s stands twice", STR_ARG(singles[i])));
     return true;
 }
@@ -226,9 +224,9 @@ static bool read_length(struct str text, struct guard_framing *framing, struct g
     int64_t length = -1;
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] < '0' || text.data[i] > '9')
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("Content-Length is not a number"));
+            return refuse(fault, PAGE_MALFORMED_REQUEST, STR("Content-Length is not a number"));
     if (!str_to_i64(text, &length) || length < 0)
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("Content-Length is not a number of bytes"));
+        return refuse(fault, PAGE_MALFORMED_REQUEST, STR("Content-Length is not a number of bytes"));
     framing->has_length = true;
     framing->length = (uint64_t)length;
     return true;
@@ -241,16 +239,16 @@ static bool check_framing(const struct guard_request *request, struct guard_fram
     bool has_coding = count_header(request, STR("Transfer-Encoding")) > 0;
     if (has_length && has_coding)
         return refuse(
-            fault, PROBLEM_MALFORMED_REQUEST,
+            fault, PAGE_MALFORMED_REQUEST,
             STR("Transfer-Encoding and Content-Length stand together, so the body's end is in doubt"));
     if (has_length)
         return read_length(guard_header(request, STR("Content-Length")), framing, fault);
     if (!has_coding)
         return true;
     if (str_equal(request->version, STR("HTTP/1.0")))
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("HTTP/1.0 has no Transfer-Encoding"));
+        return refuse(fault, PAGE_MALFORMED_REQUEST, STR("HTTP/1.0 has no Transfer-Encoding"));
     if (!same_word(guard_header(request, STR("Transfer-Encoding")), STR("chunked")))
-        return refuse(fault, PROBLEM_UNKNOWN_CODING, STR("the only Transfer-Encoding taken is chunked"));
+        return refuse(fault, PAGE_UNKNOWN_CODING, STR("the only Transfer-Encoding taken is chunked"));
     framing->chunked = true;
     return true;
 }
@@ -291,12 +289,12 @@ static bool check_host(const struct guard_request *request, struct guard_fault *
     if (!has_host && str_equal(request->version, STR("HTTP/1.0")))
         return true;
     if (!has_host || host.size == 0)
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("the header Host is missing or empty"));
+        return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the header Host is missing or empty"));
     for (size_t i = 0; i < host.size; i++)
         if (!isalnum((unsigned char)host.data[i]) && !strchr(".-_:[]%", host.data[i]))
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST, STR("the header Host is not a host"));
+            return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the header Host is not a host"));
     if (!is_local_host(host))
-        return refuse(fault, PROBLEM_MISDIRECTED,
+        return refuse(fault, PAGE_MISDIRECTED,
                       STR("the header Host names a domain; use the address, or localhost"));
     return true;
 }
@@ -304,11 +302,11 @@ static bool check_host(const struct guard_request *request, struct guard_fault *
 static bool check_origin(const struct guard_request *request, struct guard_fault *fault)
 {
     if (count_header(request, STR("Origin")) && !is_loopback_origin(guard_header(request, STR("Origin"))))
-        return refuse(fault, PROBLEM_FOREIGN_ORIGIN,
+        return refuse(fault, PAGE_FOREIGN_ORIGIN,
                       STR("the header Origin names a site that is not on this machine"));
     struct str expect = guard_header(request, STR("Expect"));
     if (expect.size && !same_word(expect, STR("100-continue")))
-        return refuse(fault, PROBLEM_EXPECTATION_FAILED, STR("the only expectation met is 100-continue"));
+        return refuse(fault, PAGE_EXPECTATION_FAILED, STR("the only expectation met is 100-continue"));
     return true;
 }
 
@@ -342,18 +340,18 @@ bool guard_layout(const struct guard_request *request, struct guard_fault *fault
                 "on the next, and must not hold NUL");
     const char *at = request->method.data + request->method.size + 1;
     if (request->target.data != at)
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, detail);
+        return refuse(fault, PAGE_MALFORMED_REQUEST, detail);
     at += request->target.size + 1;
     if (request->version.data != at)
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, detail);
+        return refuse(fault, PAGE_MALFORMED_REQUEST, detail);
     at += request->version.size + 2;
     for (uint32_t i = 0; i < request->header_count; i++) {
         const struct guard_header *header = &request->headers[i];
         if (header->name.data != at || !follows_colon(header))
-            return refuse(fault, PROBLEM_MALFORMED_REQUEST, detail);
+            return refuse(fault, PAGE_MALFORMED_REQUEST, detail);
         at = header->value.data + header->value.size + 2;
     }
     if (at + 2 != request->method.data + request->header_bytes)
-        return refuse(fault, PROBLEM_MALFORMED_REQUEST, detail);
+        return refuse(fault, PAGE_MALFORMED_REQUEST, detail);
     return true;
 }

@@ -7,7 +7,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "api/problem.h"
+#include "api/page.h"
 #include "engine/base/arena.h"
 #include "engine/base/str.h"
 
@@ -34,7 +34,7 @@ struct guard_header {
     struct str value;
 };
 struct guard_fault {
-    enum problem_kind kind;
+    enum page_kind kind;
     struct str detail;
 };
 struct guard_request {

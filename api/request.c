@@ -19,20 +19,20 @@ void request_answer_json(struct request *request, unsigned status, struct str te
     request_answer(request, status, STR("application/json"), text);
 }
 
-void request_answer_problem(struct request *request, const struct problem *problem)
+void request_answer_page(struct request *request, const struct page *given)
 {
-    struct problem page = *problem;
+    struct page page = *given;
     page.instance = request->target.path;
     struct buf out;
     buf_init(&out, &request->arena);
-    problem_write(&out, &page);
+    page_write(&out, &page);
     request->answer_header_count = 0; /* those of an answer that is not given any more */
-    request_answer(request, problem_status(page.kind), STR("application/problem+json"), buf_str(&out));
+    request_answer(request, page_status(page.kind), STR("application/problem+json"), buf_str(&out));
     if (request->status == 429 || request->status == 503)
         request_add_header(request, STR("Retry-After"), STR("1"));
 }
 
-void request_refuse(struct request *request, enum problem_kind kind, const char *format, ...)
+void request_refuse(struct request *request, enum page_kind kind, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -43,25 +43,25 @@ void request_refuse(struct request *request, enum problem_kind kind, const char 
     struct str whole = str_from(text);
     while (!str_is_utf8(whole)) /* the cut may have split a character */
         whole.size--;
-    struct problem problem = {.kind = kind, .detail = arena_copy(&request->arena, whole)};
-    request_answer_problem(request, &problem);
+    struct page page = {.kind = kind, .detail = arena_copy(&request->arena, whole)};
+    request_answer_page(request, &page);
 }
 
 void request_refuse_err(struct request *request, enum err error, const struct err_note *note)
 {
-    enum problem_kind kind = PROBLEM_INTERNAL;
+    enum page_kind kind = PAGE_INTERNAL;
     switch (error) {
     case ERR_FULL:
-        kind = PROBLEM_OVERLOADED;
+        kind = PAGE_OVERLOADED;
         break;
     case ERR_UNKNOWN_OUTCOME:
-        kind = PROBLEM_UNKNOWN_OUTCOME;
+        kind = PAGE_UNKNOWN_OUTCOME;
         break;
     case ERR_FENCED:
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
     case ERR_CLOSED:
-        kind = PROBLEM_UNAVAILABLE;
+        kind = PAGE_UNAVAILABLE;
         break;
     case ERR_OK:
     case ERR_INVALID:
@@ -96,8 +96,8 @@ bool request_number(struct request *request, struct str name, int64_t least, int
     *value = otherwise;
     if (!text || (str_to_i64(*text, value) && *value >= least && *value <= most))
         return true;
-    request_refuse(request, PROBLEM_INVALID_PARAMETER, "%.*s must be a number from %lld to %lld",
-                   STR_ARG(name), (long long)least, (long long)most);
+    request_refuse(request, PAGE_INVALID_PARAMETER, "%.*s must be a number from %lld to %lld", STR_ARG(name),
+                   (long long)least, (long long)most);
     return false;
 }
 
@@ -132,11 +132,11 @@ bool request_check_type(struct request *request)
     struct str type = media_type(request);
     struct str coding = guard_header(&request->head, STR("Content-Encoding"));
     if (coding.size && !(coding.size == 8 && strncasecmp(coding.data, "identity", 8) == 0))
-        request_refuse(request, PROBLEM_UNSUPPORTED_TYPE, "compressed bodies are not taken");
+        request_refuse(request, PAGE_UNSUPPORTED_TYPE, "compressed bodies are not taken");
     else if (request_is_json(request) || (yaml_taken && (type.size == 0 || is_one_of(type, yaml))))
         return true;
     else
-        request_refuse(request, PROBLEM_UNSUPPORTED_TYPE,
+        request_refuse(request, PAGE_UNSUPPORTED_TYPE,
                        "the body must be %s, as the header Content-Type tells",
                        yaml_taken ? "application/yaml or application/json" : "application/json");
     return false;
@@ -149,12 +149,12 @@ const struct json *request_body_object(struct request *request)
     size_t most = route_body_max(request->route);
     enum err error = json_parse(&request->arena, buf_str(&request->body), most, &value, &note);
     if (error != ERR_OK) {
-        request_refuse(request, PROBLEM_MALFORMED_BODY, "the body is not JSON as it is taken here: %s",
+        request_refuse(request, PAGE_MALFORMED_BODY, "the body is not JSON as it is taken here: %s",
                        note.text);
         return NULL;
     }
     if (value->kind != JSON_OBJECT) {
-        request_refuse(request, PROBLEM_MALFORMED_BODY, "the body must be a JSON object");
+        request_refuse(request, PAGE_MALFORMED_BODY, "the body must be a JSON object");
         return NULL;
     }
     return value;
@@ -165,6 +165,6 @@ bool request_saga_id(struct request *request, struct id *id)
     struct str text = request->target.segments[2];
     if (id_parse(text, id))
         return true;
-    request_refuse(request, PROBLEM_UNKNOWN_SAGA, "\"%.*s\" is not the id of a saga", STR_ARG(text));
+    request_refuse(request, PAGE_UNKNOWN_SAGA, "\"%.*s\" is not the id of a saga", STR_ARG(text));
     return false;
 }

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "api/guard.h"
-#include "api/problem.h"
+#include "api/page.h"
 #include "api/route.h"
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
@@ -58,8 +58,8 @@ struct request {
 void request_answer(struct request *request, unsigned status, struct str type, struct str text);
 void request_answer_json(struct request *request, unsigned status, struct str text);
 /* instance is filled in; 429 and 503 get Retry-After: 1. */
-void request_answer_problem(struct request *request, const struct problem *problem);
-void request_refuse(struct request *request, enum problem_kind kind, const char *format, ...)
+void request_answer_page(struct request *request, const struct page *page);
+void request_refuse(struct request *request, enum page_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What an error of store or engine means to a client. */
 void request_refuse_err(struct request *request, enum err error, const struct err_note *note);

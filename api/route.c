@@ -91,7 +91,7 @@ bool route_check_params(const struct route *route, const struct guard_target *ta
         struct str nearest = {NULL, 0};
         if (knows_param(route->params, name, &nearest))
             continue;
-        fault->kind = PROBLEM_UNKNOWN_PARAMETER;
+        fault->kind = PAGE_UNKNOWN_PARAMETER;
         if (nearest.size)
             fault->detail = arena_printf(arena, "unknown parameter \"%.*s\"; did you mean \"%.*s\"?",
                                          STR_ARG(name), STR_ARG(nearest));

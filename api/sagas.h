@@ -6,3 +6,5 @@
  * reading gave. */
 enum err sagas_view(struct request *request, struct id id, struct str *text, int64_t *seq,
                     struct err_note *note) __attribute__((warn_unused_result));
+/* Answers for a read of the path's saga that failed. */
+void sagas_refuse(struct request *request, enum err error, const struct err_note *note);

@@ -1,5 +1,6 @@
 /* Endpoints about the service itself, and the dead letters. */
 #include "api/handlers.h"
+#include "api/members.h"
 #include "api/openapi.h"
 #include "api/request.h"
 #include "api/state.h"
@@ -53,7 +54,7 @@ void handlers_ready(struct request *request)
     if (error == ERR_OK)
         request_answer_json(request, 200, STR("{\"status\":\"ready\"}\n"));
     else
-        request_refuse(request, PROBLEM_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
+        request_refuse(request, PAGE_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
 }
 
 static void put_gauge(struct buf *out, const char *name, const char *doc, double value)
@@ -107,20 +108,11 @@ static enum err read_letters(struct store *store, void *context, struct err_note
                               &reading->letters, &reading->count, note);
 }
 
-static void put_text(struct buf *out, const char *name, struct str text)
-{
-    buf_printf(out, ",\"%s\":", name);
-    if (text.size)
-        json_write_string(out, text);
-    else
-        buf_puts(out, "null");
-}
-
 /* A body that is no text is told as hexadecimal, under a name of its own. */
 static void put_body(struct buf *out, struct str body)
 {
     if (str_is_utf8(body)) {
-        put_text(out, "body", body);
+        members_text(out, "body", body);
         return;
     }
     buf_puts(out, ",\"body_hex\":\"");
@@ -132,11 +124,11 @@ static void put_body(struct buf *out, struct str body)
 static void put_letter(struct buf *out, const struct store_dead_letter *letter)
 {
     buf_printf(out, "{\"number\":%lld", (long long)letter->number);
-    put_text(out, "at", duration_time_text(out->arena, letter->at_us));
-    put_text(out, "reason", letter->reason);
-    put_text(out, "subject", letter->subject);
-    put_text(out, "saga", letter->saga);
-    put_text(out, "command", letter->command);
+    members_time(out, "at", letter->at_us);
+    members_text(out, "reason", letter->reason);
+    members_text(out, "subject", letter->subject);
+    members_text(out, "saga", letter->saga);
+    members_text(out, "command", letter->command);
     buf_puts(out, ",\"headers\":");
     buf_put(out, letter->headers.size ? letter->headers : STR("{}"));
     put_body(out, letter->body);

@@ -1,4 +1,4 @@
-#include "api/server.h"
+#include "api/api.h"
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,12 +145,12 @@ static bool find_route(struct request *request)
             return true;
         request_refuse(request, fault.kind, "%.*s", STR_ARG(fault.detail));
     } else if (allow.size) {
-        request_refuse(request, PROBLEM_METHOD_NOT_ALLOWED, "this path takes %.*s, not %.*s", STR_ARG(allow),
+        request_refuse(request, PAGE_METHOD_NOT_ALLOWED, "this path takes %.*s, not %.*s", STR_ARG(allow),
                        STR_ARG(request->head.method));
         request_add_header(request, STR("Allow"), allow);
     } else {
-        request_refuse(request, PROBLEM_NO_SUCH_ENDPOINT,
-                       "there is nothing at %.*s; GET / lists what there is", STR_ARG(request->target.path));
+        request_refuse(request, PAGE_NO_SUCH_ENDPOINT, "there is nothing at %.*s; GET / lists what there is",
+                       STR_ARG(request->target.path));
     }
     return false;
 }
@@ -160,10 +160,10 @@ static bool check_body_head(struct request *request)
     size_t most = route_body_max(request->route);
     bool has_body = request->framing.chunked || request->framing.length > 0;
     if (request->route->body == ROUTE_BODY_NONE && has_body)
-        request_refuse(request, PROBLEM_MALFORMED_REQUEST, "a %.*s of this path has no body",
+        request_refuse(request, PAGE_MALFORMED_REQUEST, "a %.*s of this path has no body",
                        STR_ARG(request->head.method));
     else if (request->framing.length > most)
-        request_refuse(request, PROBLEM_TOO_LARGE, "the body may have %zu bytes, not %llu", most,
+        request_refuse(request, PAGE_TOO_LARGE, "the body may have %zu bytes, not %llu", most,
                        (unsigned long long)request->framing.length);
     else
         return request->route->body == ROUTE_BODY_NONE || request_check_type(request);
@@ -185,9 +185,9 @@ static void run(struct request *request)
 {
     size_t most = route_body_max(request->route);
     if (request->body_seen > most)
-        request_refuse(request, PROBLEM_TOO_LARGE, "the body may have %zu bytes", most);
+        request_refuse(request, PAGE_TOO_LARGE, "the body may have %zu bytes", most);
     else if (atomic_load(&request->api->stopping))
-        request_refuse(request, PROBLEM_UNAVAILABLE, "the service is stopping");
+        request_refuse(request, PAGE_UNAVAILABLE, "the service is stopping");
     else
         request->route->serve(request);
 }

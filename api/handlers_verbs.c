@@ -1,8 +1,8 @@
 /* POST /v1/sagas/{id}/{verb}: what an operator asks of one saga. The engine decides and answers after the
  * commit, so 200 means recorded, with who and why. */
+#include "api/handlers.h"
 #include "api/calls.h"
 #include "api/fields.h"
-#include "api/handlers.h"
 #include "api/literal.h"
 #include "api/state.h"
 #include "engine/base/check.h"
@@ -54,11 +54,11 @@ static void after_verb(struct request *request)
     const struct engine_answer *answer = &request->answer;
     struct str id = request->target.segments[2];
     if (answer->error == ERR_NOT_FOUND) {
-        request_refuse(request, PROBLEM_UNKNOWN_SAGA, "there is no saga %.*s", STR_ARG(id));
+        request_refuse(request, PAGE_UNKNOWN_SAGA, "there is no saga %.*s", STR_ARG(id));
         return;
     }
     if (answer->error == ERR_CONFLICT) {
-        request_refuse(request, PROBLEM_VERB_REFUSED, "%.*s", STR_ARG(answer->message));
+        request_refuse(request, PAGE_VERB_REFUSED, "%.*s", STR_ARG(answer->message));
         return;
     }
     if (answer->error != ERR_OK) {
@@ -79,7 +79,7 @@ static bool read_result(struct request *request, const struct json *body, struct
     struct str result = json_get_str(body, STR("result"));
     bool good = str_equal(result, STR("ok"));
     if (!good && !str_equal(result, STR("rejected"))) {
-        request_refuse(request, PROBLEM_INVALID_FIELD, "result must be \"ok\" or \"rejected\"");
+        request_refuse(request, PAGE_INVALID_FIELD, "result must be \"ok\" or \"rejected\"");
         return false;
     }
     event->status = good ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
@@ -87,7 +87,7 @@ static bool read_result(struct request *request, const struct json *body, struct
     event->error_code = json_get_str(body, STR("error_code"));
     if (good ? event->error_code.size == 0 : event->body == NULL)
         return true;
-    request_refuse(request, PROBLEM_INVALID_FIELD, "%s",
+    request_refuse(request, PAGE_INVALID_FIELD, "%s",
                    good ? "error_code belongs to the result \"rejected\""
                         : "output belongs to the result \"ok\"");
     return false;

@@ -1,8 +1,9 @@
 /* GET /v1/definitions…, PUT /v1/definitions/{name}/{version}. */
+#include "api/handlers.h"
 #include <string.h>
 #include "api/fields.h"
-#include "api/handlers.h"
 #include "api/literal.h"
+#include "api/members.h"
 #include "api/request.h"
 #include "api/state.h"
 #include "engine/base/duration.h"
@@ -28,19 +29,13 @@ static bool refresh_registry(struct request *request)
     return error == ERR_OK;
 }
 
-static void put_member(struct buf *out, const char *name, struct str text)
-{
-    buf_printf(out, ",\"%s\":", name);
-    json_write_string(out, text);
-}
-
 /* Without the closing brace. */
 static void put_head(struct buf *out, const struct plan *plan)
 {
     buf_puts(out, "{\"name\":");
     json_write_string(out, plan->name);
     buf_printf(out, ",\"version\":%d,\"hash\":\"%s\"", plan->version, plan->hash);
-    put_member(out, "description", plan->description);
+    members_text(out, "description", plan->description);
     buf_printf(out, ",\"step_count\":%u", plan->step_count);
 }
 
@@ -81,7 +76,7 @@ void handlers_get_versions(struct request *request)
     if (put_list(request, &out, name))
         request_answer_json(request, 200, buf_str(&out));
     else
-        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
 }
 
 static void put_action(struct buf *out, const char *name, bool there, const struct plan_action *action)
@@ -94,7 +89,7 @@ static void put_action(struct buf *out, const char *name, bool there, const stru
     buf_puts(out, "{\"command\":");
     json_write_string(out, action->command);
     buf_printf(out, ",\"via\":\"%s\"", action->via == PLAN_VIA_REQUEST ? "request" : "stream");
-    put_member(out, "timeout", duration_text(out->arena, action->timeout_us));
+    members_text(out, "timeout", duration_text(out->arena, action->timeout_us));
     buf_printf(out, ",\"max_attempts\":%u}", action->retry.attempts_max);
 }
 
@@ -113,7 +108,7 @@ static void put_steps(struct buf *out, const struct plan *plan)
         put_action(out, "compensate", node->step->has_undo, &node->step->undo);
         put_action(out, "verify", node->step->has_verify, &node->step->verify);
         buf_printf(out, ",\"pivot\":%s", node->step->pivot ? "true" : "false");
-        put_member(out, "on_timeout", plan_on_timeout_text(node->step->on_timeout));
+        members_text(out, "on_timeout", plan_on_timeout_text(node->step->on_timeout));
         buf_char(out, '}');
     }
     buf_char(out, ']');
@@ -124,7 +119,7 @@ static void put_source(struct buf *out, const struct plan *plan)
     const struct json *bundle = NULL;
     if (json_parse(out->arena, plan->bundle, plan->bundle.size, &bundle, NULL) != ERR_OK)
         return; /* cannot be: it is the loader's own writing */
-    put_member(out, "source", json_get_str(bundle, STR("yaml")));
+    members_text(out, "source", json_get_str(bundle, STR("yaml")));
     buf_puts(out, ",\"files\":");
     const struct json *files = json_get(bundle, STR("files"));
     if (files)
@@ -164,7 +159,7 @@ static bool read_version(struct request *request, int32_t *version)
         *version = (int32_t)number;
         return true;
     }
-    request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "\"%.*s\" is not a version, a number from 1",
+    request_refuse(request, PAGE_UNKNOWN_DEFINITION, "\"%.*s\" is not a version, a number from 1",
                    STR_ARG(text));
     return false;
 }
@@ -179,7 +174,7 @@ void handlers_get_definition(struct request *request)
     if (plan)
         request_answer_json(request, 200, write_definition(request, plan));
     else
-        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
                        STR_ARG(name), version);
 }
 
@@ -233,14 +228,14 @@ static bool read_bundle(struct request *request, struct putting *putting)
     putting->bundle_files = json_get(body, STR("files"));
     for (uint32_t i = 0; putting->bundle_files && i < putting->bundle_files->count; i++)
         if (putting->bundle_files->members[i].value->kind != JSON_STRING) {
-            request_refuse(request, PROBLEM_INVALID_FIELD, "files must map paths to texts");
+            request_refuse(request, PAGE_INVALID_FIELD, "files must map paths to texts");
             return false;
         }
     if (yaml->kind == JSON_STRING) {
         putting->yaml = yaml->text;
         return true;
     }
-    request_refuse(request, PROBLEM_INVALID_FIELD, "yaml must be a text");
+    request_refuse(request, PAGE_INVALID_FIELD, "yaml must be a text");
     return false;
 }
 
@@ -248,7 +243,7 @@ static void refuse_diags(struct request *request, const struct diag_list *diags)
 {
     struct buf extra;
     struct buf text;
-    struct problem problem = {.kind = PROBLEM_INVALID_DEFINITION};
+    struct page page = {.kind = PAGE_INVALID_DEFINITION};
     buf_init(&extra, &request->arena);
     buf_init(&text, &request->arena);
     buf_puts(&extra, "\"diagnostics\":");
@@ -256,10 +251,10 @@ static void refuse_diags(struct request *request, const struct diag_list *diags)
     buf_puts(&extra, ",\"rendered\":");
     diag_render(diags, &text);
     json_write_string(&extra, buf_str(&text));
-    problem.extra = buf_str(&extra);
-    problem.detail = arena_printf(&request->arena, "the definition has %zu mistake%s; see diagnostics",
-                                  diags->error_count, diags->error_count == 1 ? "" : "s");
-    request_answer_problem(request, &problem);
+    page.extra = buf_str(&extra);
+    page.detail = arena_printf(&request->arena, "the definition has %zu mistake%s; see diagnostics",
+                               diags->error_count, diags->error_count == 1 ? "" : "s");
+    request_answer_page(request, &page);
 }
 
 /* Before anything is stored: it loads, and is what the path says. False: answered. */
@@ -276,7 +271,7 @@ static bool check_definition(struct request *request, struct putting *putting, i
     }
     if (str_equal(plan->name, name) && plan->version == version)
         return true;
-    request_refuse(request, PROBLEM_INVALID_DEFINITION,
+    request_refuse(request, PAGE_INVALID_DEFINITION,
                    "the file says saga %.*s, version %d; the path says %.*s, version %d", STR_ARG(plan->name),
                    plan->version, STR_ARG(name), version);
     return false;
@@ -319,7 +314,7 @@ void handlers_put_definition(struct request *request)
     if (error == ERR_OK)
         answer_put(request, &putting);
     else if (error == ERR_CONFLICT)
-        request_refuse(request, PROBLEM_VERSION_CONFLICT, "%s", note.text);
+        request_refuse(request, PAGE_VERSION_CONFLICT, "%s", note.text);
     else if (error == ERR_INVALID)
         refuse_diags(request, &putting.diags);
     else

@@ -1,9 +1,9 @@
 /* POST /v1/sagas: checks everything on the service's thread, then hands the start to the engine; with `wait`
  * the engine is asked again, for the end. What is stored by then stays told: a watch or a read that fails
  * after the start was committed still answers 201. */
+#include "api/handlers.h"
 #include "api/calls.h"
 #include "api/fields.h"
-#include "api/handlers.h"
 #include "api/literal.h"
 #include "api/sagas.h"
 #include "api/state.h"
@@ -58,30 +58,29 @@ static const struct plan *find_plan(struct request *request, struct str name, in
     if (error != ERR_OK)
         request_refuse_err(request, error, &note);
     else if (!finding.plan && version)
-        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
                        STR_ARG(name), version);
     else if (!finding.plan)
-        request_refuse(request, PROBLEM_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
     return finding.plan;
 }
 
 static void refuse_input(struct request *request, const struct schema_problems *problems)
 {
     struct arena *arena = &request->arena;
-    struct problem_error *errors = arena_array(arena, problems->count, sizeof *errors);
+    struct page_error *errors = arena_array(arena, problems->count, sizeof *errors);
     for (uint32_t i = 0; i < problems->count; i++) {
         const struct schema_problem *item = &problems->items[i];
         errors[i].pointer = arena_printf(arena, "/input%.*s", STR_ARG(item->pointer));
         errors[i].detail = item->message;
     }
-    struct problem problem = {
-        .kind = PROBLEM_INVALID_INPUT, .errors = errors, .error_count = problems->count};
+    struct page page = {.kind = PAGE_INVALID_INPUT, .errors = errors, .error_count = problems->count};
     if (problems->count == 1)
-        problem.detail =
+        page.detail =
             arena_printf(arena, "%.*s: %.*s", STR_ARG(errors[0].pointer), STR_ARG(errors[0].detail));
     else
-        problem.detail = arena_printf(arena, "the input breaks %u rules; see errors", problems->count);
-    request_answer_problem(request, &problem);
+        page.detail = arena_printf(arena, "the input breaks %u rules; see errors", problems->count);
+    request_answer_page(request, &page);
 }
 
 /* id, definition, version, key, status, seq: a part of what GET /v1/sagas/{id} tells. */
@@ -127,7 +126,7 @@ static void after_start(struct request *request)
     struct start_work *work = request->work;
     work->started = request->answer;
     if (work->started.error == ERR_CONFLICT) {
-        request_refuse(request, PROBLEM_KEY_CONFLICT, "%.*s", STR_ARG(work->started.message));
+        request_refuse(request, PAGE_KEY_CONFLICT, "%.*s", STR_ARG(work->started.message));
         return;
     }
     if (work->started.error != ERR_OK) {
@@ -171,7 +170,7 @@ static bool check_input_size(struct request *request, const struct json *input)
     if (request->body.size <= LIMITS_PAYLOAD_BYTES ||
         json_text(&request->arena, input).size <= LIMITS_PAYLOAD_BYTES)
         return true;
-    request_refuse(request, PROBLEM_TOO_LARGE, "the input may have %d bytes", LIMITS_PAYLOAD_BYTES);
+    request_refuse(request, PAGE_TOO_LARGE, "the input may have %d bytes", LIMITS_PAYLOAD_BYTES);
     return false;
 }
 
