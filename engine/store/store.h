@@ -138,6 +138,8 @@ struct store_ops {
     enum err (*release)(struct store *store, const struct store_shard *shards, uint32_t count,
                         struct err_note *note);
     enum err (*append_once)(struct store *store, const struct store_batch *batch, struct err_note *note);
+    /* As append_once, but undone at the end: tells what append_once would say. */
+    enum err (*append_try)(struct store *store, const struct store_batch *batch, struct err_note *note);
     enum err (*committed)(struct store *store, const struct store_batch *batch, bool *committed,
                           struct err_note *note);
     enum err (*open_sagas)(struct store *store, uint32_t shard, struct arena *arena,
@@ -188,9 +190,10 @@ enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
 /* Gives them back at once (drain), only those whose epoch still holds. */
 enum err store_release(struct store *store, const struct store_shard *shards, uint32_t count,
                        struct err_note *note);
-/* The batch in one transaction. When the database refuses a value, the batch is bisected: `rejected` (room
- * for saga_count) names the culprits, the rest is committed, in several transactions then. A saga refused
- * leaves nothing of itself. Dead letters that are refused lose their body, not their row. */
+/* The batch in one transaction. When the database refuses a value, the culprits are found by bisection, in
+ * transactions that are undone: `rejected` (room for saga_count; valid after ERR_UNKNOWN_OUTCOME too) names
+ * them, and the rest is committed in one transaction. A saga refused leaves nothing of itself. Dead letters
+ * that are refused lose their body, not their row. ERR_CONFLICT: last_lsn does not rise. */
 enum err store_append(struct store *store, const struct store_batch *batch, struct arena *arena,
                       struct store_rejected *rejected, uint32_t *rejected_count, struct err_note *note);
 /* After ERR_UNKNOWN_OUTCOME: whether it was committed (last_lsn of its shards tells). ERR_FENCED when another

@@ -1,0 +1,98 @@
+#include "engine/store/postgres_ops.h"
+
+static const struct pq_wire_column shard_columns[] = {
+    {PQ_WIRE_INT4, offsetof(struct store_shard, shard)},
+    {PQ_WIRE_INT8, offsetof(struct store_shard, epoch)},
+    {PQ_WIRE_INT8, offsetof(struct store_shard, last_lsn)},
+    {PQ_WIRE_INT8, offsetof(struct store_shard, published_lsn)},
+};
+static const struct pq_wire_column int4_column[] = {{PQ_WIRE_INT4, 0}};
+static const struct pq_wire_column time_column[] = {{PQ_WIRE_TIME, 0}};
+
+enum err postgres_now(struct store *store, int64_t *now_us, struct err_note *note)
+{
+    struct pq_wire_params params;
+    uint32_t count = 0;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_NOW, &params, POSTGRES_COLUMNS(time_column),
+                                   sizeof *now_us, params.arena, &rows, &count, note);
+    if (error == ERR_OK)
+        *now_us = *(const int64_t *)rows;
+    return error;
+}
+
+enum err postgres_shard_count(struct store *store, uint32_t *count, struct err_note *note)
+{
+    struct pq_wire_params params;
+    uint32_t row_count = 0;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_SHARD_COUNT, &params, POSTGRES_COLUMNS(int4_column),
+                                   sizeof *count, params.arena, &rows, &row_count, note);
+    if (error == ERR_OK)
+        *count = *(const uint32_t *)rows;
+    return error;
+}
+
+enum err postgres_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
+                        struct arena *arena, struct store_shard **shards, uint32_t *count,
+                        struct err_note *note)
+{
+    struct pq_wire_params params;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &instance);
+    pq_wire_put(&params, PQ_WIRE_INT8, &lease_us);
+    pq_wire_put(&params, PQ_WIRE_INT4, &most);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_CLAIM, &params, POSTGRES_COLUMNS(shard_columns),
+                                   sizeof **shards, arena, &rows, count, note);
+    *shards = rows;
+    return error;
+}
+
+static void put_held(struct pq_wire_params *params, const struct store_shard *shards, uint32_t count)
+{
+    const void **rows = pq_wire_rows(params->arena, shards, sizeof *shards, count);
+    pq_wire_put_columns(params, shard_columns, 2, rows, count); /* id and epoch */
+}
+
+enum err postgres_renew(struct store *store, struct str instance, int64_t lease_us,
+                        const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
+                        struct err_note *note)
+{
+    struct pq_wire_params params;
+    uint32_t row_count = 0;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &instance);
+    pq_wire_put(&params, PQ_WIRE_INT8, &lease_us);
+    put_held(&params, shards, count);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_RENEW, .params = &params}, {.query = PQ_QUERY_ID_NOW}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 2, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error != ERR_OK)
+        return error;
+    const uint32_t *held = pq_wire_get_rows(calls[0].result, POSTGRES_COLUMNS(int4_column), sizeof *held,
+                                            params.arena, &row_count);
+    for (uint32_t i = 0; i < count; i++) {
+        kept[i] = false;
+        for (uint32_t k = 0; k < row_count; k++)
+            kept[i] = kept[i] || held[k] == shards[i].shard;
+    }
+    pq_wire_get(calls[1].result, 0, POSTGRES_COLUMNS(time_column), params.arena, now_us);
+    pq_session_clear(calls, 2);
+    return ERR_OK;
+}
+
+enum err postgres_release(struct store *store, const struct store_shard *shards, uint32_t count,
+                          struct err_note *note)
+{
+    struct pq_wire_params params;
+    postgres_params(store, &params);
+    put_held(&params, shards, count);
+    return pq_session_do(&postgres_of(store)->session, PQ_QUERY_ID_RELEASE, &params, note);
+}
+
+enum err postgres_probe(struct store *store, struct err_note *note)
+{
+    return pq_session_do(&postgres_of(store)->session, PQ_QUERY_ID_PROBE, NULL, note);
+}

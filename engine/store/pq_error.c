@@ -1,0 +1,48 @@
+#include "engine/store/pq_error.h"
+
+#include <string.h>
+
+/* The first match decides. A class is two characters, a state five (appendix A of PostgreSQL's manual). SG
+ * are ours, raised by the functions of migrations/. What is not here is ERR_UNAVAILABLE: locks, time-outs, a
+ * full disk, a standby, a server that shuts down, missing rights. All of these pass or are a human's to mend,
+ * and nothing was written. */
+static const struct {
+    const char *prefix;
+    enum err error;
+} meanings[] = {
+    {"SG000", ERR_CLOSED}, /* undone on purpose */
+    {"SG001", ERR_FENCED}, {"SG002", ERR_CONFLICT}, {"SG003", ERR_BAD_DATA},
+    {"22", ERR_BAD_DATA}, /* data exception: invalid JSON, invalid UTF-8, out of range */
+    {"23", ERR_BAD_DATA}, /* integrity: a key used twice, a record written twice */
+    {"54", ERR_BAD_DATA}, /* a program limit: a value too large for an index or a message */
+};
+
+static const char *field(const PGresult *result, int code)
+{
+    const char *text = PQresultErrorField(result, code);
+    return text ? text : "";
+}
+
+enum err pq_error_of(const PGresult *result, struct err_note *note)
+{
+    const char *state = field(result, PG_DIAG_SQLSTATE);
+    const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+    enum err error = ERR_UNAVAILABLE;
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strncmp(state, meanings[i].prefix, strlen(meanings[i].prefix)) == 0) {
+            error = meanings[i].error;
+            break;
+        }
+    if (*message == '\0')
+        message = PQresultErrorMessage(result);
+    return err_note(note, error, "PostgreSQL %s: %s%s%s", *state ? state : "(no state)", message,
+                    *detail ? ": " : "", detail);
+}
+
+bool pq_error_ends_session(const PGresult *result)
+{
+    /* Not localised, unlike PG_DIAG_SEVERITY. */
+    const char *severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}

@@ -1,0 +1,57 @@
+-- What a connection needs before it is used, and the bookkeeping of migrations.
+
+-- name: session
+-- Limits in milliseconds. A commit that is acknowledged must be durable, whatever the server's default is.
+select set_config('statement_timeout', $1::text, false),
+       set_config('lock_timeout', $2::text, false),
+       set_config('idle_in_transaction_session_timeout', $1::text, false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       set_config('jit', 'off', false),
+       set_config('synchronous_commit',
+                  case current_setting('synchronous_commit') when 'off' then 'on'
+                                                             else current_setting('synchronous_commit') end, false)
+
+-- name: backend
+select backend_start from pg_stat_activity where pid = pg_backend_pid()
+
+-- name: end_backend
+-- Ends the backend of a connection that was lost, and waits for it: only then is the outcome of its transaction certain.
+-- backend_start tells it from a later process with the same number.
+select pg_terminate_backend(pid, $3::bigint)
+  from pg_stat_activity
+ where pid = $1::integer and backend_start = $2::timestamptz
+
+-- name: begin_now
+begin
+
+-- name: commit_now
+commit
+
+-- name: rollback
+rollback
+
+-- name: migration_exists
+select to_regclass('migration') is not null
+
+-- name: migrations
+select number, name, checksum from migration order by number
+
+-- name: migration_lock
+-- Any number, always the same: one program migrates at a time.
+select pg_advisory_xact_lock(7234210053191)
+
+-- name: migration_table
+create table if not exists migration (
+    number     integer     not null primary key,
+    name       text        not null,
+    checksum   text        not null,
+    applied_at timestamptz not null default clock_timestamp()
+)
+
+-- name: migration_note
+insert into migration (number, name, checksum) values ($1::integer, $2::text, $3::text)
+
+-- name: make_shards
+insert into shard (id)
+select generate_series(0, $1::integer - 1)
+ where not exists (select from shard)

@@ -1,0 +1,120 @@
+#include "engine/store/store.h"
+
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+
+enum err store_reconnect(struct store *store, struct err_note *note)
+{
+    return store->ops->reconnect(store, note);
+}
+
+enum err store_now(struct store *store, int64_t *now_us, struct err_note *note)
+{
+    return store->ops->now(store, now_us, note);
+}
+
+enum err store_shard_count(struct store *store, uint32_t *count, struct err_note *note)
+{
+    return store->ops->shard_count(store, count, note);
+}
+
+enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
+                     struct arena *arena, struct store_shard **shards, uint32_t *count, struct err_note *note)
+{
+    return store->ops->claim(store, instance, lease_us, most, arena, shards, count, note);
+}
+
+enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
+                     const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
+                     struct err_note *note)
+{
+    return store->ops->renew(store, instance, lease_us, shards, count, kept, now_us, note);
+}
+
+enum err store_release(struct store *store, const struct store_shard *shards, uint32_t count,
+                       struct err_note *note)
+{
+    return store->ops->release(store, shards, count, note);
+}
+
+enum err store_committed(struct store *store, const struct store_batch *batch, bool *committed,
+                         struct err_note *note)
+{
+    return store->ops->committed(store, batch, committed, note);
+}
+
+enum err store_open_sagas(struct store *store, uint32_t shard, struct arena *arena,
+                          struct store_open_saga **sagas, uint32_t *count, struct err_note *note)
+{
+    return store->ops->open_sagas(store, shard, arena, sagas, count, note);
+}
+
+enum err store_unpublished(struct store *store, uint32_t shard, int64_t after_lsn, uint32_t most,
+                           struct arena *arena, struct store_record **records, uint32_t *count,
+                           struct err_note *note)
+{
+    return store->ops->unpublished(store, shard, after_lsn, most, arena, records, count, note);
+}
+
+enum err store_load(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
+                    struct store_record **records, uint32_t *count, struct err_note *note)
+{
+    return store->ops->load(store, id, arena, saga, records, count, note);
+}
+
+enum err store_load_many(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                         struct store_saga **sagas, uint32_t *saga_count, struct store_record **records,
+                         uint32_t *record_count, struct err_note *note)
+{
+    return store->ops->load_many(store, ids, id_count, arena, sagas, saga_count, records, record_count, note);
+}
+
+enum err store_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
+                         uint32_t count, struct arena *arena, struct store_keyed **found,
+                         uint32_t *found_count, struct err_note *note)
+{
+    return store->ops->find_keys(store, definitions, keys, count, arena, found, found_count, note);
+}
+
+enum err store_list(struct store *store, const struct store_filter *filter, struct arena *arena,
+                    struct store_saga **sagas, uint32_t *count, struct err_note *note)
+{
+    check(filter->limit >= 1 && filter->limit <= LIMITS_STORE_LIST);
+    return store->ops->list(store, filter, arena, sagas, count, note);
+}
+
+enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
+                            struct store_dead_letter **letters, uint32_t *count, struct err_note *note)
+{
+    check(limit >= 1 && limit <= LIMITS_STORE_LIST);
+    return store->ops->dead_letters(store, before_number, limit, arena, letters, count, note);
+}
+
+enum err store_definition_put(struct store *store, const struct store_definition *definition,
+                              struct err_note *note)
+{
+    return store->ops->definition_put(store, definition, note);
+}
+
+enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
+                           uint32_t *count, struct err_note *note)
+{
+    return store->ops->definitions(store, arena, definitions, count, note);
+}
+
+enum err store_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
+                      struct err_note *note)
+{
+    return store->ops->doctor(store, arena, stuck, count, note);
+}
+
+enum err store_probe(struct store *store, struct err_note *note)
+{
+    return store->ops->probe(store, note);
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
