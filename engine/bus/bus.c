@@ -1,7 +1,9 @@
 #include "engine/bus/bus.h"
 
+#include <ctype.h>
 #include <strings.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 
 enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note)
 {
@@ -101,4 +103,66 @@ void bus_header_add(struct bus_message *message, struct str name, struct str val
         return;
     check(message->header_count < BUS_HEADERS_MAX);
     message->headers[message->header_count++] = (struct bus_header){name, value};
+}
+
+static bool subject_fits(struct str subject)
+{
+    char before = '.';
+    for (size_t i = 0; i < subject.size; i++) {
+        char c = subject.data[i];
+        if ((unsigned char)c <= ' ' || c == 0x7f || c == '*' || c == '>' || (c == '.' && before == '.'))
+            return false;
+        before = c;
+    }
+    return before != '.';
+}
+
+static bool name_fits(struct str name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= ' ' || name.data[i] > '~' || name.data[i] == ':')
+            return false;
+    return name.size > 0;
+}
+
+static bool value_fits(struct str value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0')
+            return false;
+    return value.size > 0;
+}
+
+enum err bus_check(const struct bus_message *message, struct str id, struct err_note *note)
+{
+    enum { PER_HEADER = 4 }; /* ": " and the line's end */
+    size_t size = sizeof "Nats-Msg-Id" + id.size + PER_HEADER;
+    if (message->subject.size > BUS_SUBJECT_BYTES)
+        return err_note(note, ERR_LIMIT, "the subject is longer than %d bytes", BUS_SUBJECT_BYTES);
+    if (!subject_fits(message->subject))
+        return err_note(note, ERR_INVALID, "\"%.*s\" is no subject to send to", STR_ARG(message->subject));
+    if (id.size > 0 && !value_fits(id))
+        return err_note(note, ERR_INVALID, "a message id may not hold line ends");
+    for (uint32_t i = 0; i < message->header_count; i++) {
+        const struct bus_header *header = &message->headers[i];
+        if (!name_fits(header->name))
+            return err_note(note, ERR_INVALID, "\"%.*s\" is no header name", STR_ARG(header->name));
+        if (!value_fits(header->value))
+            return err_note(note, ERR_INVALID, "header %.*s is empty or holds line ends",
+                            STR_ARG(header->name));
+        size += header->name.size + header->value.size + PER_HEADER;
+    }
+    if (size > BUS_HEADERS_BYTES)
+        return err_note(note, ERR_LIMIT, "the headers take more than %d bytes", BUS_HEADERS_BYTES);
+    return ERR_OK;
+}
+
+enum err bus_check_participant(struct str name, struct err_note *note)
+{
+    bool fits = name.size > 0 && name.size <= LIMITS_NAME_BYTES;
+    for (size_t i = 0; fits && i < name.size; i++)
+        fits = isalnum((unsigned char)name.data[i]) || name.data[i] == '-' || name.data[i] == '_';
+    if (!fits)
+        return err_note(note, ERR_INVALID, "\"%.*s\" is no name of a participant", STR_ARG(name));
+    return ERR_OK;
 }

@@ -34,7 +34,8 @@ enum bus_source {
 };
 struct bus_delivery {
     enum bus_source source;
-    uint32_t shard;          /* REPLY, CONTROL: the subject's; ANSWER: the cookie's */
+    uint32_t
+        shard; /* REPLY, CONTROL: the subject's; ANSWER: the cookie's low 12 bits, for who puts it there */
     struct str ack;          /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
     uint64_t cookie;         /* ANSWER: as given */
     enum err error;          /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
@@ -43,7 +44,8 @@ struct bus_delivery {
 };
 struct bus_callbacks {
     void *context;
-    /* Copies into an inbox. False: no room; the bus will deliver it again later. */
+    /* Copies into an inbox. False: no room; the bus will deliver it again later (a CONTROL request is lost,
+     * and its asker times out). */
     bool (*deliver)(void *context, const struct bus_delivery *delivery);
     /* The broker's word on a bus_publish: ERR_OK stored (or known already), else not stored or unknown:
      * publish again with the same id. */
@@ -121,3 +123,14 @@ void bus_close(struct bus *bus);
 struct str bus_header(const struct bus_message *message, struct str name);
 /* Adds a header (borrowed); nothing when value is empty. */
 void bus_header_add(struct bus_message *message, struct str name, struct str value);
+
+/* What every bus refuses at once: ERR_INVALID for a subject with blanks, wildcards or empty tokens, for
+ * header names and values that would break out of their line; ERR_LIMIT when subject or headers are too long.
+ */
+enum {
+    BUS_SUBJECT_BYTES = 511,  /* saga.cmd. and two names fit well; via request: what authors write */
+    BUS_HEADERS_BYTES = 8192, /* all headers of one message that we send: a dozen short ones */
+};
+enum err bus_check(const struct bus_message *message, struct str id, struct err_note *note);
+/* A participant's name is one token of a subject and the name of a consumer. */
+enum err bus_check_participant(struct str name, struct err_note *note);

@@ -180,16 +180,6 @@ void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
                                        .ack_pending_max = NATS_PULL_WINDOW};
 }
 
-static bool name_fits(struct str name)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", name.data[i]) ==
-                NULL ||
-            name.data[i] == '\0')
-            return false;
-    return name.size > 0 && name.size <= LIMITS_NAME_BYTES;
-}
-
 static bool is_known(const struct nats_bus *bus, struct str name)
 {
     for (uint32_t i = 0; i < bus->participant_count; i++)
@@ -220,9 +210,8 @@ enum err nats_admin_participants(struct bus *base, const struct str *names, uint
     enum err err = ERR_OK;
     pthread_mutex_lock(&bus->admin_mutex);
     for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
-        if (!name_fits(names[i])) {
-            err = err_note(note, ERR_INVALID, "\"%.*s\" is no name of a participant", STR_ARG(names[i]));
-        } else if (!is_known(bus, names[i])) {
+        err = bus_check_participant(names[i], note);
+        if (err == ERR_OK && !is_known(bus, names[i])) {
             if (bus->participant_count == NATS_PARTICIPANTS_MAX)
                 err = err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
             else

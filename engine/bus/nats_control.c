@@ -72,15 +72,21 @@ enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, natsSubscripti
     char subject[NATS_NAME_BYTES];
     snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, shard);
     natsStatus status = natsConnection_Subscribe(subscription, bus->admin, subject, on_control, bus);
-    if (status != NATS_OK)
+    /* So that whoever hears that we own the shard also reaches us. */
+    if (status == NATS_OK)
+        status = natsConnection_FlushTimeout(bus->admin, NATS_API_WAIT_MS);
+    if (status != NATS_OK) {
+        natsSubscription_Destroy(*subscription);
+        *subscription = NULL;
         return err_note(note, ERR_UNAVAILABLE, "cannot serve %s: %s", subject, natsStatus_GetText(status));
+    }
     return ERR_OK;
 }
 
 enum err nats_control_answer(struct bus *base, struct str ack, struct str body)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
-    char subject[NATS_MESSAGE_SUBJECT_BYTES];
+    char subject[BUS_SUBJECT_BYTES + 1];
     if (ack.size == 0 || ack.size >= sizeof subject || body.size > INT_MAX)
         return ERR_INVALID;
     memcpy(subject, ack.data, ack.size);

@@ -2,50 +2,18 @@
 
 #include <limits.h>
 #include <string.h>
-
-static bool subject_fits(struct str subject)
-{
-    if (subject.size == 0 || subject.size >= NATS_MESSAGE_SUBJECT_BYTES)
-        return false;
-    char before = '.';
-    for (size_t i = 0; i < subject.size; i++) {
-        char c = subject.data[i];
-        if ((unsigned char)c <= ' ' || c == 0x7f || c == '*' || c == '>' || (c == '.' && before == '.'))
-            return false;
-        before = c;
-    }
-    return before != '.';
-}
-
-static bool name_fits(struct str name)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (name.data[i] <= ' ' || name.data[i] > '~' || name.data[i] == ':')
-            return false;
-    return name.size > 0;
-}
-
-static bool value_fits(struct str value)
-{
-    for (size_t i = 0; i < value.size; i++)
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0')
-            return false;
-    return value.size > 0;
-}
+#include "engine/base/check.h"
 
 /* The header block under way. The last value stays apart: nats.c puts ": " and the line's end around it. */
 struct block {
-    char text[NATS_MESSAGE_HEADERS_BYTES];
+    char text[BUS_HEADERS_BYTES];
     size_t size;
     size_t value; /* where the last value begins; 0: no header yet */
 };
 
-static enum err block_add(struct block *block, struct str name, struct str value, struct err_note *note)
+static void block_add(struct block *block, struct str name, struct str value)
 {
-    if (!name_fits(name) || !value_fits(value))
-        return err_note(note, ERR_INVALID, "header %.*s holds what no header may hold", STR_ARG(name));
-    if (block->size + name.size + value.size + 4 > sizeof block->text)
-        return err_note(note, ERR_LIMIT, "the headers take more than %d bytes", NATS_MESSAGE_HEADERS_BYTES);
+    check(block->size + name.size + value.size + 4 <= sizeof block->text);
     if (block->value > 0) {
         block->text[block->value - 2] = ':';
         block->text[block->value - 1] = ' ';
@@ -60,34 +28,31 @@ static enum err block_add(struct block *block, struct str name, struct str value
     memcpy(block->text + block->size, value.data, value.size);
     block->size += value.size;
     block->text[block->size++] = '\0';
-    return ERR_OK;
 }
 
-static enum err block_fill(struct block *block, const struct bus_message *message, struct str id,
-                           struct err_note *note)
+static void block_fill(struct block *block, const struct bus_message *message, struct str id)
 {
     block->size = 0;
     block->value = 0;
-    enum err err = id.size > 0 ? block_add(block, STR("Nats-Msg-Id"), id, note) : ERR_OK;
-    for (uint32_t i = 0; err == ERR_OK && i < message->header_count; i++)
-        err = block_add(block, message->headers[i].name, message->headers[i].value, note);
-    return err;
+    if (id.size > 0)
+        block_add(block, STR("Nats-Msg-Id"), id);
+    for (uint32_t i = 0; i < message->header_count; i++)
+        block_add(block, message->headers[i].name, message->headers[i].value);
 }
 
 enum err nats_message_make(const struct bus_message *message, struct str id, const char *reply,
                            natsMsg **made, struct err_note *note)
 {
-    if (!subject_fits(message->subject))
-        return err_note(note, ERR_INVALID, "\"%.*s\" is no subject to send to", STR_ARG(message->subject));
+    enum err err = bus_check(message, id, note);
+    if (err != ERR_OK)
+        return err;
     if (message->body.size > INT_MAX)
         return err_note(note, ERR_LIMIT, "the body is too long");
-    char subject[NATS_MESSAGE_SUBJECT_BYTES];
+    char subject[BUS_SUBJECT_BYTES + 1];
     memcpy(subject, message->subject.data, message->subject.size);
     subject[message->subject.size] = '\0';
     struct block block;
-    enum err err = block_fill(&block, message, id, note);
-    if (err != ERR_OK)
-        return err;
+    block_fill(&block, message, id);
     natsMsg *msg = NULL;
     natsStatus status = natsMsg_Create(&msg, subject, reply, message->body.data, (int)message->body.size);
     if (status == NATS_OK && block.value > 0)

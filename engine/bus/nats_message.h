@@ -9,15 +9,8 @@
 #include "engine/base/err.h"
 #include "engine/bus/bus.h"
 
-enum {
-    NATS_MESSAGE_HEADERS_BYTES = 8192, /* all headers of one message that we send: a dozen of ours, texts cut
-                                          at LIMITS_ERROR_MESSAGE_BYTES */
-    NATS_MESSAGE_SUBJECT_BYTES = 512,  /* fits saga.cmd. and two names; via request: what authors write */
-};
-
 /* Makes the message to send; *made belongs to the caller. `id` becomes Nats-Msg-Id unless empty; `reply` may
- * be NULL. ERR_INVALID for a subject with blanks, wildcards or empty tokens and for headers that would break
- * out of their line; ERR_LIMIT when something is too long. */
+ * be NULL. Errors as bus_check. */
 enum err nats_message_make(const struct bus_message *message, struct str id, const char *reply,
                            natsMsg **made, struct err_note *note) __attribute__((warn_unused_result));
 /* Fills `message` with borrows from `msg`; headers beyond BUS_HEADERS_MAX are left out, a line that is no

@@ -204,7 +204,7 @@ const struct nats_line_callbacks nats_pull_callbacks = {
 void nats_pull_ack(struct bus *base, struct str ack)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
-    char subject[NATS_MESSAGE_SUBJECT_BYTES];
+    char subject[BUS_SUBJECT_BYTES + 1];
     if (ack.size == 0 || ack.size >= sizeof subject)
         return;
     memcpy(subject, ack.data, ack.size);
