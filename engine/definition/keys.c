@@ -1,0 +1,116 @@
+#include "engine/definition/keys.h"
+
+#include "engine/base/check.h"
+#include "engine/definition/problem.h"
+#include "engine/definition/word.h"
+
+struct row {
+    enum keys_table table;
+    struct str text;
+    bool required;
+    enum keys_form form;
+};
+#define OPTIONAL false
+#define REQUIRED true
+static const struct row rows[] = {
+#define X(table, name, text, need, form, meaning) {KEYS_TABLE_##table, WORD(text), need, KEYS_FORM_##form},
+#include "engine/definition/keys.def"
+#undef X
+};
+static const char *const table_words[] = {
+#define X(name, words) words,
+#include "engine/definition/tables.def"
+#undef X
+};
+struct form {
+    const char *words;
+    unsigned kinds; /* a bit for each enum tree_kind */
+};
+static const struct form forms[] = {
+#define FORM(kind) (1u << TREE_##kind)
+#define X(name, words, kinds) {words, kinds},
+#include "engine/definition/forms.def"
+#undef X
+};
+
+struct str keys_text(enum keys_key key)
+{
+    check((unsigned)key < KEYS_COUNT);
+    return rows[key].text;
+}
+
+static struct str known_keys(enum keys_table table, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, arena);
+    buf_puts(&text, "known here:");
+    const char *comma = " ";
+    for (int i = 0; i < KEYS_COUNT; i++) {
+        if (rows[i].table != table)
+            continue;
+        buf_puts(&text, comma);
+        buf_put(&text, rows[i].text);
+        comma = ", ";
+    }
+    return buf_str(&text);
+}
+
+static void report_unknown(const struct tree *entry, enum keys_table table, struct diag_list *diags)
+{
+    struct problem_guess guess = problem_guess_for(entry->key);
+    for (int i = 0; i < KEYS_COUNT; i++) {
+        if (rows[i].table == table)
+            problem_guess_try(&guess, rows[i].text);
+    }
+    struct str hint = problem_guess_hint(&guess, diags->arena, known_keys(table, diags->arena));
+    problem_add(diags, entry->key_place, PROBLEM_UNKNOWN_KEY, hint, "unknown key \"%.*s\" in %s",
+                STR_ARG(entry->key), table_words[table]);
+}
+
+static void report_form(const struct tree *entry, const struct row *row, struct diag_list *diags)
+{
+    struct str hint = STR("");
+    if (entry->kind == TREE_NUMBER && row->form == KEYS_FORM_DURATION)
+        hint = arena_printf(diags->arena, "with a unit: %.*ss", STR_ARG(entry->text));
+    else if (entry->kind == TREE_STRING && (forms[row->form].kinds & (1u << TREE_STRING)) == 0)
+        hint = STR("in quotes it is a text");
+    struct diag_place place = entry->kind == TREE_NULL ? entry->key_place : entry->place;
+    problem_add(diags, place, PROBLEM_WRONG_TYPE, hint, "`%.*s` takes %s, not %s", STR_ARG(row->text),
+                forms[row->form].words, tree_kind_text(entry->kind));
+}
+
+static int find_row(enum keys_table table, struct str text)
+{
+    for (int i = 0; i < KEYS_COUNT; i++) {
+        if (rows[i].table == table && str_equal(rows[i].text, text))
+            return i;
+    }
+    return KEYS_COUNT;
+}
+
+void keys_read(const struct tree *mapping, enum keys_table table, struct diag_list *diags,
+               struct keys_values *values)
+{
+    bool seen[KEYS_COUNT] = {false};
+    *values = (struct keys_values){0};
+    if (mapping->kind == TREE_BROKEN)
+        return;
+    check(mapping->kind == TREE_MAPPING);
+    for (const struct tree *entry = mapping->first; entry; entry = entry->next) {
+        int key = find_row(table, entry->key);
+        if (key == KEYS_COUNT) {
+            report_unknown(entry, table, diags);
+            continue;
+        }
+        seen[key] = true;
+        if (forms[rows[key].form].kinds & (1u << entry->kind))
+            values->of[key] = entry;
+        else if (entry->kind != TREE_BROKEN)
+            report_form(entry, &rows[key], diags);
+    }
+    for (int i = 0; i < KEYS_COUNT; i++) {
+        if (rows[i].table == table && rows[i].required && !seen[i])
+            problem_add(diags, mapping->place, PROBLEM_MISSING_KEY, STR(""), "%s needs the key `%.*s`",
+                        table_words[table], STR_ARG(rows[i].text));
+    }
+}

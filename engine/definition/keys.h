@@ -1,0 +1,34 @@
+/* The keys of each mapping as one table (keys.def), and reading a mapping by it: unknown keys, missing keys
+ * and values of the wrong form are found here, for all keys alike. Inside engine/definition only. */
+#pragma once
+#include "engine/definition/tree.h"
+
+enum keys_table {
+#define X(name, words) KEYS_TABLE_##name,
+#include "engine/definition/tables.def"
+#undef X
+    KEYS_TABLE_COUNT
+};
+enum keys_form {
+#define X(name, words, kinds) KEYS_FORM_##name,
+#include "engine/definition/forms.def"
+#undef X
+    KEYS_FORM_COUNT
+};
+enum keys_key {
+#define X(table, name, text, need, form, meaning) KEYS_##table##_##name,
+#include "engine/definition/keys.def"
+#undef X
+    KEYS_COUNT
+};
+
+/* What stands under each key of one mapping; NULL when absent or not usable. */
+struct keys_values {
+    const struct tree *of[KEYS_COUNT];
+};
+
+/* Reads a mapping (or a broken value: then all are NULL and nothing is reported). */
+void keys_read(const struct tree *mapping, enum keys_table table, struct diag_list *diags,
+               struct keys_values *values);
+/* "timeout". */
+struct str keys_text(enum keys_key key);

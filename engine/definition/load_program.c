@@ -1,0 +1,86 @@
+#include "engine/definition/load.h"
+
+#include "engine/base/check.h"
+
+/* Counts the lines of a literal block in: there each line of the text is a line of the file, indented. Of
+ * other scalars over several lines only the first is known. */
+static void fix_place(const struct tree *tree, struct diag_place *place)
+{
+    if (place->line > tree->inside.line)
+        place->column += tree->inside.column - 1;
+}
+
+static const struct expr *program_of_text(struct load *load, const struct tree *tree, struct load_scope scope)
+{
+    struct str text = tree->text;
+    bool plain = true;
+    for (size_t i = 0; plain && i + 1 < text.size; i++)
+        plain = text.data[i] != '$' || text.data[i + 1] != '{';
+    if (plain)
+        return expr_constant(load->arena, json_new_string(load->arena, text));
+    size_t before = load->diags->count;
+    const struct expr *program = expr_compile_value(load->arena, text, tree->inside, load->diags);
+    for (size_t i = before; i < load->diags->count; i++)
+        fix_place(tree, &load->diags->items[i].place);
+    if (!program)
+        return expr_constant(load->arena, &json_null);
+    uint32_t count;
+    struct expr_ref *refs = expr_refs(program, &count);
+    for (uint32_t i = 0; i < count; i++)
+        fix_place(tree, &refs[i].place);
+    load_refs(load, program, scope);
+    return program;
+}
+
+static const struct expr *program_of(struct load *load, const struct tree *tree, struct load_scope scope);
+
+static const struct expr *program_of_sequence(struct load *load, const struct tree *tree,
+                                              struct load_scope scope)
+{
+    const struct expr **items = arena_array(load->arena, tree->count, sizeof(struct expr *));
+    uint32_t count = 0;
+    for (const struct tree *item = tree->first; item; item = item->next)
+        items[count++] = program_of(load, item, scope);
+    return expr_array(load->arena, items, count);
+}
+
+static const struct expr *program_of_mapping(struct load *load, const struct tree *tree,
+                                             struct load_scope scope)
+{
+    const struct expr **values = arena_array(load->arena, tree->count, sizeof(struct expr *));
+    struct str *keys = arena_array(load->arena, tree->count, sizeof *keys);
+    uint32_t count = 0;
+    for (const struct tree *entry = tree->first; entry; entry = entry->next) {
+        keys[count] = entry->key;
+        values[count++] = program_of(load, entry, scope);
+    }
+    return expr_object(load->arena, keys, values, count);
+}
+
+static const struct expr *program_of(struct load *load, const struct tree *tree, struct load_scope scope)
+{
+    switch (tree->kind) {
+    case TREE_NULL:
+    case TREE_BOOL:
+    case TREE_NUMBER:
+    case TREE_BROKEN:
+        return expr_constant(load->arena, tree_json(load->arena, tree));
+    case TREE_STRING:
+        return program_of_text(load, tree, scope);
+    case TREE_SEQUENCE:
+        return program_of_sequence(load, tree, scope);
+    case TREE_MAPPING:
+        return program_of_mapping(load, tree, scope);
+    }
+    check_never("unknown tree kind");
+}
+
+const struct expr *load_program(struct load *load, const struct tree *tree, struct load_scope scope)
+{
+    if (tree->depth > LIMITS_PAYLOAD_DEPTH) {
+        problem_add(load->diags, tree->place, PROBLEM_TOO_LARGE, STR(""),
+                    "a value has at most %d levels, this one has %u", LIMITS_PAYLOAD_DEPTH, tree->depth);
+        return expr_constant(load->arena, &json_null);
+    }
+    return program_of(load, tree, scope);
+}

@@ -1,0 +1,165 @@
+/* One step: its keys become a plan_step with nothing left out. */
+#include "engine/definition/load.h"
+#include "engine/definition/word.h"
+
+static const struct load_action_keys step_keys = {KEYS_STEP_COMMAND, KEYS_STEP_VIA, KEYS_STEP_TIMEOUT,
+                                                  KEYS_STEP_RETRY};
+static const struct load_action_keys undo_keys = {KEYS_COMPENSATE_COMMAND, KEYS_COMPENSATE_VIA,
+                                                  KEYS_COMPENSATE_TIMEOUT, KEYS_COMPENSATE_RETRY};
+static const struct load_action_keys verify_keys = {KEYS_VERIFY_COMMAND, KEYS_VERIFY_VIA, KEYS_VERIFY_TIMEOUT,
+                                                    KEYS_VERIFY_RETRY};
+
+static bool is_error_code(struct str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                    c == '-' || c == '.';
+        if (!fine)
+            return false;
+    }
+    return text.size > 0 && text.size <= LIMITS_ERROR_CODE_BYTES;
+}
+
+static void read_errors(struct load *load, const struct tree *tree, struct plan_step *step)
+{
+    static const struct str words[] = {WORD("fail"), WORD("retry"), WORD("park"), WORD("continue")};
+    if (tree->count > LIMITS_ERROR_RULES) {
+        problem_add(load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS, STR(""),
+                    "a step has at most %d `errors`", LIMITS_ERROR_RULES);
+        return;
+    }
+    struct plan_error_rule *rules = arena_array(load->arena, tree->count, sizeof *rules);
+    for (const struct tree *entry = tree->first; entry; entry = entry->next) {
+        int index = PLAN_ON_ERROR_FAIL;
+        if (!is_error_code(entry->key))
+            problem_add(load->diags, entry->key_place, PROBLEM_BAD_NAME,
+                        STR("letters, digits, _ - and . as in CARD_EXPIRED; at most 64 bytes"),
+                        "\"%.*s\" cannot be an error code", STR_ARG(entry->key));
+        if (entry->kind != TREE_BROKEN && !load_word(load, entry, words, 4, &index))
+            continue;
+        rules[step->error_count++] = (struct plan_error_rule){entry->key, (enum plan_on_error)index};
+    }
+    step->errors = rules;
+}
+
+static void read_output(struct load *load, const struct tree *tree, struct plan_step *step)
+{
+    struct keys_values values;
+    keys_read(tree, KEYS_TABLE_STEP_OUTPUT, load->diags, &values);
+    if (values.of[KEYS_STEP_OUTPUT_SCHEMA])
+        step->output_schema = load_schema(load, values.of[KEYS_STEP_OUTPUT_SCHEMA]);
+}
+
+static void read_verify(struct load *load, const struct tree *tree, struct plan_step *step)
+{
+    step->has_verify = true;
+    step->verify = (struct plan_action){.via = step->run.via,
+                                        .with = step->run.with,
+                                        .timeout_us = step->run.timeout_us,
+                                        .retry = load->defaults.retry};
+    if (tree->kind == TREE_STRING) {
+        (void)load_command(load, tree, step->verify.via, &step->verify);
+        return;
+    }
+    struct keys_values values;
+    keys_read(tree, KEYS_TABLE_VERIFY, load->diags, &values);
+    load_action(load, &values, verify_keys, false, &step->verify);
+}
+
+/* ---- the way back ---- */
+
+static void read_undo(struct load *load, const struct tree *tree, uint16_t node, struct plan_step *step)
+{
+    const struct load_defaults *defaults = &load->defaults;
+    step->has_undo = true;
+    step->undo = (struct plan_action){.via = step->run.via,
+                                      .with = step->run.with,
+                                      .timeout_us = defaults->undo_timeout_us ? defaults->undo_timeout_us
+                                                                              : step->run.timeout_us,
+                                      .retry = defaults->undo_retry};
+    if (tree->kind == TREE_STRING) {
+        (void)load_command(load, tree, step->undo.via, &step->undo);
+        return;
+    }
+    struct keys_values values;
+    keys_read(tree, KEYS_TABLE_COMPENSATE, load->diags, &values);
+    load_action(load, &values, undo_keys, false, &step->undo);
+    const struct tree *with = values.of[KEYS_COMPENSATE_WITH];
+    if (with)
+        step->undo.with = load_program(load, with, (struct load_scope){LOAD_AT_UNDO, node});
+}
+
+static void refuse_undo(struct load *load, const struct tree *tree, bool is_pivot)
+{
+    problem_add(load->diags, tree->place, PROBLEM_COMPENSATE_AFTER_PIVOT,
+                STR("leave it out, or write `compensate: none`"),
+                is_pivot ? "the pivot is never undone, so it cannot have a compensation"
+                         : "a step behind the pivot is never undone, so it cannot have a compensation");
+}
+
+/* `compensate`: must be there before the pivot, must not do anything from the pivot on. */
+static void read_compensate(struct load *load, const struct keys_values *values, uint16_t node,
+                            struct plan_step *step)
+{
+    const struct tree *tree = values->of[KEYS_STEP_COMPENSATE];
+    const struct tree *own = load->trees[node];
+    bool returns = !step->pivot && !load->nodes[node].after_pivot;
+    if (!tree) {
+        bool reported = tree_get(own, keys_text(KEYS_STEP_COMPENSATE)) != NULL;
+        if (returns && !reported && !load->has_blocks)
+            problem_add(load->diags, own->place, PROBLEM_COMPENSATE_MISSING,
+                        STR("name the command that undoes it, or write `compensate: none`"),
+                        "the step \"%.*s\" does not say how it is undone", STR_ARG(load->nodes[node].id));
+    } else if (tree->kind == TREE_STRING && str_equal(tree->text, STR("none"))) {
+        step->has_undo = false;
+    } else if (!returns) {
+        refuse_undo(load, tree, step->pivot);
+    } else {
+        read_undo(load, tree, node, step);
+    }
+}
+
+/* ---- time-outs ---- */
+
+static void read_on_timeout(struct load *load, const struct keys_values *values, uint16_t node,
+                            struct plan_step *step)
+{
+    static const struct str words[] = {WORD("retry"), WORD("verify"), WORD("compensate"), WORD("park")};
+    const struct tree *tree = values->of[KEYS_STEP_ON_TIMEOUT];
+    int index;
+    if (!tree || !load_word(load, tree, words, 4, &index))
+        return;
+    step->on_timeout = (enum plan_on_timeout)index;
+    if (step->on_timeout == PLAN_ON_TIMEOUT_VERIFY && !step->has_verify &&
+        !tree_get(load->trees[node], keys_text(KEYS_STEP_VERIFY)))
+        problem_add(load->diags, tree->place, PROBLEM_VERIFY_MISSING,
+                    STR("add `verify: participant.action`, a command that tells whether the step happened"),
+                    "`on_timeout: verify` needs `verify`");
+    if (step->on_timeout == PLAN_ON_TIMEOUT_COMPENSATE && (step->pivot || load->nodes[node].after_pivot))
+        problem_add(load->diags, tree->place, PROBLEM_UNDO_AFTER_PIVOT,
+                    STR("`retry`, `verify` or `park`: from the pivot on there is no way back"),
+                    "the step \"%.*s\" cannot be undone", STR_ARG(load->nodes[node].id));
+}
+
+void load_step(struct load *load, uint16_t node)
+{
+    struct plan_step *step = &load->steps[node];
+    bool after_pivot = load->nodes[node].after_pivot;
+    struct keys_values values;
+    keys_read(load->trees[node], KEYS_TABLE_STEP, load->diags, &values);
+    step->pivot = load->pivot == node;
+    step->run.timeout_us = load->defaults.timeout_us;
+    step->run.retry = load->defaults.retry;
+    load_action(load, &values, step_keys, after_pivot, &step->run);
+    if (values.of[KEYS_STEP_WITH])
+        step->run.with = load_program(load, values.of[KEYS_STEP_WITH], (struct load_scope){LOAD_AT_DO, node});
+    if (values.of[KEYS_STEP_OUTPUT])
+        read_output(load, values.of[KEYS_STEP_OUTPUT], step);
+    if (values.of[KEYS_STEP_ERRORS])
+        read_errors(load, values.of[KEYS_STEP_ERRORS], step);
+    if (values.of[KEYS_STEP_VERIFY])
+        read_verify(load, values.of[KEYS_STEP_VERIFY], step);
+    read_on_timeout(load, &values, node, step);
+    read_compensate(load, &values, node, step);
+}

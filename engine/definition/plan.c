@@ -1,0 +1,45 @@
+#include "engine/definition/plan.h"
+
+#include "engine/base/check.h"
+
+const struct plan_node *plan_find(const struct plan *plan, struct str id)
+{
+    check(plan != NULL);
+    if (id.size == 0)
+        return NULL;
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        if (str_equal(plan->nodes[i].id, id))
+            return &plan->nodes[i];
+    }
+    return NULL;
+}
+
+struct str plan_on_timeout_text(enum plan_on_timeout value)
+{
+    switch (value) {
+    case PLAN_ON_TIMEOUT_RETRY:
+        return STR("retry");
+    case PLAN_ON_TIMEOUT_VERIFY:
+        return STR("verify");
+    case PLAN_ON_TIMEOUT_COMPENSATE:
+        return STR("compensate");
+    case PLAN_ON_TIMEOUT_PARK:
+        return STR("park");
+    }
+    check_never("unknown on_timeout");
+}
+
+struct str plan_on_error_text(enum plan_on_error value)
+{
+    switch (value) {
+    case PLAN_ON_ERROR_FAIL:
+        return STR("fail");
+    case PLAN_ON_ERROR_RETRY:
+        return STR("retry");
+    case PLAN_ON_ERROR_PARK:
+        return STR("park");
+    case PLAN_ON_ERROR_CONTINUE:
+        return STR("continue");
+    }
+    check_never("unknown error rule");
+}

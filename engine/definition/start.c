@@ -1,0 +1,84 @@
+/* A start request under a plan: its input against the schema, then key and search attributes from it. */
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/definition/definition.h"
+
+static const struct json *get_input(const void *context, const struct expr_ref *ref, struct arena *arena)
+{
+    (void)arena;
+    return ref->kind == EXPR_REF_INPUT ? context : NULL;
+}
+
+static void complain(struct definition_start *start, struct str message)
+{
+    struct schema_problems *problems = &start->problems;
+    if (problems->count < SCHEMA_PROBLEMS_MAX)
+        problems->items[problems->count++] = (struct schema_problem){.message = message};
+}
+
+/* The value of a key or attribute: a scalar of bounded size. NULL, with a problem, when it is none. */
+static const struct json *compute(const struct expr *program, const struct json *input, const char *what,
+                                  struct arena *arena, struct definition_start *start)
+{
+    struct expr_env env = {.context = input, .get = get_input};
+    struct expr_error error;
+    const struct json *value;
+    if (expr_eval(program, &env, arena, &value, &error) != EXPR_FAULT_NONE) {
+        complain(start, arena_printf(arena, "%s cannot be computed: %s", what, error.message));
+    } else if (value->kind == JSON_ARRAY || value->kind == JSON_OBJECT) {
+        complain(start, arena_printf(arena, "%s must be a text, a number, true or false", what));
+    } else if (value->text.size > LIMITS_KEY_BYTES) {
+        complain(start, arena_printf(arena, "%s must have at most %d bytes", what, LIMITS_KEY_BYTES));
+    } else {
+        return value;
+    }
+    return NULL;
+}
+
+static void compute_key(const struct plan *plan, const struct json *input, struct arena *arena,
+                        struct definition_start *start)
+{
+    const struct json *value = compute(plan->key, input, "the key", arena, start);
+    if (!value)
+        return;
+    if (value->kind == JSON_STRING || value->kind == JSON_NUMBER)
+        start->key = value->text;
+    else if (value->kind == JSON_BOOL)
+        start->key = value->boolean ? STR("true") : STR("false");
+    if (start->key.size == 0)
+        complain(start, STR("the key is empty: the input lacks what it is made of"));
+}
+
+/* An attribute that is null is left out: a list can only be filtered by what is there. */
+static void compute_search(const struct plan *plan, const struct json *input, struct arena *arena,
+                           struct definition_start *start)
+{
+    struct json_member *members = arena_array(arena, plan->search_count, sizeof *members);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->search_count; i++) {
+        const struct plan_search *search = &plan->search[i];
+        const char *what = arena_printf(arena, "the search attribute `%.*s`", STR_ARG(search->name)).data;
+        const struct json *value = compute(search->value, input, what, arena, start);
+        if (value && value->kind != JSON_NULL)
+            members[count++] = (struct json_member){.key = search->name, .value = value};
+    }
+    start->search = json_new_object(arena, members, count);
+}
+
+bool definition_start(const struct plan *plan, const struct json *input, struct str given_key,
+                      struct arena *arena, struct definition_start *start)
+{
+    check(plan != NULL && arena != NULL);
+    *start = (struct definition_start){.search = json_new_object(arena, NULL, 0)};
+    if (!input)
+        input = &json_null;
+    if (plan->input_schema && !schema_check(plan->input_schema, input, arena, &start->problems))
+        return false;
+    start->key = given_key;
+    if (given_key.size > LIMITS_KEY_BYTES)
+        complain(start, arena_printf(arena, "the key must have at most %d bytes", LIMITS_KEY_BYTES));
+    if (given_key.size == 0 && plan->key)
+        compute_key(plan, input, arena, start);
+    compute_search(plan, input, arena, start);
+    return start->problems.count == 0;
+}
