@@ -13,9 +13,9 @@ struct symbol {
 };
 
 /* What the core may call, as prefixes; then what it may not although a prefix says so. */
-static const char *const pure[] = {"arena_",  "buf_",      "check_", "json_", "str_",        "rng_",
-                                   "id_",     "duration_", "err_",         "expr_", "definition_", "plan_",
-                                   "schema_", "core_",     "record_",      "view_", NULL};
+static const char *const pure[] = {"arena_",  "buf_",      "check_",  "json_", "str_",        "rng_",
+                                   "id_",     "duration_", "err_",    "expr_", "definition_", "plan_",
+                                   "schema_", "core_",     "record_", "view_", NULL};
 static const char *const impure[] = {"rng_entropy", NULL};
 static const char *const pure_c[] = {"memcpy", "memset", "memcmp",  "memmove", "memchr",
                                      "strlen", "strcmp", "strncmp", NULL};
