@@ -156,8 +156,8 @@ const struct plan *definition_load(struct arena *arena, struct str text, const s
     if (!diags->source.size)
         diags->source = own;
     struct load *load = arena_new(arena, struct load);
-    *load =
-        (struct load){.arena = arena, .diags = diags, .files = files, .plan = arena_new(arena, struct plan)};
+    *load = (struct load){
+        .arena = arena, .diags = diags, .files = files, .yaml = own, .plan = arena_new(arena, struct plan)};
     const struct tree *root = tree_read(arena, own, diags);
     if (root)
         read_file(load, root);

@@ -25,6 +25,7 @@ struct load {
     struct arena *arena;
     struct diag_list *diags;
     const struct definition_files *files;
+    struct str yaml;
     struct load_file read_files[LIMITS_SCHEMA_FILES];
     uint32_t read_count;
     size_t read_bytes;

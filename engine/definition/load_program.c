@@ -2,32 +2,18 @@
 
 #include "engine/base/check.h"
 
-/* Counts the lines of a literal block in: there each line of the text is a line of the file, indented. Of
- * other scalars over several lines only the first is known. */
-static void fix_place(const struct tree *tree, struct diag_place *place)
-{
-    if (place->line > tree->inside.line)
-        place->column += tree->inside.column - 1;
-}
-
 static const struct expr *program_of_text(struct load *load, const struct tree *tree, struct load_scope scope)
 {
-    struct str text = tree->text;
-    bool plain = true;
-    for (size_t i = 0; plain && i + 1 < text.size; i++)
-        plain = text.data[i] != '$' || text.data[i + 1] != '{';
-    if (plain)
-        return expr_constant(load->arena, json_new_string(load->arena, text));
     size_t before = load->diags->count;
-    const struct expr *program = expr_compile_value(load->arena, text, tree->inside, load->diags);
+    const struct expr *program = expr_compile_value(load->arena, tree->text, tree->inside, load->diags);
     for (size_t i = before; i < load->diags->count; i++)
-        fix_place(tree, &load->diags->items[i].place);
+        load->diags->items[i].place = tree_place(tree, load->yaml, load->diags->items[i].place);
     if (!program)
         return expr_constant(load->arena, &json_null);
     uint32_t count;
     struct expr_ref *refs = expr_refs(program, &count);
     for (uint32_t i = 0; i < count; i++)
-        fix_place(tree, &refs[i].place);
+        refs[i].place = tree_place(tree, load->yaml, refs[i].place);
     load_refs(load, program, scope);
     return program;
 }

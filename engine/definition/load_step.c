@@ -139,7 +139,7 @@ static void read_on_timeout(struct load *load, const struct keys_values *values,
     if (step->on_timeout == PLAN_ON_TIMEOUT_COMPENSATE && (step->pivot || load->nodes[node].after_pivot))
         problem_add(load->diags, tree->place, PROBLEM_UNDO_AFTER_PIVOT,
                     STR("`retry`, `verify` or `park`: from the pivot on there is no way back"),
-                    "the step \"%.*s\" cannot be undone", STR_ARG(load->nodes[node].id));
+                    "`on_timeout: compensate` on a step that is never undone");
 }
 
 void load_step(struct load *load, uint16_t node)

@@ -88,7 +88,8 @@ static void collect(struct load *load, const struct tree *list)
         if (item->kind == TREE_BROKEN)
             load->has_blocks = true;
         else if (item->kind != TREE_MAPPING)
-            problem_add(load->diags, item->place, PROBLEM_WRONG_TYPE, STR("- id: …"),
+            problem_add(load->diags, item->place, PROBLEM_WRONG_TYPE,
+                        STR("such as `- id: charge`, with its other keys below"),
                         "a step is a mapping, not %s", tree_kind_text(item->kind));
         else if (!refuse_block(load, item))
             collect_step(load, item, children, &ids);

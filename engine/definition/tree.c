@@ -198,6 +198,24 @@ static void take_key(struct build *build, struct str text, bool plain, struct di
     }
 }
 
+static char style_of(yaml_scalar_style_t style)
+{
+    switch (style) {
+    case YAML_ANY_SCALAR_STYLE:
+    case YAML_PLAIN_SCALAR_STYLE:
+        return 0;
+    case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+        return '\'';
+    case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+        return '"';
+    case YAML_LITERAL_SCALAR_STYLE:
+        return '|';
+    case YAML_FOLDED_SCALAR_STYLE:
+        return '>';
+    }
+    check_never("unknown scalar style");
+}
+
 static void on_scalar(struct build *build, const yaml_event_t *event)
 {
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -216,14 +234,14 @@ static void on_scalar(struct build *build, const yaml_event_t *event)
     }
     struct tree *node = new_node(build, TREE_STRING, place);
     node->text = text;
-    if (plain) {
+    node->style = style_of(event->data.scalar.style);
+    if (plain)
         tree_scalar_resolve(node, build->diags);
-    } else if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
-               event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE) {
+    else if (node->style == '|' || node->style == '>')
         node->inside = place_of_block(build, place);
-    } else {
+    else
         node->inside.column++;
-    }
+    node->inside_at = build->lines[node->inside.line - 1] + node->inside.column - 1;
     attach(build, node);
 }
 

@@ -19,6 +19,8 @@ struct tree {
     bool boolean;
     struct diag_place place;  /* a scalar: all of its first line; else where it begins */
     struct diag_place inside; /* where a scalar's text begins: behind a quote, in the line below a `|` */
+    uint32_t inside_at;       /* the same as an offset in the source */
+    char style;               /* of a scalar: 0 plain, '"', '\'', '|' or '>' */
     struct str text;          /* scalars: as a string; a number's text */
     uint32_t count;           /* of items or entries */
     uint32_t depth;           /* levels of sequences and mappings: 0 for a scalar */
@@ -35,6 +37,9 @@ const struct tree *tree_read(struct arena *arena, struct str text, struct diag_l
 bool tree_check_text(struct str text, struct diag_list *diags);
 /* The entry's value, or NULL. */
 const struct tree *tree_get(const struct tree *mapping, struct str key);
+/* Where a place in a scalar's text, counted from tree->inside, is in the source: escapes and indentation
+ * counted in. The scalar's begin when it cannot be told (text folded over several lines). */
+struct diag_place tree_place(const struct tree *scalar, struct str source, struct diag_place place);
 /* The plain value it is. Borrows texts. depth must be at most LIMITS_JSON_DEPTH; broken parts are null. */
 const struct json *tree_json(struct arena *arena, const struct tree *tree);
 /* "a mapping", "a number", … for messages. */

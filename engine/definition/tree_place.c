@@ -1,0 +1,60 @@
+/* From a position in a scalar's text back to the file, so that carets stand under what is meant. */
+#include "engine/definition/tree.h"
+
+/* Bytes of a code point in UTF-8, from the hexadecimal digits of an escape. */
+static size_t utf8_size_of(struct str digits)
+{
+    uint32_t code = 0;
+    for (size_t i = 0; i < digits.size; i++) {
+        char c = digits.data[i];
+        code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
+/* The escape at the begin of `text`: its bytes in the source, and in the decoded text. */
+static size_t escape_size(struct str text, size_t *decoded)
+{
+    char kind = text.size > 1 ? text.data[1] : 0;
+    size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
+    *decoded = digits ? utf8_size_of(str_slice(text, 2, 2 + digits)) : 1;
+    if (kind == 'N' || kind == '_') /* U+0085, U+00A0 */
+        *decoded = 2;
+    if (kind == 'L' || kind == 'P') /* U+2028, U+2029 */
+        *decoded = 3;
+    return 2 + digits;
+}
+
+/* Bytes of `line` that make the first `wanted` bytes of the decoded text. */
+static size_t source_size(struct str line, char style, size_t wanted)
+{
+    size_t at = 0;
+    for (size_t made = 0; made < wanted && at < line.size;) {
+        size_t decoded = 1;
+        if (style == '"' && line.data[at] == '\\')
+            at += escape_size(str_slice(line, at, line.size), &decoded);
+        else
+            at += style == '\'' && line.data[at] == '\'' ? 2 : 1;
+        made += decoded;
+    }
+    return at;
+}
+
+struct diag_place tree_place(const struct tree *scalar, struct str source, struct diag_place place)
+{
+    struct diag_place inside = scalar->inside;
+    if (scalar->style == '|') {
+        if (place.line > inside.line)
+            place.column += inside.column - 1;
+        return place;
+    }
+    struct str rest = str_slice(source, scalar->inside_at, source.size);
+    struct str line = str_slice(rest, 0, str_find(rest, '\n'));
+    if (place.line != inside.line)
+        return inside;
+    size_t begin = source_size(line, scalar->style, place.column - inside.column);
+    size_t end = source_size(line, scalar->style, place.column - inside.column + place.size);
+    if (begin >= line.size)
+        return inside;
+    return (struct diag_place){inside.line, inside.column + (uint32_t)begin, (uint32_t)(end - begin)};
+}
