@@ -35,6 +35,11 @@ enum core_step_state {
 #include "engine/core/step.def"
 #undef X
 };
+enum core_code {
+#define X(name, meaning) CORE_CODE_##name,
+#include "engine/core/codes.def"
+#undef X
+};
 enum core_event_kind {
     CORE_EVENT_START,
     CORE_EVENT_REPLY,
@@ -87,11 +92,13 @@ struct core_event {
     X(EXTEND, "extend")   /* step, due: a `pending` reply moved the deadline */                              \
     X(OUTPUT, "output")   /* step: the event's body is the step's output; marks it as having succeeded */    \
     X(FAULT, "fault")     /* step, code, message: the step's last error */                                   \
-    X(UNKNOWN, "unknown") /* step: an attempt went unanswered, so its effect may exist */                    \
+    X(UNKNOWN, "unknown") /* step, flag: an attempt went unanswered, so its effect may exist; flag false: a  \
+                             participant or an operator has said since that it does not */                   \
     X(BUDGET, "budget")   /* step, command: an operator granted fresh attempts */                            \
     X(CURSOR, "cursor")   /* frame, cursor: the block moved on */                                            \
     X(STATUS, "status")   /* status, direction */                                                            \
-    X(CAUSE, "cause")     /* step, code, message: why the saga goes back ($error) */                         \
+    X(DEADLINE, "deadline") /* due: of the whole saga; 0: it has passed and was acted on */                  \
+    X(CAUSE, "cause")       /* step, code, message: why the saga goes back ($error) */                       \
     X(PARK, "park")     /* step, code, message: what a human must decide; empty code: not parked any more */ \
     X(PAUSE, "pause")   /* flag */                                                                           \
     X(RESULT, "result") /* body: the saga's output */
@@ -106,6 +113,7 @@ struct core_change {
     uint16_t node;
     uint16_t frame;
     uint16_t cursor;
+    enum core_step_state from; /* STEP: the state before, for people and as a check of the fold */
     enum core_step_state state;
     enum core_kind command;
     uint32_t attempt;
@@ -149,11 +157,14 @@ struct core_step {
     uint16_t node;
     uint16_t frame;
     enum core_step_state state;
-    bool unknown;                           /* an attempt went unanswered */
-    bool succeeded;                         /* a success was taken once */
-    uint32_t attempts[CORE_KIND_COUNT];     /* sent so far, per kind */
+    bool unknown;                       /* an attempt went unanswered */
+    bool succeeded;                     /* a success was taken once */
+    bool waived;                        /* gone on without: going forward its output reads as null for ever */
+    bool answered[CORE_KIND_COUNT];     /* the newest attempt of this kind has had its answer */
+    uint32_t attempts[CORE_KIND_COUNT]; /* sent so far, per kind */
     uint32_t budget_base[CORE_KIND_COUNT];  /* attempts at the last operator retry */
     int64_t first_sent_us[CORE_KIND_COUNT]; /* of the present budget; 0: none yet */
+    uint32_t undo_floor;                    /* undo attempts of an earlier undo that has ended */
     uint32_t pending_count;                 /* of the present attempt */
     int64_t due_us;                         /* 0: no timer */
     int64_t opened_us;
@@ -161,7 +172,9 @@ struct core_step {
     int64_t ended_us; /* when DONE, REJECTED, WAIVED, DOUBT was reached; then UNDONE, UNDO_WAIVED */
     struct str error_code;
     struct str error_message;
-    const struct json *output; /* NULL: none */
+    uint16_t error_code_room;    /* bytes behind error_code: the next text is written over it, so that a */
+    uint16_t error_message_room; /* million failing attempts take no more memory than one */
+    const struct json *output;   /* NULL: none */
 };
 /* An active block: which child it is at. Frame 0 is the root sequence. */
 struct core_frame {
@@ -211,13 +224,13 @@ void core_init(struct core_saga *saga, const struct plan *plan, struct id id, st
 void core_step(struct core_saga *saga, const struct core_event *event, struct arena *scratch,
                struct core_update *update);
 /* Applies a stored record, deciding nothing. ERR_INVALID with a note when it does not follow from the state
- * (gap in seq, unknown step). */
+ * (gap in seq, unknown step, a move that is not allowed); the saga is then good for nothing but dropping. */
 enum err core_fold(struct core_saga *saga, const struct core_record *record, struct err_note *note)
     __attribute__((warn_unused_result));
 /* When the next timer is due: INT64_MAX when there is none. Commands held back by a pause do not count. */
 int64_t core_wake(const struct core_saga *saga);
 bool core_ended(const struct core_saga *saga);
-/* A copy of the step's path ("charge"); borrowed from the plan. */
+/* The step's path ("charge"); borrowed from the plan. */
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
 
 struct str core_status_text(enum core_status status);
@@ -231,5 +244,11 @@ bool core_event_parse(struct str text, enum core_event_kind *kind);
 struct str core_reply_text(enum core_reply_status status);
 bool core_reply_parse(struct str text, enum core_reply_status *status);
 struct str core_verdict_text(enum core_verdict verdict);
+struct str core_change_text(enum core_change_kind kind);
+bool core_change_parse(struct str text, enum core_change_kind *kind);
+bool core_direction_parse(struct str text, enum core_direction *direction);
+bool core_step_state_parse(struct str text, enum core_step_state *state);
+/* The engine's own error codes (codes.def): "TIMEOUT", "IN_DOUBT", … */
+struct str core_code_text(enum core_code code);
 /* The plan's action for a command of this kind. */
 const struct plan_action *core_action(const struct plan_step *step, enum core_kind kind);

@@ -1,0 +1,95 @@
+#include "engine/core/attempt.h"
+#include "engine/base/check.h"
+#include "engine/core/back.h"
+#include "engine/core/budget.h"
+#include "engine/core/evaluate.h"
+#include "engine/core/forward.h"
+
+static void exhausted(struct work *work, uint16_t step, enum core_kind kind, struct str code,
+                      struct str message)
+{
+    check(state_is_active(work_step(work, step)->state));
+    check(code.size > 0);
+    switch (kind) {
+    case CORE_DO:
+        forward_exhausted(work, step, code, message);
+        return;
+    case CORE_VERIFY:
+        forward_in_doubt(work, step, message);
+        return;
+    case CORE_UNDO:
+        back_stuck(work, step, core_code_text(CORE_CODE_COMPENSATION_FAILED), message);
+        return;
+    }
+    check_never("a command of no kind");
+}
+
+/* The body of a command cannot be computed. It will not be the next time either, so nothing is retried. */
+static void faulted(struct work *work, uint16_t step, enum core_kind kind, struct str code,
+                    struct str message)
+{
+    check(work_step(work, step)->state == state_waiting(kind));
+    check(code.size > 0);
+    if (kind == CORE_UNDO)
+        back_stuck(work, step, code, message);
+    else
+        exhausted(work, step, kind, code, message);
+}
+
+static void send(struct work *work, uint16_t step, enum core_kind kind)
+{
+    const struct plan_action *action = work_action(work, step, kind);
+    struct str code, message;
+    const struct json *body = evaluate(work->saga, action->with, work->scratch, &code, &message);
+    check(!work_held(work->saga));
+    if (body == NULL) {
+        faulted(work, step, kind, code, message);
+        return;
+    }
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_SEND,
+                                           .step = step,
+                                           .command = kind,
+                                           .attempt = work_step(work, step)->attempts[kind] + 1,
+                                           .due_us = work_after(work, action->timeout_us),
+                                           .body = body});
+}
+
+void attempt_go(struct work *work, uint16_t step)
+{
+    enum core_kind kind = state_kind(work_step(work, step)->state);
+    check(work_step(work, step)->state == state_waiting(kind));
+    if (work_held(work->saga))
+        return;
+    struct budget budget = budget_of(work->saga, work_step(work, step), kind);
+    if (budget_allows(&budget, work->event.at_us))
+        send(work, step, kind);
+    else
+        exhausted(work, step, kind, core_code_text(CORE_CODE_RETRIES_EXHAUSTED),
+                  STR("the time for attempts ran out while sends were held"));
+}
+
+void attempt_go_if_due(struct work *work, uint16_t step)
+{
+    const struct core_step *it = work_step(work, step);
+    if (!state_is_active(it->state) || it->state != state_waiting(state_kind(it->state)))
+        return;
+    check(it->due_us > 0);
+    if (it->due_us <= work->event.at_us)
+        attempt_go(work, step);
+}
+
+void attempt_again(struct work *work, uint16_t step, int64_t retry_after_us, struct str code,
+                   struct str message)
+{
+    enum core_kind kind = state_kind(work_step(work, step)->state);
+    check(work_step(work, step)->state == state_sent(kind));
+    check(retry_after_us <= 0 || work->event.kind == CORE_EVENT_REPLY);
+    work_fault(work, step, code.size > 0 ? code : core_code_text(CORE_CODE_RETRY), message);
+    struct budget budget = budget_of(work->saga, work_step(work, step), kind);
+    int64_t due_us = work_after(work, budget_pause(&budget, retry_after_us));
+    if (budget_allows(&budget, due_us))
+        work_move(work, step, state_waiting(kind), due_us);
+    else
+        exhausted(work, step, kind, code.size > 0 ? code : core_code_text(CORE_CODE_RETRIES_EXHAUSTED),
+                  message);
+}

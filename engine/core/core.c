@@ -1,0 +1,142 @@
+#include "engine/core/core.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/core/forward.h"
+#include "engine/core/operator.h"
+#include "engine/core/reply.h"
+#include "engine/core/state.h"
+#include "engine/core/timer.h"
+#include "engine/core/work.h"
+
+void core_init(struct core_saga *saga, const struct plan *plan, struct id id, struct arena *arena)
+{
+    check(plan->node_count > 0);
+    check(plan->nodes[0].kind == PLAN_SEQUENCE);
+    *saga = (struct core_saga){
+        .plan = plan, .arena = arena, .id = id, .cause_step = CORE_NO_STEP, .park_step = CORE_NO_STEP};
+}
+
+bool core_ended(const struct core_saga *saga)
+{
+    check((unsigned)saga->status <= CORE_TERMINATED);
+    return saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED ||
+           saga->status == CORE_TERMINATED;
+}
+
+struct str core_step_path(const struct core_saga *saga, uint16_t step)
+{
+    check(step < saga->step_count);
+    check(saga->steps[step].node < saga->plan->node_count);
+    return saga->plan->nodes[saga->steps[step].node].id;
+}
+
+const struct plan_action *core_action(const struct plan_step *step, enum core_kind kind)
+{
+    check(step != NULL);
+    switch (kind) {
+    case CORE_DO:
+        return &step->run;
+    case CORE_VERIFY:
+        return step->has_verify ? &step->verify : NULL;
+    case CORE_UNDO:
+        return step->has_undo ? &step->undo : NULL;
+    }
+    check_never("a command of no kind");
+}
+
+static void start(struct work *work)
+{
+    check(work->saga->step_count == 0);
+    if (work->saga->seq > 0) {
+        work_leave(work, CORE_DUPLICATE, "the saga has started already");
+        return;
+    }
+    work_take(work);
+    check(work->saga->frame_count == 1);
+    if (work->saga->plan->timeout_us > 0)
+        work_deadline(work, work_after(work, work->saga->plan->timeout_us));
+    forward_next(work);
+}
+
+/* Before its first record a saga knows only one event. */
+static bool started(struct work *work)
+{
+    check(work->count == 0);
+    check(work->update->verdict == CORE_IDLE);
+    if (work->saga->seq > 0)
+        return true;
+    if (work->event.kind == CORE_EVENT_REPLY)
+        work_leave(work, CORE_DEAD, "the saga has not started");
+    else if (work->event.kind == CORE_EVENT_TIMER)
+        work_leave(work, CORE_IDLE, "the saga has not started");
+    else
+        work_leave(work, CORE_REFUSED, "the saga has not started");
+    return false;
+}
+
+static void decide(struct work *work)
+{
+    check(work->scratch != NULL);
+    switch (work->event.kind) {
+    case CORE_EVENT_START:
+        start(work);
+        return;
+    case CORE_EVENT_REPLY:
+        reply_take(work);
+        return;
+    case CORE_EVENT_TIMER:
+        timer_fire(work);
+        return;
+    case CORE_EVENT_CANCEL:
+    case CORE_EVENT_TERMINATE:
+    case CORE_EVENT_PAUSE:
+    case CORE_EVENT_RESUME:
+    case CORE_EVENT_RETRY:
+    case CORE_EVENT_SKIP:
+    case CORE_EVENT_FORCE:
+        operator_verb(work);
+        return;
+    }
+    check_never("an event of no kind");
+}
+
+void core_step(struct core_saga *saga, const struct core_event *event, struct arena *scratch,
+               struct core_update *update)
+{
+    check(saga->plan != NULL);
+    check(scratch != saga->arena);
+    struct work work;
+    *update = (struct core_update){.verdict = CORE_IDLE};
+    if (work_begin(&work, saga, event, scratch, update) &&
+        (event->kind == CORE_EVENT_START || started(&work)))
+        decide(&work);
+    if (update->verdict != CORE_USED)
+        return;
+    update->record = (struct core_record){
+        .seq = saga->seq, .event = work.event, .changes = work.changes, .change_count = work.count};
+}
+
+enum err core_fold(struct core_saga *saga, const struct core_record *record, struct err_note *note)
+{
+    check(saga->plan != NULL);
+    check(record->changes != NULL || record->change_count == 0);
+    const char *wrong = state_event_follows(saga, record->seq, &record->event);
+    if (wrong)
+        return err_note(note, ERR_INVALID, "record %lld: %s", (long long)record->seq, wrong);
+    state_event(saga, record->seq, &record->event);
+    for (uint32_t i = 0; i < record->change_count; i++) {
+        wrong = state_follows(saga, &record->changes[i]);
+        if (wrong)
+            return err_note(note, ERR_INVALID, "record %lld, change %u: %s", (long long)record->seq, i + 1,
+                            wrong);
+        state_change(saga, &record->event, &record->changes[i]);
+    }
+    return ERR_OK;
+}
+
+int64_t core_wake(const struct core_saga *saga)
+{
+    check(saga->step_count <= saga->step_room);
+    uint16_t step;
+    return timer_next(saga, &step);
+}

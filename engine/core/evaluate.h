@@ -1,0 +1,8 @@
+/* What expressions see of a saga. Internal to the core. */
+#pragma once
+#include "engine/core/core.h"
+
+/* The value of a program (NULL: an empty object), in scratch, small enough to be sent and stored. NULL on a
+ * fault: code and message say which, in scratch. */
+const struct json *evaluate(const struct core_saga *saga, const struct expr *program, struct arena *scratch,
+                            struct str *code, struct str *message);

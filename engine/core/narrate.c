@@ -1,0 +1,232 @@
+#include "engine/base/check.h"
+#include "engine/base/duration.h"
+#include "engine/core/record.h"
+
+/* A time as a span from the record's: "+10s". */
+static void put_span(struct buf *out, const struct core_record *record, int64_t due_us)
+{
+    check(record->event.at_us > 0);
+    if (due_us <= record->event.at_us) {
+        buf_puts(out, "now");
+        return;
+    }
+    buf_char(out, '+');
+    buf_put(out, duration_text(out->arena, due_us - record->event.at_us));
+}
+
+static void put_reason(struct buf *out, struct str code, struct str message)
+{
+    check(code.size > 0);
+    buf_put(out, code);
+    if (message.size > 0) {
+        buf_puts(out, ": ");
+        buf_put(out, message);
+    }
+}
+
+static void put_actor(struct buf *out, const struct core_event *event)
+{
+    check(event->kind >= CORE_EVENT_CANCEL);
+    if (event->actor.size > 0)
+        buf_printf(out, " by %.*s", STR_ARG(event->actor));
+    if (event->reason.size > 0)
+        buf_printf(out, " (%.*s)", STR_ARG(event->reason));
+}
+
+static void head_reply(struct buf *out, const struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_REPLY);
+    struct str status = core_reply_text(event->status);
+    buf_printf(out, "reply %.*s to ", STR_ARG(status));
+    if (event->command_kind != CORE_DO) {
+        struct str kind = core_kind_text(event->command_kind);
+        buf_printf(out, "%.*s of ", STR_ARG(kind));
+    }
+    buf_printf(out, "%.*s, attempt %u", STR_ARG(event->step), event->attempt);
+    if (event->error_code.size > 0) {
+        buf_puts(out, ": ");
+        put_reason(out, event->error_code, event->error_message);
+    }
+    if (event->retry_after_us > 0) {
+        buf_puts(out, ", retry after ");
+        buf_put(out, duration_text(out->arena, event->retry_after_us));
+    }
+}
+
+static void head_verb(struct buf *out, const struct core_event *event)
+{
+    check(event->kind >= CORE_EVENT_CANCEL);
+    buf_put(out, core_event_text(event->kind));
+    if (event->kind >= CORE_EVENT_RETRY && event->step.size > 0)
+        buf_printf(out, " %.*s", STR_ARG(event->step));
+    if (event->kind == CORE_EVENT_FORCE) {
+        struct str status = core_reply_text(event->status);
+        buf_printf(out, " %.*s", STR_ARG(status));
+    }
+    put_actor(out, event);
+}
+
+static void head(struct buf *out, const struct core_event *event)
+{
+    switch (event->kind) {
+    case CORE_EVENT_START:
+        buf_puts(out, "start");
+        if (event->key.size > 0)
+            buf_printf(out, " key %.*s", STR_ARG(event->key));
+        break;
+    case CORE_EVENT_REPLY:
+        head_reply(out, event);
+        break;
+    case CORE_EVENT_TIMER:
+        buf_printf(out, "timer of %.*s", STR_ARG(event->step.size > 0 ? event->step : STR("the saga")));
+        break;
+    case CORE_EVENT_CANCEL:
+    case CORE_EVENT_TERMINATE:
+    case CORE_EVENT_PAUSE:
+    case CORE_EVENT_RESUME:
+    case CORE_EVENT_RETRY:
+    case CORE_EVENT_SKIP:
+    case CORE_EVENT_FORCE:
+        head_verb(out, event);
+        break;
+    }
+    buf_char(out, '\n');
+}
+
+static void line_send(struct buf *out, const struct core_saga *saga, const struct core_record *record,
+                      const struct core_change *change)
+{
+    struct str path = core_step_path(saga, change->step);
+    struct str kind = core_kind_text(change->command);
+    const struct plan_step *plan = saga->plan->nodes[saga->steps[change->step].node].step;
+    const struct plan_action *action = core_action(plan, change->command);
+    check(action != NULL);
+    check(change->body != NULL);
+    buf_printf(out, "send %.*s %.*s/%u to %.*s until ", STR_ARG(path), STR_ARG(kind), change->attempt,
+               STR_ARG(action->command));
+    put_span(out, record, change->due_us);
+    buf_puts(out, " with ");
+    json_write(out, change->body);
+}
+
+static void line_move(struct buf *out, const struct core_saga *saga, const struct core_record *record,
+                      const struct core_change *change)
+{
+    struct str path = core_step_path(saga, change->step);
+    struct str from = core_step_state_text(change->from);
+    struct str to = core_step_state_text(change->state);
+    check(change->kind == CORE_CHANGE_STEP);
+    buf_printf(out, "%.*s: %.*s -> %.*s", STR_ARG(path), STR_ARG(from), STR_ARG(to));
+    if (change->due_us > 0) {
+        buf_puts(out, ", due ");
+        put_span(out, record, change->due_us);
+    }
+}
+
+static void line_step(struct buf *out, const struct core_saga *saga, const struct core_change *change,
+                      const char *what)
+{
+    check(what != NULL);
+    buf_put(out, core_step_path(saga, change->step));
+    buf_puts(out, what);
+}
+
+static void line_reason(struct buf *out, const struct core_saga *saga, const struct core_change *change,
+                        const char *what)
+{
+    check(change->code.size > 0);
+    buf_puts(out, what);
+    if (change->step != CORE_NO_STEP)
+        buf_printf(out, " at %.*s", STR_ARG(core_step_path(saga, change->step)));
+    buf_puts(out, ": ");
+    put_reason(out, change->code, change->message);
+}
+
+static void line_status(struct buf *out, const struct core_change *change)
+{
+    struct str status = core_status_text(change->status);
+    struct str direction = core_direction_text(change->direction);
+    check(change->kind == CORE_CHANGE_STATUS);
+    buf_printf(out, "saga: %.*s, %.*s", STR_ARG(status), STR_ARG(direction));
+}
+
+static void line_deadline(struct buf *out, const struct core_record *record, const struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_DEADLINE);
+    buf_puts(out, change->due_us > 0 ? "deadline " : "deadline spent");
+    if (change->due_us > 0)
+        put_span(out, record, change->due_us);
+}
+
+static void line(struct buf *out, const struct core_saga *saga, const struct core_record *record,
+                 const struct core_change *change)
+{
+    switch (change->kind) {
+    case CORE_CHANGE_OPEN:
+        line_step(out, saga, change, ": opened");
+        return;
+    case CORE_CHANGE_SEND:
+        line_send(out, saga, record, change);
+        return;
+    case CORE_CHANGE_STEP:
+        line_move(out, saga, record, change);
+        return;
+    case CORE_CHANGE_EXTEND:
+        line_step(out, saga, change, ": extended until ");
+        put_span(out, record, change->due_us);
+        return;
+    case CORE_CHANGE_OUTPUT:
+        line_step(out, saga, change, ": output ");
+        json_write(out, record->event.body ? record->event.body : &json_null);
+        return;
+    case CORE_CHANGE_FAULT:
+        line_step(out, saga, change, ": error ");
+        put_reason(out, change->code, change->message);
+        return;
+    case CORE_CHANGE_UNKNOWN:
+        line_step(out, saga, change, change->flag ? ": effect unknown" : ": effect known not to exist");
+        return;
+    case CORE_CHANGE_BUDGET:
+        line_step(out, saga, change, ": fresh attempts for ");
+        buf_put(out, core_kind_text(change->command));
+        return;
+    case CORE_CHANGE_CURSOR:
+        buf_printf(out, "block %u at %u", change->frame, change->cursor);
+        return;
+    case CORE_CHANGE_STATUS:
+        line_status(out, change);
+        return;
+    case CORE_CHANGE_DEADLINE:
+        line_deadline(out, record, change);
+        return;
+    case CORE_CHANGE_CAUSE:
+        line_reason(out, saga, change, "cause");
+        return;
+    case CORE_CHANGE_PARK:
+        if (change->code.size > 0)
+            line_reason(out, saga, change, "parked");
+        else
+            buf_puts(out, "not parked any more");
+        return;
+    case CORE_CHANGE_PAUSE:
+        buf_puts(out, change->flag ? "sends are held" : "sends are free");
+        return;
+    case CORE_CHANGE_RESULT:
+        buf_puts(out, "result ");
+        json_write(out, change->body);
+        return;
+    }
+    check_never("a change of no kind");
+}
+
+void record_narrate(struct buf *out, const struct core_saga *saga, const struct core_record *record)
+{
+    check(record->seq > 0);
+    check(saga->seq >= record->seq);
+    head(out, &record->event);
+    for (uint32_t i = 0; i < record->change_count; i++) {
+        buf_puts(out, "  ");
+        line(out, saga, record, &record->changes[i]);
+        buf_char(out, '\n');
+    }
+}

@@ -1,0 +1,95 @@
+#include "engine/core/operator.h"
+#include "engine/base/check.h"
+#include "engine/core/attempt.h"
+#include "engine/core/back.h"
+#include "engine/core/forward.h"
+#include "engine/core/resolve.h"
+
+static struct str reason_or(const struct work *work, struct str otherwise)
+{
+    check(otherwise.size > 0);
+    return work->event.reason.size > 0 ? work->event.reason : otherwise;
+}
+
+static void cancel(struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    check(!core_ended(saga));
+    if (saga->direction == CORE_BACK) {
+        work_leave(work, CORE_REFUSED, "it is compensating already");
+        return;
+    }
+    if (saga->pivot_commanded) {
+        work_leave(work, CORE_REFUSED, "the pivot was commanded: there is no way back; possible: terminate");
+        return;
+    }
+    work_take(work);
+    back_begin(work, CORE_NO_STEP, core_code_text(CORE_CODE_CANCELLED),
+               reason_or(work, STR("an operator cancelled the saga")));
+}
+
+static void terminate(struct work *work)
+{
+    check(!core_ended(work->saga));
+    if (work->event.reason.size == 0) {
+        work_leave(work, CORE_REFUSED, "terminate needs a reason");
+        return;
+    }
+    work_take(work);
+    work_cause(work, CORE_NO_STEP, core_code_text(CORE_CODE_TERMINATED), work->event.reason);
+    work_unpark(work);
+    work_status(work, CORE_TERMINATED, work->saga->direction);
+}
+
+static void pause(struct work *work, bool paused)
+{
+    check(!core_ended(work->saga));
+    if (work->saga->paused == paused) {
+        work_leave(work, CORE_REFUSED, paused ? "it is paused already" : "it is not paused");
+        return;
+    }
+    work_take(work);
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = paused});
+    if (paused || work_held(work->saga))
+        return;
+    check(work->saga->step_count > 0);
+    for (uint16_t i = 0; i < work->saga->step_count && !core_ended(work->saga); i++)
+        attempt_go_if_due(work, i);
+}
+
+void operator_verb(struct work *work)
+{
+    check(work->saga->seq > 0);
+    if (core_ended(work->saga)) {
+        work_leave(work, CORE_REFUSED, "the saga has ended");
+        return;
+    }
+    switch (work->event.kind) {
+    case CORE_EVENT_CANCEL:
+        cancel(work);
+        return;
+    case CORE_EVENT_TERMINATE:
+        terminate(work);
+        return;
+    case CORE_EVENT_PAUSE:
+        pause(work, true);
+        return;
+    case CORE_EVENT_RESUME:
+        pause(work, false);
+        return;
+    case CORE_EVENT_RETRY:
+        resolve_retry(work);
+        return;
+    case CORE_EVENT_SKIP:
+        resolve_skip(work);
+        return;
+    case CORE_EVENT_FORCE:
+        resolve_force(work);
+        return;
+    case CORE_EVENT_START:
+    case CORE_EVENT_REPLY:
+    case CORE_EVENT_TIMER:
+        check_never("no operator's verb");
+    }
+    check_never("an event of no kind");
+}

@@ -1,0 +1,265 @@
+#include "engine/core/reply.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/core/attempt.h"
+#include "engine/core/back.h"
+#include "engine/core/forward.h"
+
+/* A do that is not decided yet: any success counts, and a rejection by its newest attempt. */
+static bool undecided(enum core_step_state state)
+{
+    check((unsigned)state <= CORE_STEP_UNDO_WAIVED);
+    return state == CORE_STEP_WAITING || state == CORE_STEP_SENT || state == CORE_STEP_VERIFY_WAITING ||
+           state == CORE_STEP_VERIFY_SENT;
+}
+
+static bool undo_begun(enum core_step_state state)
+{
+    check((unsigned)state <= CORE_STEP_UNDO_WAIVED);
+    return state == CORE_STEP_UNDO_WAITING || state == CORE_STEP_UNDO_SENT || state == CORE_STEP_UNDO_STUCK;
+}
+
+/* True when the answer belongs to a command that was sent; else it is left as dead. */
+static bool belongs(struct work *work, uint16_t *step)
+{
+    const struct core_event *event = &work->event;
+    check((unsigned)event->command_kind < CORE_KIND_COUNT);
+    *step = state_find(work->saga, event->step);
+    struct str kind = core_kind_text(event->command_kind);
+    if (*step == CORE_NO_STEP) {
+        work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded",
+                   STR_ARG(str_slice(event->step, 0, LIMITS_NAME_BYTES)));
+        return false;
+    }
+    if (event->attempt == 0 || event->attempt > work_step(work, *step)->attempts[event->command_kind]) {
+        work_leave(work, CORE_DEAD, "%.*s attempt %u of %.*s was never sent", STR_ARG(kind), event->attempt,
+                   STR_ARG(event->step));
+        return false;
+    }
+    struct str owner = work_action(work, *step, event->command_kind)->participant;
+    if (event->participant.size > 0 && !str_equal(event->participant, owner)) {
+        work_leave(work, CORE_DEAD, "%.*s answered a command to %.*s", STR_ARG(event->participant),
+                   STR_ARG(owner));
+        return false;
+    }
+    work->event.step = core_step_path(work->saga, *step);
+    return true;
+}
+
+/* The success is the first one, and the step was given up already. */
+static void late_success(struct work *work, uint16_t step)
+{
+    enum core_step_state state = work_step(work, step)->state;
+    check(!work_step(work, step)->succeeded);
+    if (work->event.command_kind == CORE_VERIFY && work_step(work, step)->attempts[CORE_UNDO] > 0) {
+        work_leave(work, CORE_LATE, "the compensation was commanded since it was asked");
+        return;
+    }
+    if (work->saga->status == CORE_COMPENSATED && !work_node(work, step)->step->has_undo) {
+        work_leave(work, CORE_LATE, "the saga has ended and the step has no compensation");
+        return;
+    }
+    if (!work_output_fits(work, step, CORE_DEAD))
+        return;
+    work_take(work);
+    if (undo_begun(state))
+        work_output(work, step); /* the compensation on its way sees to it */
+    else
+        back_late_success(work, step);
+}
+
+static void take_success(struct work *work, uint16_t step)
+{
+    const struct core_step *it = work_step(work, step);
+    check(work->event.status == CORE_REPLY_OK);
+    if (it->succeeded) {
+        work_leave(work, CORE_DUPLICATE, "a success of %.*s was taken already", STR_ARG(work->event.step));
+        return;
+    }
+    if (!undecided(it->state) && it->state != CORE_STEP_STUCK) {
+        late_success(work, step);
+        return;
+    }
+    if (!work_output_fits(work, step, CORE_DEAD))
+        return;
+    work_take(work);
+    forward_done(work, step);
+}
+
+static void take_undone(struct work *work, uint16_t step)
+{
+    const struct core_step *it = work_step(work, step);
+    check(work->event.status == CORE_REPLY_OK);
+    if (work->event.attempt <= it->undo_floor || it->state == CORE_STEP_UNDONE) {
+        work_leave(work, CORE_DUPLICATE, "%.*s was undone already", STR_ARG(work->event.step));
+        return;
+    }
+    if (!undo_begun(it->state)) {
+        work_leave(work, CORE_LATE, "an operator has let the compensation of %.*s go",
+                   STR_ARG(work->event.step));
+        return;
+    }
+    work_take(work);
+    back_undone(work, step);
+}
+
+/* True when an answer other than a success may still count; else it is left. */
+static bool is_news(struct work *work, uint16_t step)
+{
+    enum core_kind kind = work->event.command_kind;
+    const struct core_step *it = work_step(work, step);
+    check(work->event.status != CORE_REPLY_OK);
+    check(work->event.attempt <= it->attempts[kind]);
+    if (work->event.attempt < it->attempts[kind]) {
+        work_leave(work, CORE_STALE, "attempt %u is not the newest, which is %u", work->event.attempt,
+                   it->attempts[kind]);
+        return false;
+    }
+    if (it->answered[kind]) {
+        work_leave(work, CORE_DUPLICATE, "attempt %u was answered already", work->event.attempt);
+        return false;
+    }
+    return true;
+}
+
+/* For answers that only mean something while the attempt is outstanding. */
+static bool is_outstanding(struct work *work, uint16_t step)
+{
+    check(work->count == 0);
+    if (work_step(work, step)->state == state_sent(work->event.command_kind))
+        return true;
+    work_leave(work, CORE_LATE, "attempt %u of %.*s is not waited for any more", work->event.attempt,
+               STR_ARG(work->event.step));
+    return false;
+}
+
+static void take_pending(struct work *work, uint16_t step)
+{
+    check(work->event.status == CORE_REPLY_PENDING);
+    if (!is_outstanding(work, step))
+        return;
+    if (work_step(work, step)->pending_count >= LIMITS_PENDING_COUNT) {
+        work_leave(work, CORE_LATE, "the attempt was extended %d times already", LIMITS_PENDING_COUNT);
+        return;
+    }
+    int64_t timeout_us = work_action(work, step, work->event.command_kind)->timeout_us;
+    check(timeout_us > 0);
+    work_take(work);
+    work_change(work, (struct core_change){
+                          .kind = CORE_CHANGE_EXTEND, .step = step, .due_us = work_after(work, timeout_us)});
+}
+
+static void take_retry(struct work *work, uint16_t step)
+{
+    const struct core_event *event = &work->event;
+    check(event->status == CORE_REPLY_RETRY || event->status == CORE_REPLY_REJECTED);
+    if (!is_outstanding(work, step))
+        return;
+    work_take(work);
+    check(work_step(work, step)->state == state_sent(event->command_kind));
+    if (event->command_kind == CORE_DO && work->saga->direction == CORE_BACK)
+        back_settle(work, step);
+    else
+        attempt_again(work, step, event->retry_after_us, event->error_code, event->error_message);
+}
+
+static struct str code_of(const struct work *work)
+{
+    check(work->event.status == CORE_REPLY_REJECTED);
+    return work->event.error_code.size > 0 ? work->event.error_code : core_code_text(CORE_CODE_REJECTED);
+}
+
+static enum plan_on_error rule_of(const struct work *work, uint16_t step)
+{
+    const struct plan_step *plan = work_node(work, step)->step;
+    check(plan->error_count == 0 || plan->errors != NULL);
+    for (uint32_t i = 0; i < plan->error_count; i++)
+        if (str_equal(plan->errors[i].code, work->event.error_code))
+            return plan->errors[i].then;
+    return PLAN_ON_ERROR_FAIL;
+}
+
+/* Going back, whatever the rule says, a rejection is good news: there is nothing to undo. */
+static void do_rejected(struct work *work, uint16_t step)
+{
+    struct str code = code_of(work);
+    struct str message = work->event.error_message;
+    enum plan_on_error rule = work->saga->direction == CORE_BACK ? PLAN_ON_ERROR_FAIL : rule_of(work, step);
+    check(code.size > 0);
+    if (rule == PLAN_ON_ERROR_RETRY) {
+        take_retry(work, step);
+        return;
+    }
+    work_take(work);
+    if (rule == PLAN_ON_ERROR_FAIL) {
+        forward_rejected(work, step, code, message);
+        return;
+    }
+    work_unknown(work, step, false);
+    if (rule == PLAN_ON_ERROR_PARK) {
+        forward_stuck(work, step, code, message);
+        return;
+    }
+    check(rule == PLAN_ON_ERROR_CONTINUE);
+    work_fault(work, step, code, message);
+    forward_waived(work, step);
+}
+
+static bool may_reject(const struct work *work, uint16_t step)
+{
+    enum core_step_state state = work_step(work, step)->state;
+    switch (work->event.command_kind) {
+    case CORE_DO:
+        return undecided(state);
+    case CORE_VERIFY:
+        return state == CORE_STEP_VERIFY_SENT || state == CORE_STEP_VERIFY_WAITING;
+    case CORE_UNDO:
+        return state == CORE_STEP_UNDO_SENT || state == CORE_STEP_UNDO_WAITING;
+    }
+    check_never("a command of no kind");
+}
+
+static void take_rejected(struct work *work, uint16_t step)
+{
+    enum core_kind kind = work->event.command_kind;
+    check(work->event.status == CORE_REPLY_REJECTED);
+    if (!may_reject(work, step)) {
+        work_leave(work, CORE_LATE, "%.*s is decided already", STR_ARG(work->event.step));
+        return;
+    }
+    if (kind == CORE_DO) {
+        do_rejected(work, step);
+        return;
+    }
+    work_take(work);
+    if (kind == CORE_UNDO)
+        back_stuck(work, step, code_of(work), work->event.error_message);
+    else
+        forward_rejected(work, step, core_code_text(CORE_CODE_TIMEOUT),
+                         STR("no attempt was answered in time; verified as not happened"));
+}
+
+void reply_take(struct work *work)
+{
+    uint16_t step;
+    if (!belongs(work, &step))
+        return;
+    enum core_status status = work->saga->status;
+    check(step < work->saga->step_count);
+    if (status == CORE_COMPLETED || status == CORE_TERMINATED) {
+        work_leave(work, CORE_LATE, "the saga has ended");
+        return;
+    }
+    if (work->event.status == CORE_REPLY_OK && work->event.command_kind == CORE_UNDO)
+        take_undone(work, step);
+    else if (work->event.status == CORE_REPLY_OK)
+        take_success(work, step);
+    else if (!is_news(work, step))
+        return;
+    else if (work->event.status == CORE_REPLY_PENDING)
+        take_pending(work, step);
+    else if (work->event.status == CORE_REPLY_RETRY)
+        take_retry(work, step);
+    else
+        take_rejected(work, step);
+}

@@ -1,0 +1,190 @@
+#include "engine/core/resolve.h"
+#include "engine/base/check.h"
+#include "engine/core/attempt.h"
+#include "engine/core/back.h"
+#include "engine/core/forward.h"
+
+static bool is_stuck(enum core_step_state state)
+{
+    check((unsigned)state <= CORE_STEP_UNDO_WAIVED);
+    return state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
+}
+
+static bool is_waiting(enum core_step_state state)
+{
+    return state_is_active(state) && state == state_waiting(state_kind(state));
+}
+
+/* The stuck step, or with `waiting` the one between two attempts; CORE_NO_STEP when there is none. */
+static uint16_t only_one(const struct core_saga *saga, bool waiting)
+{
+    check(saga->step_count <= saga->step_room);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (is_stuck(saga->steps[i].state) || (waiting && is_waiting(saga->steps[i].state)))
+            return i;
+    return CORE_NO_STEP;
+}
+
+/* Finds the step that the verb is about; false when it was named and is not there. */
+static bool find(struct work *work, bool waiting, uint16_t *step)
+{
+    check(work->count == 0);
+    if (work->event.step.size == 0) {
+        *step = only_one(work->saga, waiting);
+    } else {
+        *step = state_find(work->saga, work->event.step);
+        if (*step == CORE_NO_STEP) {
+            work_leave(work, CORE_REFUSED, "no step of this name was opened");
+            return false;
+        }
+    }
+    if (*step != CORE_NO_STEP) {
+        work->event.step = core_step_path(work->saga, *step);
+        work->event.attempt = work_step(work, *step)->attempts[CORE_DO];
+    }
+    return true;
+}
+
+static void leave_not_stuck(struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    check(!core_ended(saga));
+    if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
+        work_leave(work, CORE_REFUSED,
+                   "it is parked by its deadline; possible: retry without a step, terminate");
+    else if (saga->status == CORE_PARKED)
+        work_leave(work, CORE_REFUSED, "the step is not stuck; possible for %.*s: retry, skip, force",
+                   STR_ARG(core_step_path(saga, saga->park_step)));
+    else if (saga->direction == CORE_BACK || saga->pivot_commanded)
+        work_leave(work, CORE_REFUSED, "it is not parked; possible: %s, terminate",
+                   saga->paused ? "resume" : "pause");
+    else
+        work_leave(work, CORE_REFUSED, "it is not parked; possible: %s, cancel, terminate",
+                   saga->paused ? "resume" : "pause");
+}
+
+/* True when the verb is about a stuck step; else it is left. */
+static bool find_stuck(struct work *work, uint16_t *step)
+{
+    if (!find(work, false, step))
+        return false;
+    if (*step != CORE_NO_STEP && is_stuck(work_step(work, *step)->state)) {
+        check(work->saga->status == CORE_PARKED);
+        check(work->saga->park_step == *step);
+        return true;
+    }
+    leave_not_stuck(work);
+    return false;
+}
+
+static void unstick(struct work *work, uint16_t step)
+{
+    enum core_kind kind = work_step(work, step)->state == CORE_STEP_STUCK ? CORE_DO : CORE_UNDO;
+    check(work->saga->status == CORE_PARKED);
+    work_budget(work, step, kind);
+    if (kind == CORE_DO && work_step(work, step)->attempts[CORE_VERIFY] > 0)
+        work_budget(work, step, CORE_VERIFY);
+    work_move(work, step, state_waiting(kind), work->event.at_us);
+    work_unpark(work);
+    check(work->saga->park_step == CORE_NO_STEP);
+    work_status(work, kind == CORE_DO ? CORE_RUNNING : CORE_COMPENSATING, work->saga->direction);
+    attempt_go(work, step);
+}
+
+static void lift_deadline(struct work *work)
+{
+    check(work->saga->status == CORE_PARKED);
+    check(work->saga->park_step == CORE_NO_STEP);
+    work_take(work);
+    work_unpark(work);
+    work_status(work, CORE_RUNNING, CORE_FORWARD);
+    forward_resume(work);
+}
+
+void resolve_retry(struct work *work)
+{
+    uint16_t step;
+    bool deadline = work->saga->status == CORE_PARKED && work->saga->park_step == CORE_NO_STEP;
+    check(!core_ended(work->saga));
+    if (deadline && work->event.step.size == 0) {
+        lift_deadline(work);
+        return;
+    }
+    if (!find(work, true, &step))
+        return;
+    if (step != CORE_NO_STEP && is_stuck(work_step(work, step)->state)) {
+        work_take(work);
+        unstick(work, step);
+        return;
+    }
+    if (step == CORE_NO_STEP || !is_waiting(work_step(work, step)->state) || deadline) {
+        leave_not_stuck(work);
+        return;
+    }
+    if (work->saga->paused) {
+        work_leave(work, CORE_REFUSED, "it is paused: resume sends it");
+        return;
+    }
+    work_take(work);
+    attempt_go(work, step);
+}
+
+void resolve_skip(struct work *work)
+{
+    uint16_t step;
+    if (!find_stuck(work, &step))
+        return;
+    check(!core_ended(work->saga));
+    work_take(work);
+    if (work_step(work, step)->state == CORE_STEP_STUCK)
+        forward_waived(work, step);
+    else
+        back_waived(work, step);
+}
+
+static void force_ok(struct work *work, uint16_t step)
+{
+    bool forward = work_step(work, step)->state == CORE_STEP_STUCK;
+    check(work->event.status == CORE_REPLY_OK);
+    if (forward && !work_output_fits(work, step, CORE_REFUSED))
+        return;
+    work_take(work);
+    check(work->saga->direction == (forward ? CORE_FORWARD : CORE_BACK));
+    if (forward)
+        forward_done(work, step);
+    else
+        back_undone(work, step);
+}
+
+static void force_rejected(struct work *work, uint16_t step)
+{
+    struct str code = work->event.error_code;
+    check(work->event.status == CORE_REPLY_REJECTED);
+    if (code.size == 0)
+        code = core_code_text(CORE_CODE_REJECTED);
+    struct str message = work->event.error_message.size > 0 ? work->event.error_message : work->event.reason;
+    work_take(work);
+    check(work->saga->status == CORE_PARKED);
+    if (work_step(work, step)->state == CORE_STEP_STUCK)
+        forward_rejected(work, step, code, message);
+    else
+        back_stuck(work, step, code, message);
+}
+
+void resolve_force(struct work *work)
+{
+    uint16_t step;
+    enum core_reply_status status = work->event.status;
+    check(!core_ended(work->saga));
+    if (status != CORE_REPLY_OK && status != CORE_REPLY_REJECTED) {
+        work_leave(work, CORE_REFUSED, "only ok or rejected can be forced");
+        return;
+    }
+    if (!find_stuck(work, &step))
+        return;
+    check(is_stuck(work_step(work, step)->state));
+    if (status == CORE_REPLY_OK)
+        force_ok(work, step);
+    else
+        force_rejected(work, step);
+}

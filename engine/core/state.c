@@ -1,0 +1,330 @@
+#include "engine/core/state.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+
+enum {
+#define X(name, text, meaning) +1
+    STATE_COUNT = 0
+#include "engine/core/step.def"
+#undef X
+};
+static const bool moves[STATE_COUNT][STATE_COUNT] = {
+#define X(from, to) [CORE_STEP_##from][CORE_STEP_##to] = true,
+#include "engine/core/moves.def"
+#undef X
+};
+/* What each state is, where a switch over all of them would say the same six times. */
+static const struct {
+    bool active;
+    bool settled; /* an outcome: its time is kept */
+    enum core_kind kind;
+} traits[STATE_COUNT] = {
+    [CORE_STEP_WAITING] = {.active = true, .kind = CORE_DO},
+    [CORE_STEP_SENT] = {.active = true, .kind = CORE_DO},
+    [CORE_STEP_VERIFY_WAITING] = {.active = true, .kind = CORE_VERIFY},
+    [CORE_STEP_VERIFY_SENT] = {.active = true, .kind = CORE_VERIFY},
+    [CORE_STEP_UNDO_WAITING] = {.active = true, .kind = CORE_UNDO},
+    [CORE_STEP_UNDO_SENT] = {.active = true, .kind = CORE_UNDO},
+    [CORE_STEP_DONE] = {.settled = true},
+    [CORE_STEP_REJECTED] = {.settled = true},
+    [CORE_STEP_WAIVED] = {.settled = true},
+    [CORE_STEP_DOUBT] = {.settled = true},
+    [CORE_STEP_UNDONE] = {.settled = true},
+    [CORE_STEP_UNDO_WAIVED] = {.settled = true},
+};
+static const enum core_step_state waiting_states[CORE_KIND_COUNT] = {
+    [CORE_DO] = CORE_STEP_WAITING,
+    [CORE_VERIFY] = CORE_STEP_VERIFY_WAITING,
+    [CORE_UNDO] = CORE_STEP_UNDO_WAITING,
+};
+static const enum core_step_state sent_states[CORE_KIND_COUNT] = {
+    [CORE_DO] = CORE_STEP_SENT,
+    [CORE_VERIFY] = CORE_STEP_VERIFY_SENT,
+    [CORE_UNDO] = CORE_STEP_UNDO_SENT,
+};
+enum { FIRST_STEPS = 4, TEXT_ROOM_MIN = 32 };
+
+bool state_move_allowed(enum core_step_state from, enum core_step_state to)
+{
+    check((unsigned)from < STATE_COUNT);
+    check((unsigned)to < STATE_COUNT);
+    return moves[from][to];
+}
+
+bool state_is_active(enum core_step_state state)
+{
+    check((unsigned)state < STATE_COUNT);
+    return traits[state].active;
+}
+
+enum core_step_state state_waiting(enum core_kind kind)
+{
+    check((unsigned)kind < CORE_KIND_COUNT);
+    return waiting_states[kind];
+}
+
+enum core_step_state state_sent(enum core_kind kind)
+{
+    check((unsigned)kind < CORE_KIND_COUNT);
+    return sent_states[kind];
+}
+
+enum core_kind state_kind(enum core_step_state state)
+{
+    check(state_is_active(state));
+    return traits[state].kind;
+}
+
+uint16_t state_find(const struct core_saga *saga, struct str path)
+{
+    check(saga->step_count <= saga->step_room);
+    for (uint16_t i = saga->step_count; i > 0; i--)
+        if (str_equal(saga->plan->nodes[saga->steps[i - 1].node].id, path))
+            return (uint16_t)(i - 1);
+    return CORE_NO_STEP;
+}
+
+static void start(struct core_saga *saga, const struct core_event *event)
+{
+    check(saga->seq == 0);
+    check(saga->plan->nodes[0].kind == PLAN_SEQUENCE);
+    saga->seed = event->seed;
+    saga->started_us = event->at_us;
+    saga->key = arena_copy(saga->arena, event->key);
+    saga->correlation = arena_copy(saga->arena, event->correlation);
+    saga->traceparent = arena_copy(saga->arena, event->traceparent);
+    saga->input = json_copy(saga->arena, event->input);
+    saga->search = json_copy(saga->arena, event->search);
+    saga->frames = arena_array(saga->arena, 1, sizeof *saga->frames);
+    saga->frame_count = saga->frame_room = 1;
+}
+
+/* An answer is taken once: a redelivery of it must not count as a second one. */
+static void mark_answered(struct core_saga *saga, const struct core_event *event)
+{
+    check((unsigned)event->command_kind < CORE_KIND_COUNT);
+    uint16_t index = state_find(saga, event->step);
+    check(index != CORE_NO_STEP);
+    struct core_step *step = &saga->steps[index];
+    if (event->attempt == step->attempts[event->command_kind] && event->status != CORE_REPLY_PENDING)
+        step->answered[event->command_kind] = true;
+}
+
+void state_event(struct core_saga *saga, int64_t seq, const struct core_event *event)
+{
+    check(seq == saga->seq + 1);
+    check(event->at_us >= saga->updated_us);
+    if (event->kind == CORE_EVENT_START)
+        start(saga, event);
+    if (event->kind == CORE_EVENT_REPLY)
+        mark_answered(saga, event);
+    saga->seq = seq;
+    saga->updated_us = event->at_us;
+}
+
+static void make_room(struct core_saga *saga)
+{
+    check(saga->step_count == saga->step_room);
+    size_t room = saga->step_room ? (size_t)saga->step_room * 2 : FIRST_STEPS;
+    check(room < CORE_NO_STEP);
+    size_t size = sizeof *saga->steps;
+    saga->steps = arena_resize(saga->arena, saga->steps, saga->step_room * size, room * size);
+    saga->step_room = (uint16_t)room;
+}
+
+static void open_step(struct core_saga *saga, const struct core_change *change)
+{
+    check(change->step == saga->step_count);
+    check(change->node < saga->plan->node_count);
+    if (saga->step_count == saga->step_room)
+        make_room(saga);
+    saga->steps[saga->step_count++] = (struct core_step){.node = change->node,
+                                                         .frame = change->frame,
+                                                         .state = CORE_STEP_WAITING,
+                                                         .due_us = saga->updated_us,
+                                                         .opened_us = saga->updated_us};
+}
+
+static void count_send(struct core_saga *saga, struct core_step *step, const struct core_change *change)
+{
+    check(step->state == state_waiting(change->command));
+    check(change->attempt == step->attempts[change->command] + 1);
+    step->state = state_sent(change->command);
+    step->due_us = change->due_us;
+    step->sent_us = saga->updated_us;
+    step->attempts[change->command] = change->attempt;
+    step->answered[change->command] = false;
+    step->pending_count = 0;
+    if (step->first_sent_us[change->command] == 0)
+        step->first_sent_us[change->command] = saga->updated_us;
+    if (saga->plan->nodes[step->node].step->pivot && change->command == CORE_DO)
+        saga->pivot_commanded = true;
+}
+
+static void grant(struct core_step *step, enum core_kind kind)
+{
+    check((unsigned)kind < CORE_KIND_COUNT);
+    check(step->budget_base[kind] <= step->attempts[kind]);
+    step->budget_base[kind] = step->attempts[kind];
+    step->first_sent_us[kind] = 0;
+}
+
+/* A step undone before its first success came is undone once more: what the first undo did is past. */
+static void forget_undo(struct core_step *step)
+{
+    check(step->undo_floor <= step->attempts[CORE_UNDO]);
+    step->undo_floor = step->attempts[CORE_UNDO];
+    grant(step, CORE_UNDO);
+}
+
+static void move(struct core_saga *saga, struct core_step *step, const struct core_change *change)
+{
+    check(step->state == change->from);
+    check(state_move_allowed(step->state, change->state));
+    const struct plan_node *node = &saga->plan->nodes[step->node];
+    if (step->state == CORE_STEP_UNDONE || step->state == CORE_STEP_UNDO_WAIVED)
+        forget_undo(step);
+    if (node->step->pivot && change->state == CORE_STEP_DONE)
+        saga->pivot_commanded = saga->pivot_done = true;
+    if (node->step->pivot && change->state == CORE_STEP_REJECTED)
+        saga->pivot_commanded = false;
+    if (change->state == CORE_STEP_WAIVED)
+        step->waived = true;
+    step->state = change->state;
+    step->due_us = change->due_us;
+    if (traits[change->state].settled)
+        step->ended_us = saga->updated_us;
+}
+
+/* Over the old text when that is large enough; see the rooms in core.h. */
+static void keep_text(struct arena *arena, struct str *kept, uint16_t *room, struct str text)
+{
+    check(text.size <= LIMITS_ERROR_MESSAGE_BYTES);
+    check(kept->size <= *room);
+    char *data = (char *)(uintptr_t)kept->data;
+    if (text.size > *room) {
+        size_t wanted = TEXT_ROOM_MIN;
+        while (wanted < text.size)
+            wanted *= 2;
+        data = arena_alloc(arena, wanted);
+        *room = (uint16_t)wanted;
+    }
+    if (text.size > 0)
+        memcpy(data, text.data, text.size);
+    *kept = (struct str){data, text.size};
+}
+
+static void note_fault(struct core_saga *saga, struct core_step *step, const struct core_change *change)
+{
+    check(change->code.size <= LIMITS_ERROR_CODE_BYTES);
+    check(change->code.size > 0);
+    keep_text(saga->arena, &step->error_code, &step->error_code_room, change->code);
+    keep_text(saga->arena, &step->error_message, &step->error_message_room, change->message);
+}
+
+static void set_status(struct core_saga *saga, const struct core_change *change)
+{
+    check((unsigned)change->status <= CORE_TERMINATED);
+    check((unsigned)change->direction <= CORE_BACK);
+    saga->status = change->status;
+    saga->direction = change->direction;
+    if (change->direction == CORE_BACK)
+        saga->deadline_us = 0; /* going back has no deadline: it ends, or a human is called */
+    saga->ended_us = core_ended(saga) ? saga->updated_us : 0;
+}
+
+static void set_cause(struct core_saga *saga, const struct core_change *change)
+{
+    check(change->code.size > 0);
+    check(change->step == CORE_NO_STEP || change->step < saga->step_count);
+    saga->cause_code = arena_copy(saga->arena, change->code);
+    saga->cause_message = arena_copy(saga->arena, change->message);
+    saga->cause_step = change->step;
+}
+
+static void set_park(struct core_saga *saga, const struct core_change *change)
+{
+    check(change->step == CORE_NO_STEP || change->step < saga->step_count);
+    check(change->code.size > 0 || change->message.size == 0);
+    saga->park_code = arena_copy(saga->arena, change->code);
+    saga->park_message = arena_copy(saga->arena, change->message);
+    saga->park_step = change->step;
+}
+
+static void move_cursor(struct core_saga *saga, const struct core_change *change)
+{
+    check(change->frame < saga->frame_count);
+    check(change->cursor > saga->frames[change->frame].cursor);
+    saga->frames[change->frame].cursor = change->cursor;
+}
+
+static void extend(struct core_step *step, const struct core_change *change)
+{
+    check(state_is_active(step->state));
+    check(step->pending_count < LIMITS_PENDING_COUNT);
+    step->due_us = change->due_us;
+    step->pending_count++;
+}
+
+static void take_output(struct core_saga *saga, struct core_step *step, const struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_FORCE);
+    check(!step->succeeded);
+    step->output = json_copy(saga->arena, event->body ? event->body : &json_null);
+    step->succeeded = true;
+}
+
+void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change)
+{
+    check(saga->seq > 0);
+    check(state_follows(saga, change) == NULL);
+    struct core_step *step = change->step < saga->step_count ? &saga->steps[change->step] : NULL;
+    switch (change->kind) {
+    case CORE_CHANGE_OPEN:
+        open_step(saga, change);
+        return;
+    case CORE_CHANGE_SEND:
+        count_send(saga, step, change);
+        return;
+    case CORE_CHANGE_STEP:
+        move(saga, step, change);
+        return;
+    case CORE_CHANGE_EXTEND:
+        extend(step, change);
+        return;
+    case CORE_CHANGE_OUTPUT:
+        take_output(saga, step, event);
+        return;
+    case CORE_CHANGE_FAULT:
+        note_fault(saga, step, change);
+        return;
+    case CORE_CHANGE_UNKNOWN:
+        step->unknown = change->flag;
+        return;
+    case CORE_CHANGE_BUDGET:
+        grant(step, change->command);
+        return;
+    case CORE_CHANGE_CURSOR:
+        move_cursor(saga, change);
+        return;
+    case CORE_CHANGE_STATUS:
+        set_status(saga, change);
+        return;
+    case CORE_CHANGE_DEADLINE:
+        saga->deadline_us = change->due_us;
+        return;
+    case CORE_CHANGE_CAUSE:
+        set_cause(saga, change);
+        return;
+    case CORE_CHANGE_PARK:
+        set_park(saga, change);
+        return;
+    case CORE_CHANGE_PAUSE:
+        saga->paused = change->flag;
+        return;
+    case CORE_CHANGE_RESULT:
+        saga->output = json_copy(saga->arena, change->body);
+        return;
+    }
+    check_never("a change of no kind");
+}

@@ -1,0 +1,27 @@
+/* The state of a saga and the only functions that write it: one for the event of a record, one for a change.
+ * core_step and core_fold both go through them, so that a saga folded from its journal is the saga that was
+ * stepped. Internal to the core. */
+#pragma once
+#include "engine/core/core.h"
+
+/* Whether moves.def allows it. */
+bool state_move_allowed(enum core_step_state from, enum core_step_state to);
+/* Active states have a timer: the six that wait for a time or for an answer. */
+bool state_is_active(enum core_step_state state);
+/* The state in which a command of this kind is to be sent, and the one in which its answer is outstanding. */
+enum core_step_state state_waiting(enum core_kind kind);
+enum core_step_state state_sent(enum core_kind kind);
+/* The kind of the command that an active state is about. */
+enum core_kind state_kind(enum core_step_state state);
+
+/* Takes the next record's event: seq, time, what a start brings, which attempt was answered. Copies. */
+void state_event(struct core_saga *saga, int64_t seq, const struct core_event *event);
+/* Applies one change. Copies. The change must follow (state_follows); a bug in the core stops here. */
+void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change);
+/* NULL when the change can be applied to this state, else what is wrong with it: for journals, which may be
+ * broken. */
+const char *state_follows(const struct core_saga *saga, const struct core_change *change);
+/* The same for a record's event. */
+const char *state_event_follows(const struct core_saga *saga, int64_t seq, const struct core_event *event);
+/* The newest instance of the step with this path; CORE_NO_STEP when there is none. */
+uint16_t state_find(const struct core_saga *saga, struct str path);

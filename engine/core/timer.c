@@ -1,0 +1,91 @@
+#include "engine/core/timer.h"
+#include "engine/base/check.h"
+#include "engine/base/duration.h"
+#include "engine/core/attempt.h"
+#include "engine/core/back.h"
+
+static bool is_held(const struct core_saga *saga, const struct core_step *step)
+{
+    check(state_is_active(step->state));
+    check(step->due_us > 0);
+    return work_held(saga) && step->state == state_waiting(state_kind(step->state));
+}
+
+int64_t timer_next(const struct core_saga *saga, uint16_t *step)
+{
+    check(saga->step_count <= saga->step_room);
+    *step = CORE_NO_STEP;
+    if (core_ended(saga))
+        return INT64_MAX;
+    int64_t due_us = saga->deadline_us > 0 ? saga->deadline_us : INT64_MAX;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        const struct core_step *it = &saga->steps[i];
+        if (!state_is_active(it->state) || is_held(saga, it) || it->due_us > due_us)
+            continue;
+        due_us = it->due_us;
+        *step = i;
+    }
+    check(due_us > 0);
+    return due_us;
+}
+
+/* Before the pivot there is a way back; behind it the saga waits for a human, who may let it go on. */
+static void deadline(struct work *work)
+{
+    check(work->saga->direction == CORE_FORWARD);
+    check(work->saga->deadline_us <= work->event.at_us);
+    struct str limit = duration_text(work->scratch, work->saga->deadline_us - work->saga->started_us);
+    struct str message = work_text(work, "it was not done within %.*s", STR_ARG(limit));
+    if (!work->saga->pivot_commanded) {
+        back_begin(work, CORE_NO_STEP, core_code_text(CORE_CODE_DEADLINE), message);
+        return;
+    }
+    work_deadline(work, 0);
+    if (work->saga->status != CORE_PARKED)
+        work_park(work, CORE_NO_STEP, core_code_text(CORE_CODE_DEADLINE), message);
+}
+
+static void timed_out(struct work *work, uint16_t step)
+{
+    enum core_kind kind = state_kind(work_step(work, step)->state);
+    check(work_step(work, step)->due_us <= work->event.at_us);
+    check(work_step(work, step)->attempts[kind] > 0);
+    struct str code = core_code_text(CORE_CODE_TIMEOUT);
+    struct str name = core_kind_text(kind);
+    struct str message = work_text(work, "%.*s attempt %u was not answered in time", STR_ARG(name),
+                                   work_step(work, step)->attempts[kind]);
+    if (kind == CORE_DO)
+        work_unknown(work, step, true);
+    if (kind == CORE_DO && work->saga->direction == CORE_BACK) {
+        work_fault(work, step, code, message);
+        back_settle(work, step);
+        return;
+    }
+    attempt_again(work, step, 0, code, message);
+}
+
+void timer_fire(struct work *work)
+{
+    uint16_t step;
+    int64_t due_us = timer_next(work->saga, &step);
+    check(work->count == 0);
+    if (due_us > work->event.at_us) {
+        work_leave(work, CORE_IDLE, "nothing is due");
+        return;
+    }
+    if (step == CORE_NO_STEP) {
+        work_take(work);
+        deadline(work);
+        return;
+    }
+    enum core_step_state state = work_step(work, step)->state;
+    check(state_is_active(state));
+    work->event.step = core_step_path(work->saga, step);
+    work->event.command_kind = state_kind(state);
+    work->event.attempt = work_step(work, step)->attempts[state_kind(state)];
+    work_take(work);
+    if (state == state_waiting(state_kind(state)))
+        attempt_go(work, step);
+    else
+        timed_out(work, step);
+}

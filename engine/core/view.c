@@ -1,0 +1,225 @@
+#include "engine/core/view.h"
+#include "engine/base/check.h"
+#include "engine/base/duration.h"
+#include "engine/core/budget.h"
+#include "engine/core/state.h"
+
+/* What follows when the outstanding attempt is not answered either. */
+static const char *then(const struct core_saga *saga, const struct core_step *step, enum core_kind kind)
+{
+    const struct plan_node *node = &saga->plan->nodes[step->node];
+    struct budget budget = budget_of(saga, step, kind);
+    check(state_is_active(step->state));
+    check(step->due_us > 0);
+    bool asks = node->step->has_verify && node->step->on_timeout != PLAN_ON_TIMEOUT_COMPENSATE;
+    bool forward = saga->direction == CORE_FORWARD;
+    if ((kind != CORE_DO || forward) && budget_allows(&budget, step->due_us))
+        return "try again";
+    if (kind == CORE_UNDO || (kind == CORE_DO && forward && node->step->on_timeout == PLAN_ON_TIMEOUT_PARK))
+        return "park";
+    if (kind == CORE_DO && asks)
+        return "verify";
+    return forward && (node->after_pivot || node->step->pivot) ? "park" : "compensate";
+}
+
+static void put_wait(struct buf *out, const struct core_saga *saga, uint16_t index)
+{
+    static const struct str subjects[CORE_KIND_COUNT] = {[CORE_DO] = {"", 0},
+                                                         [CORE_VERIFY] = {"verification of ", 16},
+                                                         [CORE_UNDO] = {"compensation of ", 16}};
+    const struct core_step *step = &saga->steps[index];
+    enum core_kind kind = state_kind(step->state);
+    bool sent = step->state == state_sent(kind);
+    check(step->due_us > 0);
+    buf_puts(out, sent ? "waiting for reply to " : "waiting to send ");
+    buf_put(out, subjects[kind]);
+    buf_put(out, core_step_path(saga, index));
+    buf_puts(out, ", attempt ");
+    buf_i64(out, (int64_t)step->attempts[kind] + !sent);
+    buf_puts(out, sent ? ", until " : ", at ");
+    buf_put(out, duration_time_text(out->arena, step->due_us));
+    if (sent) {
+        buf_puts(out, ", then ");
+        buf_puts(out, then(saga, step, kind));
+    }
+}
+
+static void put_park(struct buf *out, const struct core_saga *saga)
+{
+    check(saga->status == CORE_PARKED);
+    check(saga->park_code.size > 0);
+    buf_puts(out, "parked");
+    if (saga->park_step != CORE_NO_STEP) {
+        buf_puts(out, " at ");
+        buf_put(out, core_step_path(saga, saga->park_step));
+    }
+    buf_puts(out, ": ");
+    buf_put(out, saga->park_code);
+    if (saga->park_message.size > 0) {
+        buf_puts(out, ", ");
+        buf_put(out, saga->park_message);
+    }
+}
+
+void view_waiting(struct buf *out, const struct core_saga *saga)
+{
+    size_t before = out->size;
+    check(saga->step_count <= saga->step_room);
+    if (core_ended(saga))
+        return;
+    if (saga->paused)
+        buf_puts(out, "paused");
+    if (saga->status == CORE_PARKED) {
+        buf_puts(out, saga->paused ? "; " : "");
+        put_park(out, saga);
+    }
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        enum core_step_state state = saga->steps[i].state;
+        bool held = state_is_active(state) && state == state_waiting(state_kind(state)) &&
+                    (saga->paused || saga->status == CORE_PARKED);
+        if (!state_is_active(state) || held)
+            continue;
+        buf_puts(out, out->size > before ? "; " : "");
+        put_wait(out, saga, i);
+    }
+}
+
+static void put_string(struct buf *out, const char *key, struct str text)
+{
+    check(key[0] != '\0');
+    buf_printf(out, ",\"%s\":", key);
+    json_write_string(out, text);
+}
+
+static void put_time(struct buf *out, const char *key, int64_t time_us)
+{
+    check(time_us >= 0);
+    buf_printf(out, ",\"%s\":", key);
+    if (time_us == 0)
+        buf_puts(out, "null");
+    else
+        json_write_string(out, duration_time_text(out->arena, time_us));
+}
+
+static void put_value(struct buf *out, const char *key, const struct json *value)
+{
+    check(key[0] != '\0');
+    buf_printf(out, ",\"%s\":", key);
+    json_write(out, value ? value : &json_null);
+}
+
+static void put_reason(struct buf *out, const char *key, const struct core_saga *saga, struct str code,
+                       struct str message, uint16_t step)
+{
+    check(step == CORE_NO_STEP || step < saga->step_count);
+    buf_printf(out, ",\"%s\":", key);
+    if (code.size == 0) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "{\"code\":");
+    json_write_string(out, code);
+    put_string(out, "message", message);
+    if (step == CORE_NO_STEP)
+        buf_puts(out, ",\"step\":null}");
+    else
+        buf_printf(out, ",\"step\":\"%.*s\"}", STR_ARG(core_step_path(saga, step)));
+}
+
+static void put_head(struct buf *out, const struct core_saga *saga)
+{
+    char id[ID_TEXT_SIZE + 1];
+    check(saga->plan != NULL);
+    id_format(saga->id, id);
+    buf_printf(out, "\"id\":\"%s\"", id);
+    put_string(out, "definition", saga->plan->name);
+    buf_printf(out, ",\"version\":%d,\"hash\":\"%s\"", (int)saga->plan->version, saga->plan->hash);
+    put_string(out, "status", core_status_text(saga->status));
+    put_string(out, "direction", core_direction_text(saga->direction));
+    buf_printf(out, ",\"paused\":%s", saga->paused ? "true" : "false");
+    put_string(out, "key", saga->key);
+    put_value(out, "search", saga->search);
+    put_reason(out, "reason", saga, saga->cause_code, saga->cause_message, saga->cause_step);
+    put_reason(out, "park", saga, saga->park_code, saga->park_message, saga->park_step);
+    struct buf waiting;
+    buf_init(&waiting, out->arena);
+    view_waiting(&waiting, saga);
+    put_string(out, "waiting", buf_str(&waiting));
+}
+
+static void put_step(struct buf *out, const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    const struct plan_node *node = &saga->plan->nodes[step->node];
+    check(node->step != NULL);
+    buf_puts(out, "{\"id\":");
+    json_write_string(out, node->id);
+    put_string(out, "state", core_step_state_text(step->state));
+    put_string(out, "command", node->step->run.command);
+    buf_printf(out, ",\"attempts\":{\"do\":%u,\"verify\":%u,\"undo\":%u}", step->attempts[CORE_DO],
+               step->attempts[CORE_VERIFY], step->attempts[CORE_UNDO]);
+    put_time(out, "opened_at", step->opened_us);
+    put_time(out, "sent_at", step->sent_us);
+    put_time(out, "ended_at", step->ended_us);
+    put_time(out, "due", step->due_us);
+    buf_printf(out, ",\"in_doubt\":%s", step->unknown && !step->succeeded ? "true" : "false");
+    if (step->error_code.size > 0) {
+        buf_puts(out, ",\"error\":{\"code\":");
+        json_write_string(out, step->error_code);
+        put_string(out, "message", step->error_message);
+        buf_char(out, '}');
+    } else {
+        buf_puts(out, ",\"error\":null");
+    }
+    put_value(out, "output", step->output);
+    buf_char(out, '}');
+}
+
+static bool is_opened(const struct core_saga *saga, uint16_t node)
+{
+    check(node < saga->plan->node_count);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (saga->steps[i].node == node)
+            return true;
+    return false;
+}
+
+/* Only while it still goes forward: what will not happen any more is not "next". */
+static void put_next(struct buf *out, const struct core_saga *saga)
+{
+    bool first = true;
+    check(saga->plan->nodes != NULL);
+    buf_puts(out, ",\"next\":[");
+    for (uint16_t i = 0; i < saga->plan->node_count; i++) {
+        const struct plan_node *node = &saga->plan->nodes[i];
+        if (saga->direction == CORE_BACK || core_ended(saga) || node->kind != PLAN_STEP || is_opened(saga, i))
+            continue;
+        buf_puts(out, first ? "" : ",");
+        json_write_string(out, node->id);
+        first = false;
+    }
+    buf_char(out, ']');
+}
+
+void view_json(struct buf *out, const struct core_saga *saga)
+{
+    check(out->arena != NULL);
+    check(saga->plan != NULL);
+    buf_char(out, '{');
+    put_head(out, saga);
+    put_value(out, "input", saga->input);
+    put_value(out, "output", saga->output);
+    buf_printf(out, ",\"seq\":%lld", (long long)saga->seq);
+    put_time(out, "started_at", saga->started_us);
+    put_time(out, "updated_at", saga->updated_us);
+    put_time(out, "ended_at", saga->ended_us);
+    put_time(out, "deadline", saga->deadline_us);
+    buf_puts(out, ",\"steps\":[");
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        buf_puts(out, i > 0 ? "," : "");
+        put_step(out, saga, i);
+    }
+    buf_char(out, ']');
+    put_next(out, saga);
+    buf_char(out, '}');
+}

@@ -1,0 +1,226 @@
+#include "engine/core/work.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/definition/schema.h"
+
+enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
+
+/* Whole characters up to `most` bytes and no U+0000, which a journal could not hold: texts come from message
+ * headers. */
+static struct str clean(struct str text, size_t most)
+{
+    check(most > 0);
+    struct str cut = str_slice(text, 0, most);
+    cut = str_slice(cut, 0, str_find(cut, '\0'));
+    return str_slice(cut, 0, str_utf8_size(cut));
+}
+
+static bool fits_journal(const struct json *value)
+{
+    return value == NULL || json_depth(value) <= LIMITS_PAYLOAD_DEPTH;
+}
+
+static void clean_texts(struct core_event *event)
+{
+    check((unsigned)event->kind <= CORE_EVENT_FORCE);
+    event->key = clean(event->key, LIMITS_KEY_BYTES);
+    event->correlation = clean(event->correlation, LIMITS_KEY_BYTES);
+    event->traceparent = clean(event->traceparent, LIMITS_KEY_BYTES);
+    event->participant = clean(event->participant, LIMITS_NAME_BYTES);
+    event->error_code = clean(event->error_code, LIMITS_ERROR_CODE_BYTES);
+    event->error_message = clean(event->error_message, LIMITS_ERROR_MESSAGE_BYTES);
+    event->actor = clean(event->actor, LIMITS_REASON_BYTES);
+    event->reason = clean(event->reason, LIMITS_REASON_BYTES);
+}
+
+/* Never before the last record, never 0 (which means no time), never so late that adding a span could
+ * overflow. */
+static int64_t monotone(const struct core_saga *saga, int64_t at_us)
+{
+    check(saga->updated_us >= 0);
+    check(saga->updated_us <= INT64_MAX / 2);
+    int64_t first = saga->updated_us > 0 ? saga->updated_us : 1;
+    if (at_us < first)
+        return first;
+    return at_us < INT64_MAX / 2 ? at_us : INT64_MAX / 2;
+}
+
+bool work_begin(struct work *work, struct core_saga *saga, const struct core_event *event,
+                struct arena *scratch, struct core_update *update)
+{
+    check(saga->seq >= 0);
+    *work = (struct work){.saga = saga, .event = *event, .scratch = scratch, .update = update};
+    work->event.at_us = monotone(saga, event->at_us);
+    clean_texts(&work->event);
+    if (fits_journal(event->input) && fits_journal(event->search) && fits_journal(event->body))
+        return true;
+    work_leave(work, event->kind == CORE_EVENT_REPLY ? CORE_DEAD : CORE_REFUSED,
+               "the payload is nested deeper than %d levels", LIMITS_PAYLOAD_DEPTH);
+    return false;
+}
+
+void work_take(struct work *work)
+{
+    check(work->count == 0);
+    check(work->update->verdict == CORE_IDLE);
+    work->update->verdict = CORE_USED;
+    work->update->why = STR("it was used: the changes of the record say how");
+    state_event(work->saga, work->saga->seq + 1, &work->event);
+}
+
+void work_leave(struct work *work, enum core_verdict verdict, const char *format, ...)
+{
+    check(verdict != CORE_USED);
+    check(work->count == 0);
+    va_list values;
+    va_start(values, format);
+    char *text = arena_alloc(work->scratch, SENTENCE_BYTES);
+    int size = vsnprintf(text, SENTENCE_BYTES, format, values);
+    va_end(values);
+    check(size >= 0);
+    work->update->verdict = verdict;
+    work->update->why = clean((struct str){text, (size_t)size}, SENTENCE_BYTES - 1);
+}
+
+int64_t work_after(const struct work *work, int64_t span_us)
+{
+    check(work->event.at_us >= 0);
+    check(span_us >= 0);
+    return span_us > INT64_MAX - 1 - work->event.at_us ? INT64_MAX - 1 : work->event.at_us + span_us;
+}
+
+const struct core_step *work_step(const struct work *work, uint16_t step)
+{
+    check(step < work->saga->step_count);
+    return &work->saga->steps[step];
+}
+
+const struct plan_node *work_node(const struct work *work, uint16_t step)
+{
+    const struct plan_node *node = &work->saga->plan->nodes[work_step(work, step)->node];
+    check(node->kind == PLAN_STEP);
+    check(node->step != NULL);
+    return node;
+}
+
+const struct plan_action *work_action(const struct work *work, uint16_t step, enum core_kind kind)
+{
+    const struct plan_action *action = core_action(work_node(work, step)->step, kind);
+    check(action != NULL);
+    check(action->timeout_us > 0);
+    return action;
+}
+
+struct str work_text(struct work *work, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    char *text = arena_alloc(work->scratch, SENTENCE_BYTES);
+    int size = vsnprintf(text, SENTENCE_BYTES, format, values);
+    va_end(values);
+    check(size >= 0);
+    return clean((struct str){text, (size_t)size}, SENTENCE_BYTES - 1);
+}
+
+bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise)
+{
+    const struct schema *schema = work_node(work, step)->step->output_schema;
+    const struct json *body = work->event.body ? work->event.body : &json_null;
+    struct schema_problems problems;
+    check(work->count == 0);
+    if (schema == NULL || schema_check(schema, body, work->scratch, &problems))
+        return true;
+    check(problems.count > 0);
+    work_leave(work, otherwise, "the output breaks its schema at \"%.*s\": %.*s",
+               STR_ARG(problems.items[0].pointer), STR_ARG(problems.items[0].message));
+    return false;
+}
+
+bool work_held(const struct core_saga *saga)
+{
+    check(!core_ended(saga));
+    return saga->paused || saga->status == CORE_PARKED;
+}
+
+void work_change(struct work *work, struct core_change change)
+{
+    check(work->update->verdict == CORE_USED);
+    check(work->count < LIMITS_RECORD_CHANGES);
+    if (work->count == work->room) {
+        uint32_t room = work->room ? work->room * 2 : FIRST_CHANGES;
+        size_t size = sizeof *work->changes;
+        work->changes = arena_resize(work->scratch, work->changes, work->room * size, room * size);
+        work->room = room;
+    }
+    work->changes[work->count++] = change;
+    state_change(work->saga, &work->event, &change);
+}
+
+void work_move(struct work *work, uint16_t step, enum core_step_state state, int64_t due_us)
+{
+    check(state_is_active(state) == (due_us > 0));
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_STEP,
+                                           .step = step,
+                                           .from = work_step(work, step)->state,
+                                           .state = state,
+                                           .due_us = due_us});
+}
+
+void work_fault(struct work *work, uint16_t step, struct str code, struct str message)
+{
+    work_change(work, (struct core_change){
+                          .kind = CORE_CHANGE_FAULT, .step = step, .code = code, .message = message});
+}
+
+void work_unknown(struct work *work, uint16_t step, bool unknown)
+{
+    if (work_step(work, step)->unknown != unknown)
+        work_change(work, (struct core_change){.kind = CORE_CHANGE_UNKNOWN, .step = step, .flag = unknown});
+}
+
+void work_output(struct work *work, uint16_t step)
+{
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_OUTPUT, .step = step});
+}
+
+void work_budget(struct work *work, uint16_t step, enum core_kind kind)
+{
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_BUDGET, .step = step, .command = kind});
+}
+
+void work_status(struct work *work, enum core_status status, enum core_direction direction)
+{
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_STATUS,
+                                           .step = CORE_NO_STEP,
+                                           .status = status,
+                                           .direction = direction});
+}
+
+void work_deadline(struct work *work, int64_t due_us)
+{
+    work_change(work,
+                (struct core_change){.kind = CORE_CHANGE_DEADLINE, .step = CORE_NO_STEP, .due_us = due_us});
+}
+
+void work_cause(struct work *work, uint16_t step, struct str code, struct str message)
+{
+    work_change(work, (struct core_change){
+                          .kind = CORE_CHANGE_CAUSE, .step = step, .code = code, .message = message});
+}
+
+void work_park(struct work *work, uint16_t step, struct str code, struct str message)
+{
+    check(code.size > 0);
+    work_change(
+        work, (struct core_change){.kind = CORE_CHANGE_PARK, .step = step, .code = code, .message = message});
+    if (work->saga->status != CORE_PARKED)
+        work_status(work, CORE_PARKED, work->saga->direction);
+}
+
+void work_unpark(struct work *work)
+{
+    if (work->saga->park_code.size > 0)
+        work_change(work, (struct core_change){.kind = CORE_CHANGE_PARK, .step = CORE_NO_STEP});
+}

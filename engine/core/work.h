@@ -1,0 +1,55 @@
+/* One event being worked on: what the parts of the core share. Each work_… that changes something makes a
+ * change, applies it to the saga and puts it into the record, in one go. Steps are named by their index,
+ * because the array of steps may move. Internal to the core. */
+#pragma once
+#include "engine/core/core.h"
+#include "engine/core/state.h"
+
+struct work {
+    struct core_saga *saga;
+    struct core_event event; /* as it will be recorded: time made monotone, texts cut to their limits */
+    struct arena *scratch;
+    struct core_update *update;
+    struct core_change *changes; /* in scratch */
+    uint32_t count;
+    uint32_t room;
+};
+
+/* False when the event is refused at the door (a payload too deep for the journal); the verdict is set then.
+ */
+bool work_begin(struct work *work, struct core_saga *saga, const struct core_event *event,
+                struct arena *scratch, struct core_update *update);
+/* The event is used: there will be a record. Before any change. */
+void work_take(struct work *work);
+/* The event changes nothing, and why; a sentence without its full stop. */
+void work_leave(struct work *work, enum core_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The event's time plus a span, saturating. */
+int64_t work_after(const struct work *work, int64_t span_us);
+const struct core_step *work_step(const struct work *work, uint16_t step);
+const struct plan_node *work_node(const struct work *work, uint16_t step);
+/* Must exist. */
+const struct plan_action *work_action(const struct work *work, uint16_t step, enum core_kind kind);
+/* A text for a change that is not the event's own: a copy in scratch. */
+struct str work_text(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* True when the event's body may become the step's output; else the event is left with this verdict. */
+bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise);
+/* True while nothing may be sent: paused, or parked (what is parked waits for a human). */
+bool work_held(const struct core_saga *saga);
+
+/* Changes. */
+void work_change(struct work *work, struct core_change change);
+void work_move(struct work *work, uint16_t step, enum core_step_state state, int64_t due_us);
+void work_fault(struct work *work, uint16_t step, struct str code, struct str message);
+/* Only when it is not so already. */
+void work_unknown(struct work *work, uint16_t step, bool unknown);
+void work_output(struct work *work, uint16_t step);
+void work_budget(struct work *work, uint16_t step, enum core_kind kind);
+void work_status(struct work *work, enum core_status status, enum core_direction direction);
+void work_deadline(struct work *work, int64_t due_us);
+void work_cause(struct work *work, uint16_t step, struct str code, struct str message);
+/* Parks: reason and status. */
+void work_park(struct work *work, uint16_t step, struct str code, struct str message);
+/* Clears the reason, when there is one; the status is the caller's to set. */
+void work_unpark(struct work *work);
