@@ -12,11 +12,11 @@ struct symbol {
     bool global;
 };
 
-/* What the core may call, as prefixes; then what it may not although a prefix says so. */
-static const char *const pure[] = {"arena_",  "buf_",      "check_",  "json_", "str_",        "rng_",
-                                   "id_",     "duration_", "err_",    "expr_", "definition_", "plan_",
-                                   "schema_", "core_",     "record_", "view_", NULL};
-static const char *const impure[] = {"rng_entropy", NULL};
+/* What the core may call outside of the pure layers, as prefixes; then what it may not although a prefix says
+ * so. */
+static const char *const pure[] = {"arena_", "buf_", "check_", "json_",     "str_",
+                                   "rng_",   "id_",  "err_",   "duration_", NULL};
+static const char *const impure[] = {"rng_entropy", "timer_create", "timer_settime", NULL};
 static const char *const pure_c[] = {"memcpy", "memset", "memcmp",  "memmove", "memchr",
                                      "strlen", "strcmp", "strncmp", NULL};
 /* Put in by compilers. */
@@ -55,38 +55,68 @@ static bool is_one(struct str name, const char *const *names)
     return false;
 }
 
+static bool is_named(struct str name, struct str module)
+{
+    return str_starts(name, module) && (name.size == module.size || name.data[module.size] == '_');
+}
+
 /* The longest cut of the stem at an underscore that has a header names the module: json_parse.c belongs to
- * json.h. */
-static struct str module_of(const struct law *law, struct str folder, struct str stem)
+ * json.h. Empty: none has. */
+static struct str module_of(struct law *law, struct str folder, struct str stem)
 {
     for (struct str cut = stem; cut.size > 0; cut.size--) {
-        char path[600];
         bool boundary = cut.size == stem.size || stem.data[cut.size] == '_';
-        int written = snprintf(path, sizeof path, "%.*s/%.*s.h", STR_ARG(folder), STR_ARG(cut));
-        if (boundary && law_source_at(law, (struct str){path, (size_t)written}) != NULL) {
+        if (boundary && law_source_at(law, arena_printf(&law->arena, "%.*s/%.*s.h", STR_ARG(folder),
+                                                        STR_ARG(cut))) != NULL) {
             return cut;
         }
     }
-    return stem;
+    return (struct str){0};
 }
 
+/* Whether a file of the folder, a header only if so asked, gives the symbol its name. */
+static bool is_of_folder(const struct law *law, struct str name, struct str folder, bool headers)
+{
+    for (size_t i = 0; i < law->count; i++) {
+        struct str path = law->sources[i].path;
+        bool inside = str_starts(path, folder) && path.size > folder.size && path.data[folder.size] == '/';
+        if (inside && law_is_c(&law->sources[i]) && !(headers && law_is_unit(&law->sources[i])) &&
+            is_named(name, str_slice(path, folder.size + 1, path.size - 2))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file without a header of its own is a part of a module of its folder. */
 static void check_prefix(struct law *law, struct str folder, struct str stem, struct symbol symbol)
 {
     struct str module = module_of(law, folder, stem);
-    bool begins = str_starts(symbol.name, module);
-    if (!begins || (symbol.name.size > module.size && symbol.name.data[module.size] != '_')) {
+    bool fine = module.size > 0 ? is_named(symbol.name, module)
+                                : is_named(symbol.name, stem) || is_of_folder(law, symbol.name, folder, true);
+    if (!fine) {
+        module = module.size > 0 ? module : stem;
         struct str path = arena_printf(&law->arena, "%.*s/%.*s.c", STR_ARG(folder), STR_ARG(stem));
         law_find(law, LAW_PREFIX, path, 1, "exports %.*s: make it static or call it %.*s_…",
                  STR_ARG(symbol.name), STR_ARG(module));
     }
 }
 
+/* Symbols carry the name of their file (LAW_PREFIX), so the files of the pure layers tell which are theirs.
+ */
+static bool is_of_pure_layer(const struct law *law, struct str name)
+{
+    return is_of_folder(law, name, STR("engine/core"), false) ||
+           is_of_folder(law, name, STR("engine/definition"), false) ||
+           is_of_folder(law, name, STR("engine/expr"), false);
+}
+
 static void check_core(struct law *law, struct str folder, struct str stem, struct symbol symbol)
 {
     struct str path = arena_printf(&law->arena, "%.*s/%.*s.c", STR_ARG(folder), STR_ARG(stem));
     if (str_equal(symbol.section, STR("*UND*"))) {
-        bool allowed = is_one(symbol.name, pure_c) ||
-                       (starts_with_one(symbol.name, pure) && !is_one(symbol.name, impure));
+        bool named = is_of_pure_layer(law, symbol.name) || starts_with_one(symbol.name, pure);
+        bool allowed = is_one(symbol.name, pure_c) || (named && !is_one(symbol.name, impure));
         if (!allowed) {
             law_find(law, LAW_CORE_SYMBOLS, path, 1,
                      "needs %.*s: the core is pure, let the caller pass in what it gives",
