@@ -17,8 +17,8 @@ struct symbol {
 static const char *const pure[] = {"arena_", "buf_", "check_", "json_",     "str_",
                                    "rng_",   "id_",  "err_",   "duration_", NULL};
 static const char *const impure[] = {"rng_entropy", "timer_create", "timer_settime", NULL};
-static const char *const pure_c[] = {"memcpy", "memset", "memcmp",  "memmove", "memchr",
-                                     "strlen", "strcmp", "strncmp", NULL};
+static const char *const pure_c[] = {"memcpy", "memset",  "memcmp",   "memmove",   "memchr", "strlen",
+                                     "strcmp", "strncmp", "snprintf", "vsnprintf", NULL};
 /* Put in by compilers. */
 static const char *const tools[] = {"__asan_",
                                     "__ubsan_",
@@ -88,12 +88,12 @@ static bool is_of_folder(const struct law *law, struct str name, struct str fold
     return false;
 }
 
-/* A file without a header of its own is a part of a module of its folder. */
+/* The file's own module, or another of its folder: schema_parts.c may hold a part of schema.h. */
 static void check_prefix(struct law *law, struct str folder, struct str stem, struct symbol symbol)
 {
     struct str module = module_of(law, folder, stem);
-    bool fine = module.size > 0 ? is_named(symbol.name, module)
-                                : is_named(symbol.name, stem) || is_of_folder(law, symbol.name, folder, true);
+    bool fine = is_named(symbol.name, module.size > 0 ? module : stem) ||
+                is_of_folder(law, symbol.name, folder, true);
     if (!fine) {
         module = module.size > 0 ? module : stem;
         struct str path = arena_printf(&law->arena, "%.*s/%.*s.c", STR_ARG(folder), STR_ARG(stem));
