@@ -186,7 +186,7 @@ static enum err append(struct memory_store *handle, const struct store_batch *ba
 
 enum err memory_world_append_once(struct store *store, const struct store_batch *batch, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -197,7 +197,7 @@ enum err memory_world_append_once(struct store *store, const struct store_batch 
 
 enum err memory_world_append_try(struct store *store, const struct store_batch *batch, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -209,7 +209,7 @@ enum err memory_world_append_try(struct store *store, const struct store_batch *
 enum err memory_world_committed(struct store *store, const struct store_batch *batch, bool *committed,
                                 struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;

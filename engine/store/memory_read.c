@@ -9,7 +9,7 @@
 enum err memory_world_open_sagas(struct store *store, uint32_t shard, struct arena *arena,
                                  struct store_open_saga **sagas, uint32_t *count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -35,7 +35,7 @@ enum err memory_world_unpublished(struct store *store, uint32_t shard, int64_t a
                                   struct arena *arena, struct store_record **records, uint32_t *count,
                                   struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -84,7 +84,7 @@ enum err memory_world_load_many(struct store *store, const struct id *ids, uint3
                                 struct arena *arena, struct store_saga **sagas, uint32_t *saga_count,
                                 struct store_record **records, uint32_t *record_count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -125,7 +125,7 @@ enum err memory_world_find_keys(struct store *store, const struct str *definitio
                                 uint32_t count, struct arena *arena, struct store_keyed **found,
                                 uint32_t *found_count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -175,7 +175,7 @@ static bool matches(const struct store_filter *filter, const struct store_saga *
 enum err memory_world_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                            struct store_saga **sagas, uint32_t *count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -197,7 +197,7 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
                                    struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
                                    struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -223,7 +223,7 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
 enum err memory_world_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                              uint32_t *count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;

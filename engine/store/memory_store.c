@@ -123,7 +123,7 @@ static enum err reconnect(struct store *store, struct err_note *note)
 
 static enum err now(struct store *store, int64_t *now_us, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -134,7 +134,7 @@ static enum err now(struct store *store, int64_t *now_us, struct err_note *note)
 
 static enum err shard_count(struct store *store, uint32_t *count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -156,7 +156,7 @@ static enum err claim(struct store *store, struct str instance, int64_t lease_us
                       struct arena *arena, struct store_shard **shards, uint32_t *count,
                       struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -187,7 +187,7 @@ static enum err renew(struct store *store, struct str instance, int64_t lease_us
                       const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
                       struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -204,7 +204,7 @@ static enum err renew(struct store *store, struct str instance, int64_t lease_us
 static enum err release(struct store *store, const struct store_shard *shards, uint32_t count,
                         struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -256,7 +256,7 @@ static enum err put(struct memory_store_world *world, const struct store_definit
 static enum err definition_put(struct store *store, const struct store_definition *definition,
                                struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
@@ -268,7 +268,7 @@ static enum err definition_put(struct store *store, const struct store_definitio
 static enum err definitions(struct store *store, struct arena *arena, struct store_definition **rows,
                             uint32_t *count, struct err_note *note)
 {
-    struct memory_store_world *world;
+    struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;

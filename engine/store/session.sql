@@ -7,6 +7,7 @@ select set_config('statement_timeout', $1::text, false),
        set_config('idle_in_transaction_session_timeout', $1::text, false),
        set_config('default_transaction_isolation', 'read committed', false),
        set_config('jit', 'off', false),
+       set_config('client_min_messages', 'warning', false),
        set_config('synchronous_commit',
                   case current_setting('synchronous_commit') when 'off' then 'on'
                                                              else current_setting('synchronous_commit') end, false)
