@@ -72,7 +72,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 
 static void count(const struct request *request)
 {
-    char status[8];
+    char status[16];
     snprintf(status, sizeof status, "%u", request->status);
     struct str route = request->route ? request->route->pattern : STR("none");
     metrics_add(METRICS_HTTP_REQUESTS, 1, route, str_from(status));
