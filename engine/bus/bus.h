@@ -14,7 +14,11 @@
 #include "engine/base/err.h"
 #include "engine/base/str.h"
 
-enum { BUS_HEADERS_MAX = 24 };
+enum {
+    BUS_HEADERS_MAX = 24,
+    BUS_COOKIE_SHARD_BIT = 48, /* a cookie is the caller's own; its bits from here up come back as the shard
+                                  of an ANSWER, so that the right inbox is found */
+};
 struct bus_header {
     struct str name;
     struct str value; /* no CR or LF */
@@ -34,11 +38,10 @@ enum bus_source {
 };
 struct bus_delivery {
     enum bus_source source;
-    uint32_t
-        shard; /* REPLY, CONTROL: the subject's; ANSWER: the cookie's low 12 bits, for who puts it there */
-    struct str ack;          /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
-    uint64_t cookie;         /* ANSWER: as given */
-    enum err error;          /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
+    uint32_t shard;  /* REPLY, CONTROL: the subject's; ANSWER: the cookie's, see BUS_COOKIE_SHARD_BIT */
+    struct str ack;  /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
+    uint64_t cookie; /* ANSWER: as given */
+    enum err error;  /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
     uint64_t delivery_count; /* 1 for the first */
     struct bus_message message;
 };

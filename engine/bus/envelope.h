@@ -28,9 +28,9 @@ struct envelope_command {
 /* Fills message (texts in arena) and the command id. For via request the subject is the command itself. */
 void envelope_command(const struct envelope_command *command, struct arena *arena,
                       struct bus_message *message, struct str *id);
-/* A reply into event (REPLY; at_us not set) and its saga. False: *reason says why it is a dead letter;
- * *saga_known tells whether the saga could be told. The participant is the last token of the subject
- * saga.reply.<shard>.<participant>. Body: JSON up to LIMITS_PAYLOAD_BYTES; an empty body is null. */
+/* A reply into event (REPLY; at_us not set; borrows from message) and its saga. False: *reason says why it is
+ * a dead letter; *saga_known tells whether the saga could be told. The participant is the last token of the
+ * subject saga.reply.<shard>.<participant>. Body: JSON up to LIMITS_PAYLOAD_BYTES; an empty body is null. */
 bool envelope_reply(const struct bus_message *message, struct arena *arena, struct core_event *event,
                     struct id *saga, bool *saga_known, struct str *reason);
 /* The answer to a `via: request` command as a reply event: Nats-Service-Error-Code 4xx = rejected, 5xx =

@@ -526,7 +526,7 @@ static bool tell_notice(struct memory_bus_broker *broker)
         delivery.message.body = notice.call->body;
     } else {
         delivery.source = BUS_SOURCE_ANSWER;
-        delivery.shard = (uint32_t)(notice.cookie % LIMITS_SHARDS_MAX);
+        delivery.shard = (uint32_t)(notice.cookie >> BUS_COOKIE_SHARD_BIT);
     }
     unlink_notice(broker, place);
     bus->in_flight -= notice.kind == NOTICE_PUBLISHED;

@@ -27,6 +27,7 @@ enum {
     NATS_PULL_REST_US = 250000,      /* after a refusal, before asking again */
     NATS_NAK_DELAY_MS = 100,         /* before a message that found no room comes again */
     NATS_NAME_BYTES = 160,           /* of a consumer, a subject of ours or a stream */
+    NATS_HELD_US = 60000000,         /* an answer that finds no room is offered for so long */
     NATS_PARTICIPANTS_MAX = 4096,    /* distinct participants of all definitions loaded */
     NATS_IN_SLOT = LIMITS_SHARDS_MAX /* the pull of SAGA_IN stands behind those of the shards */
 };
@@ -51,6 +52,7 @@ struct nats_held {
     uint64_t cookie;
     enum err error;
     natsMsg *message; /* owned; NULL when error is set */
+    int64_t until_us; /* then it is dropped */
 };
 
 struct nats_bus {

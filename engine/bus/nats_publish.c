@@ -102,7 +102,7 @@ static void on_publish_answer(struct nats_bus *bus, uint64_t ticket, natsMsg *me
 static bool offer_answer(struct nats_bus *bus, struct nats_held held)
 {
     struct bus_delivery delivery = {.source = BUS_SOURCE_ANSWER,
-                                    .shard = (uint32_t)(held.cookie % LIMITS_SHARDS_MAX),
+                                    .shard = (uint32_t)(held.cookie >> BUS_COOKIE_SHARD_BIT),
                                     .cookie = held.cookie,
                                     .error = held.error,
                                     .delivery_count = 1};
@@ -118,32 +118,30 @@ static void answer_or_hold(struct nats_bus *bus, struct nats_held held)
 {
     if (offer_answer(bus, held))
         return;
+    held.until_us = clock_monotonic_us() + NATS_HELD_US;
     pthread_mutex_lock(&bus->held_mutex);
     bus->held[bus->held_count++] = held;
     pthread_mutex_unlock(&bus->held_mutex);
 }
 
-static bool unhold(struct nats_bus *bus, struct nats_held *held)
+/* The line's thread alone takes out; others only append. An answer that nobody wants in the end belongs to a
+ * shard that moved away: its new owner's deadlines handle it. */
+static void offer_held(struct nats_bus *bus, int64_t now_us)
 {
     pthread_mutex_lock(&bus->held_mutex);
-    bool some = bus->held_count > 0;
-    if (some)
-        *held = bus->held[--bus->held_count];
-    pthread_mutex_unlock(&bus->held_mutex);
-    return some;
-}
-
-static void offer_held(struct nats_bus *bus)
-{
-    struct nats_held held;
-    while (unhold(bus, &held)) {
-        if (offer_answer(bus, held))
-            continue;
-        pthread_mutex_lock(&bus->held_mutex);
-        bus->held[bus->held_count++] = held;
+    for (uint32_t i = 0; i < bus->held_count;) {
+        struct nats_held held = bus->held[i];
         pthread_mutex_unlock(&bus->held_mutex);
-        return;
+        bool took = offer_answer(bus, held);
+        if (!took && held.until_us <= now_us)
+            natsMsg_Destroy(held.message);
+        pthread_mutex_lock(&bus->held_mutex);
+        if (took || held.until_us <= now_us)
+            bus->held[i] = bus->held[--bus->held_count];
+        else
+            i++;
     }
+    pthread_mutex_unlock(&bus->held_mutex);
 }
 
 static void expire_publishes(struct nats_bus *bus, int64_t now_us, enum err error)
@@ -205,7 +203,7 @@ static void on_message(void *context, natsMsg *message)
 static void on_tick(void *context, int64_t now_us)
 {
     struct nats_bus *bus = context;
-    offer_held(bus);
+    offer_held(bus, now_us);
     expire_publishes(bus, now_us, ERR_TIMEOUT);
     expire_requests(bus, now_us, ERR_TIMEOUT);
 }

@@ -1,0 +1,198 @@
+#include "engine/bus/envelope.h"
+
+#include <inttypes.h>
+#include "engine/base/check.h"
+#include "engine/base/duration.h"
+#include "engine/base/limits.h"
+#include "engine/bus/envelope_text.h"
+
+enum {
+    TEXT_BYTES = 200, /* of a correlation id or traceparent sent on: an id, not a document */
+};
+
+struct str envelope_command_id(struct arena *arena, struct id saga, struct str step, enum core_kind kind,
+                               uint32_t attempt)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(saga, text);
+    return arena_printf(arena, "%s/%.*s/%.*s/%" PRIu32, text, STR_ARG(step), STR_ARG(core_kind_text(kind)),
+                        attempt);
+}
+
+/* Cuts the last part off, the slash with it. */
+static struct str cut_last(struct str *text)
+{
+    size_t begin = text->size;
+    while (begin > 0 && text->data[begin - 1] != '/')
+        begin--;
+    struct str last = str_slice(*text, begin, text->size);
+    *text = str_slice(*text, 0, begin > 0 ? begin - 1 : 0);
+    return last;
+}
+
+static bool parse_attempt(struct str text, uint32_t *attempt)
+{
+    int64_t value;
+    if (text.size == 0 || text.data[0] < '1' || text.data[0] > '9' || !str_to_i64(text, &value) ||
+        value > LIMITS_ATTEMPTS_MAX)
+        return false;
+    *attempt = (uint32_t)value;
+    return true;
+}
+
+bool envelope_command_parse(struct str text, struct id *saga, struct str *step, enum core_kind *kind,
+                            uint32_t *attempt)
+{
+    struct str rest = text;
+    if (!parse_attempt(cut_last(&rest), attempt) || !core_kind_parse(cut_last(&rest), kind))
+        return false;
+    *step = str_slice(rest, ID_TEXT_SIZE + 1, rest.size);
+    return step->size > 0 && rest.data[ID_TEXT_SIZE] == '/' && str_is_utf8(*step) &&
+           id_parse(str_slice(rest, 0, ID_TEXT_SIZE), saga);
+}
+
+static void add_number(struct bus_message *message, struct arena *arena, struct str name, int64_t number)
+{
+    bus_header_add(message, name, arena_printf(arena, "%" PRId64, number));
+}
+
+static void add_text(struct bus_message *message, struct arena *arena, struct str name, struct str text)
+{
+    bus_header_add(message, name, envelope_clean(arena, text, TEXT_BYTES));
+}
+
+void envelope_command(const struct envelope_command *command, struct arena *arena,
+                      struct bus_message *message, struct str *id)
+{
+    const struct plan_action *action = command->action;
+    bool request = action->via == PLAN_VIA_REQUEST;
+    *id = envelope_command_id(arena, command->saga, command->step, command->kind, command->attempt);
+    struct str saga = str_slice(*id, 0, ID_TEXT_SIZE);
+    message->header_count = 0;
+    message->body = command->body;
+    message->subject = request ? action->command
+                               : arena_printf(arena, "saga.cmd.%.*s.%.*s", STR_ARG(action->participant),
+                                              STR_ARG(action->action));
+    bus_header_add(message, STR("Saga-Command"), *id);
+    bus_header_add(message, STR("Saga-Key"), str_slice(*id, 0, ID_TEXT_SIZE + 1 + command->step.size));
+    bus_header_add(message, STR("Saga-Kind"), core_kind_text(command->kind));
+    add_number(message, arena, STR("Saga-Attempt"), command->attempt);
+    if (!request)
+        bus_header_add(
+            message, STR("Saga-Reply-To"),
+            arena_printf(arena, "saga.reply.%" PRIu32 ".%.*s", command->shard, STR_ARG(action->participant)));
+    add_number(message, arena, STR("Saga-Timeout-Ms"), (action->timeout_us + 999) / 1000);
+    bus_header_add(message, STR("Saga-Definition"), command->definition);
+    add_text(message, arena, STR("Saga-Correlation-Id"),
+             command->correlation.size > 0 ? command->correlation : saga);
+    add_text(message, arena, STR("traceparent"), command->traceparent);
+}
+
+static void put_reason(struct buf *out, const struct core_saga *saga)
+{
+    bool parked = saga->park_code.size > 0;
+    struct str code = parked ? saga->park_code : saga->cause_code;
+    if (code.size == 0) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "{\"code\":");
+    json_write_string(out, code);
+    buf_puts(out, ",\"message\":");
+    json_write_string(out, parked ? saga->park_message : saga->cause_message);
+    buf_char(out, '}');
+}
+
+static struct str event_body(const struct core_saga *saga, const char *id, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_printf(&out, "{\"id\":\"%s\",\"definition\":", id);
+    json_write_string(&out, saga->plan->name);
+    buf_printf(&out, ",\"version\":%" PRId32 ",\"key\":", saga->plan->version);
+    if (saga->key.size > 0)
+        json_write_string(&out, saga->key);
+    else
+        buf_puts(&out, "null");
+    buf_puts(&out, ",\"status\":");
+    json_write_string(&out, core_status_text(saga->status));
+    buf_puts(&out, ",\"reason\":");
+    put_reason(&out, saga);
+    buf_char(&out, '}');
+    return buf_str(&out);
+}
+
+void envelope_event(const struct core_saga *saga, struct str what, struct arena *arena,
+                    struct bus_message *message, struct str *id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(saga->id, text);
+    struct str saga_id = arena_copy(arena, str_from(text));
+    *id = arena_printf(arena, "%s/%" PRId64 "/%.*s", text, saga->seq, STR_ARG(what));
+    message->header_count = 0;
+    message->subject = arena_printf(arena, "saga.event.%.*s.%.*s", STR_ARG(saga->plan->name), STR_ARG(what));
+    message->body = event_body(saga, text, arena);
+    bus_header_add(message, STR("ce-specversion"), STR("1.0"));
+    bus_header_add(message, STR("ce-id"), *id);
+    bus_header_add(message, STR("ce-source"),
+                   arena_printf(arena, "/sagad/definitions/%.*s", STR_ARG(saga->plan->name)));
+    bus_header_add(message, STR("ce-type"), arena_printf(arena, "saga.%.*s", STR_ARG(what)));
+    bus_header_add(message, STR("ce-time"), duration_time_text(arena, saga->updated_us));
+    bus_header_add(message, STR("ce-subject"), saga_id);
+    bus_header_add(message, STR("content-type"), STR("application/json"));
+    add_text(message, arena, STR("Saga-Correlation-Id"),
+             saga->correlation.size > 0 ? saga->correlation : saga_id);
+    add_text(message, arena, STR("traceparent"), saga->traceparent);
+}
+
+/* The same name twice becomes a list: JSON knows no duplicate keys. Names are compared as they are shown. */
+static struct str shown_name(const struct bus_message *message, uint32_t index, struct arena *arena)
+{
+    return envelope_clean(arena, message->headers[index].name, LIMITS_ERROR_MESSAGE_BYTES);
+}
+
+static bool seen_before(const struct bus_message *message, uint32_t index, struct str name,
+                        struct arena *arena)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (str_equal(shown_name(message, i, arena), name))
+            return true;
+    return false;
+}
+
+static void put_values(struct buf *out, const struct bus_message *message, uint32_t index, struct str name)
+{
+    struct buf values;
+    uint32_t count = 0;
+    buf_init(&values, out->arena);
+    for (uint32_t i = index; i < message->header_count; i++) {
+        if (!str_equal(shown_name(message, i, out->arena), name))
+            continue;
+        if (count++ > 0)
+            buf_char(&values, ',');
+        json_write_string(&values,
+                          envelope_clean(out->arena, message->headers[i].value, LIMITS_ERROR_MESSAGE_BYTES));
+    }
+    buf_puts(out, count > 1 ? "[" : "");
+    buf_put(out, buf_str(&values));
+    buf_puts(out, count > 1 ? "]" : "");
+}
+
+struct str envelope_headers_json(const struct bus_message *message, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_char(&out, '{');
+    for (uint32_t i = 0; i < message->header_count; i++) {
+        struct str name = shown_name(message, i, arena);
+        if (seen_before(message, i, name, arena))
+            continue;
+        if (out.size > 1)
+            buf_char(&out, ',');
+        json_write_string(&out, name);
+        buf_char(&out, ':');
+        put_values(&out, message, i, name);
+    }
+    buf_char(&out, '}');
+    return buf_str(&out);
+}

@@ -1,0 +1,254 @@
+/* What comes in: replies, answers to requests, starts. A message that cannot be understood gets a sentence
+ * that says what is wrong with it; the texts quoted in it are cut and cleaned. */
+#include "engine/bus/envelope.h"
+
+#include <inttypes.h>
+#include "engine/base/limits.h"
+#include "engine/bus/envelope_text.h"
+
+enum { QUOTED_BYTES = 80 }; /* of a wrong text shown in a reason */
+
+static struct str quote(struct arena *arena, struct str text)
+{
+    return envelope_clean(arena, text, QUOTED_BYTES);
+}
+
+static bool read_body(struct str body, struct arena *arena, const struct json **value, struct str *reason)
+{
+    *value = NULL;
+    if (body.size == 0)
+        return true;
+    if (body.size > LIMITS_PAYLOAD_BYTES) {
+        *reason =
+            arena_printf(arena, "the body has %zu bytes, the limit is %d", body.size, LIMITS_PAYLOAD_BYTES);
+        return false;
+    }
+    struct err_note note;
+    if (json_parse(arena, body, LIMITS_PAYLOAD_BYTES, value, &note) == ERR_OK)
+        return true;
+    *value = NULL;
+    *reason = arena_printf(arena, "the body is not JSON: %s", note.text);
+    return false;
+}
+
+static bool read_status(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                        struct str *reason)
+{
+    struct str status = bus_header(message, STR("Saga-Status"));
+    event->status = CORE_REPLY_OK;
+    if (status.size == 0 || core_reply_parse(status, &event->status))
+        return true;
+    *reason = arena_printf(arena, "Saga-Status \"%.*s\" is none of ok, rejected, retry, pending",
+                           STR_ARG(quote(arena, status)));
+    return false;
+}
+
+static bool is_code(struct str code)
+{
+    for (size_t i = 0; i < code.size; i++)
+        if (code.data[i] <= ' ' || code.data[i] > '~')
+            return false;
+    return true;
+}
+
+static bool read_code(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                      struct str *reason)
+{
+    struct str code = bus_header(message, STR("Saga-Error-Code"));
+    if (code.size > LIMITS_ERROR_CODE_BYTES) {
+        *reason = arena_printf(arena, "Saga-Error-Code has %zu bytes, the limit is %d", code.size,
+                               LIMITS_ERROR_CODE_BYTES);
+        return false;
+    }
+    if (!is_code(code)) {
+        *reason = arena_printf(arena, "Saga-Error-Code \"%.*s\" holds other than visible ASCII characters",
+                               STR_ARG(quote(arena, code)));
+        return false;
+    }
+    event->error_code = code;
+    event->error_message =
+        envelope_clean(arena, bus_header(message, STR("Saga-Error-Message")), LIMITS_ERROR_MESSAGE_BYTES);
+    return true;
+}
+
+static bool read_retry_after(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                             struct str *reason)
+{
+    const int64_t most_ms = INT64_C(86400000) * LIMITS_DURATION_DAYS;
+    struct str text = bus_header(message, STR("Saga-Retry-After-Ms"));
+    int64_t delay_ms = 0;
+    if (text.size > 0 && (!str_to_i64(text, &delay_ms) || delay_ms < 0 || delay_ms > most_ms)) {
+        *reason = arena_printf(arena, "Saga-Retry-After-Ms \"%.*s\" is not a number of milliseconds",
+                               STR_ARG(quote(arena, text)));
+        return false;
+    }
+    event->retry_after_us = delay_ms * 1000;
+    return true;
+}
+
+static bool read_outcome(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                         struct str *reason)
+{
+    return read_status(message, arena, event, reason) && read_code(message, arena, event, reason) &&
+           read_retry_after(message, arena, event, reason) &&
+           read_body(message->body, arena, &event->body, reason);
+}
+
+/* The last token of saga.reply.<shard>.<participant>. */
+static bool read_participant(struct str subject, struct arena *arena, struct str *participant,
+                             struct str *reason)
+{
+    struct str prefix = STR("saga.reply.");
+    struct str rest = str_slice(subject, prefix.size, subject.size);
+    size_t dot = str_find(rest, '.');
+    *participant = str_slice(rest, dot + 1, rest.size);
+    if (str_starts(subject, prefix) && dot > 0 && participant->size > 0 &&
+        participant->size <= LIMITS_NAME_BYTES && str_find(*participant, '.') == participant->size)
+        return true;
+    *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.reply.<shard>.<participant>",
+                           STR_ARG(quote(arena, subject)));
+    return false;
+}
+
+static bool read_command(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                         struct id *saga, bool *saga_known, struct str *reason)
+{
+    struct str command = bus_header(message, STR("Saga-Command"));
+    if (command.size == 0) {
+        *reason = STR("the reply has no Saga-Command header");
+        return false;
+    }
+    *saga_known = command.size > ID_TEXT_SIZE && command.data[ID_TEXT_SIZE] == '/' &&
+                  id_parse(str_slice(command, 0, ID_TEXT_SIZE), saga);
+    if (envelope_command_parse(command, saga, &event->step, &event->command_kind, &event->attempt))
+        return true;
+    *reason = arena_printf(arena, "Saga-Command \"%.*s\" is not <saga>/<step>/<do|undo|verify>/<attempt>",
+                           STR_ARG(quote(arena, command)));
+    return false;
+}
+
+bool envelope_reply(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                    struct id *saga, bool *saga_known, struct str *reason)
+{
+    *event = (struct core_event){.kind = CORE_EVENT_REPLY};
+    *saga_known = false;
+    return read_command(message, arena, event, saga, saga_known, reason) &&
+           read_participant(message->subject, arena, &event->participant, reason) &&
+           read_outcome(message, arena, event, reason);
+}
+
+/* A service error of a NATS micro service; its body is whatever it likes. */
+static bool read_service_error(const struct bus_message *message, struct str code, struct arena *arena,
+                               struct core_event *event, struct str *reason)
+{
+    int64_t number;
+    if (!str_to_i64(code, &number) || number < 400 || number > 599) {
+        *reason = arena_printf(arena, "Nats-Service-Error-Code \"%.*s\" is neither 4xx nor 5xx",
+                               STR_ARG(quote(arena, code)));
+        return false;
+    }
+    if (!read_code(message, arena, event, reason) || !read_retry_after(message, arena, event, reason))
+        return false;
+    event->status = number < 500 ? CORE_REPLY_REJECTED : CORE_REPLY_RETRY;
+    if (event->error_code.size == 0)
+        event->error_code = code;
+    if (event->error_message.size == 0)
+        event->error_message =
+            envelope_clean(arena, bus_header(message, STR("Nats-Service-Error")), LIMITS_ERROR_MESSAGE_BYTES);
+    struct str ignored;
+    (void)read_body(message->body, arena, &event->body, &ignored);
+    return true;
+}
+
+static bool echoes(const struct bus_message *message, const struct envelope_command *asked,
+                   struct arena *arena, struct str *reason)
+{
+    struct str echo = bus_header(message, STR("Saga-Command"));
+    struct str id = envelope_command_id(arena, asked->saga, asked->step, asked->kind, asked->attempt);
+    if (echo.size == 0 || str_equal(echo, id))
+        return true;
+    *reason = arena_printf(arena, "the answer to %.*s bears Saga-Command \"%.*s\"", STR_ARG(id),
+                           STR_ARG(quote(arena, echo)));
+    return false;
+}
+
+bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_command *asked,
+                     struct arena *arena, struct core_event *event, struct str *reason)
+{
+    const struct bus_message *message = &delivery->message;
+    *reason = STR("");
+    *event = (struct core_event){.kind = CORE_EVENT_REPLY,
+                                 .step = asked->step,
+                                 .command_kind = asked->kind,
+                                 .attempt = asked->attempt,
+                                 .participant = asked->action->participant};
+    if (delivery->error == ERR_UNAVAILABLE) {
+        event->status = CORE_REPLY_RETRY;
+        event->error_code = STR("NO_RESPONDERS");
+        event->error_message =
+            arena_printf(arena, "no service answers on %.*s", STR_ARG(asked->action->command));
+        return true;
+    }
+    if (delivery->error != ERR_OK)
+        return false;
+    if (!echoes(message, asked, arena, reason))
+        return false;
+    struct str code = bus_header(message, STR("Nats-Service-Error-Code"));
+    if (code.size > 0 && bus_header(message, STR("Saga-Status")).size == 0)
+        return read_service_error(message, code, arena, event, reason);
+    return read_outcome(message, arena, event, reason);
+}
+
+static bool read_version(const struct bus_message *message, struct arena *arena, int32_t *version,
+                         struct str *reason)
+{
+    struct str text = bus_header(message, STR("Saga-Version"));
+    int64_t number = 0;
+    if (text.size > 0 && (!str_to_i64(text, &number) || number < 1 || number > INT32_MAX)) {
+        *reason = arena_printf(arena, "Saga-Version \"%.*s\" is not a version", STR_ARG(quote(arena, text)));
+        return false;
+    }
+    *version = (int32_t)number;
+    return true;
+}
+
+static bool read_key(const struct bus_message *message, struct arena *arena, struct str *key,
+                     struct str *reason)
+{
+    *key = bus_header(message, STR("Saga-Start-Key"));
+    if (key->size > LIMITS_KEY_BYTES) {
+        *reason =
+            arena_printf(arena, "Saga-Start-Key has %zu bytes, the limit is %d", key->size, LIMITS_KEY_BYTES);
+        return false;
+    }
+    if (!str_is_utf8(*key)) {
+        *reason = STR("Saga-Start-Key is not UTF-8");
+        return false;
+    }
+    return true;
+}
+
+bool envelope_start(const struct bus_message *message, struct arena *arena, struct envelope_start *start,
+                    struct str *reason)
+{
+    struct str prefix = STR("saga.start.");
+    *start = (struct envelope_start){.input = NULL};
+    start->definition = str_slice(message->subject, prefix.size, message->subject.size);
+    if (!str_starts(message->subject, prefix) || start->definition.size == 0 ||
+        start->definition.size > LIMITS_NAME_BYTES ||
+        str_find(start->definition, '.') < start->definition.size) {
+        *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.start.<definition>",
+                               STR_ARG(quote(arena, message->subject)));
+        return false;
+    }
+    if (!read_version(message, arena, &start->version, reason) ||
+        !read_key(message, arena, &start->key, reason) ||
+        !read_body(message->body, arena, &start->input, reason))
+        return false;
+    if (start->input == NULL)
+        start->input = &json_null;
+    start->correlation =
+        envelope_clean(arena, bus_header(message, STR("Saga-Correlation-Id")), LIMITS_KEY_BYTES);
+    start->traceparent = envelope_clean(arena, bus_header(message, STR("traceparent")), LIMITS_KEY_BYTES);
+    return true;
+}

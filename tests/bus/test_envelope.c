@@ -1,0 +1,462 @@
+/* What messages say: commands out, replies, answers and starts in, each mistake with its exact sentence. */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/limits.h"
+#include "engine/bus/envelope.h"
+#include "engine/bus/envelope_text.h"
+
+#define SAGA "01900000-0000-7000-8000-000000000003"
+
+static struct arena arena;
+
+static void start(void)
+{
+    arena_init(&arena, 0);
+}
+
+static void stop(void)
+{
+    arena_fini(&arena);
+}
+
+TestSuite(envelope, .init = start, .fini = stop);
+
+static struct id saga_id(void)
+{
+    struct id id;
+    cr_assert(id_parse(STR(SAGA), &id));
+    return id;
+}
+
+static const struct plan_action charge = {.participant = {"payments", 8},
+                                          .action = {"charge", 6},
+                                          .command = {"payments.charge", 15},
+                                          .via = PLAN_VIA_STREAM,
+                                          .timeout_us = 5000001};
+static const struct plan_action bill = {.participant = {"billing", 7},
+                                        .action = {"v2.charge", 9},
+                                        .command = {"billing.v2.charge", 17},
+                                        .via = PLAN_VIA_REQUEST,
+                                        .timeout_us = 1000000};
+
+static struct envelope_command command_of(const struct plan_action *action)
+{
+    return (struct envelope_command){.saga = saga_id(),
+                                     .shard = 3,
+                                     .definition = STR("order"),
+                                     .step = STR("charge"),
+                                     .kind = CORE_DO,
+                                     .attempt = 2,
+                                     .action = action,
+                                     .body = STR("{\"amount\":19.90}")};
+}
+
+/* A message as text: subject, headers, body, a line each. */
+static struct str shown(const struct bus_message *message)
+{
+    struct buf out;
+    buf_init(&out, &arena);
+    buf_put(&out, message->subject);
+    for (uint32_t i = 0; i < message->header_count; i++)
+        buf_printf(&out, "\n%.*s: %.*s", STR_ARG(message->headers[i].name),
+                   STR_ARG(message->headers[i].value));
+    buf_printf(&out, "\n%.*s", STR_ARG(message->body));
+    return buf_str(&out);
+}
+
+Test(envelope, a_command_names_everything)
+{
+    struct envelope_command command = command_of(&charge);
+    command.correlation = STR("web-7");
+    command.traceparent = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    struct bus_message message;
+    struct str id;
+    envelope_command(&command, &arena, &message, &id);
+    cr_assert_str_eq(id.data, SAGA "/charge/do/2");
+    cr_assert_str_eq(shown(&message).data,
+                     "saga.cmd.payments.charge\n"
+                     "Saga-Command: " SAGA "/charge/do/2\n"
+                     "Saga-Key: " SAGA "/charge\n"
+                     "Saga-Kind: do\n"
+                     "Saga-Attempt: 2\n"
+                     "Saga-Reply-To: saga.reply.3.payments\n"
+                     "Saga-Timeout-Ms: 5001\n"
+                     "Saga-Definition: order\n"
+                     "Saga-Correlation-Id: web-7\n"
+                     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"
+                     "{\"amount\":19.90}");
+}
+
+Test(envelope, a_request_goes_to_the_command_itself)
+{
+    struct envelope_command command = command_of(&bill);
+    struct bus_message message;
+    struct str id;
+    envelope_command(&command, &arena, &message, &id);
+    cr_assert(str_equal(message.subject, STR("billing.v2.charge")));
+    cr_assert_eq(bus_header(&message, STR("Saga-Reply-To")).size, 0,
+                 "the answer goes to the request's inbox");
+    cr_assert(str_equal(bus_header(&message, STR("Saga-Correlation-Id")), STR(SAGA)));
+}
+
+Test(envelope, key_is_the_same_over_attempts_and_kinds)
+{
+    struct envelope_command command = command_of(&charge);
+    struct bus_message first, second;
+    struct str first_id, second_id;
+    envelope_command(&command, &arena, &first, &first_id);
+    command.kind = CORE_UNDO;
+    command.attempt = 1;
+    envelope_command(&command, &arena, &second, &second_id);
+    cr_assert(str_equal(bus_header(&first, STR("Saga-Key")), bus_header(&second, STR("Saga-Key"))));
+    cr_assert_str_eq(second_id.data, SAGA "/charge/undo/1");
+}
+
+Test(envelope, what_callers_gave_cannot_add_headers)
+{
+    struct envelope_command command = command_of(&charge);
+    char long_text[400];
+    memset(long_text, 'x', sizeof long_text);
+    command.correlation = STR("a\r\nSaga-Kind: undo\x7f\xff");
+    command.traceparent = (struct str){long_text, sizeof long_text};
+    struct bus_message message;
+    struct str id;
+    envelope_command(&command, &arena, &message, &id);
+    cr_assert(str_equal(bus_header(&message, STR("Saga-Correlation-Id")), STR("a  Saga-Kind: undo ?")));
+    cr_assert_eq(bus_header(&message, STR("traceparent")).size, 200);
+    cr_assert_eq(bus_check(&message, id, NULL), ERR_OK);
+}
+
+Test(envelope, command_ids_are_read_as_written)
+{
+    static const enum core_kind kinds[] = {CORE_DO, CORE_VERIFY, CORE_UNDO};
+    for (size_t i = 0; i < 3; i++) {
+        struct str text = envelope_command_id(&arena, saga_id(), STR("parcels/0/book"), kinds[i], 17);
+        struct id saga;
+        struct str step;
+        enum core_kind kind;
+        uint32_t attempt;
+        cr_assert(envelope_command_parse(text, &saga, &step, &kind, &attempt), "%s", text.data);
+        cr_assert(id_equal(saga, saga_id()));
+        cr_assert(str_equal(step, STR("parcels/0/book")));
+        cr_assert_eq(kind, kinds[i]);
+        cr_assert_eq(attempt, 17);
+    }
+}
+
+Test(envelope, what_is_no_command_id_is_refused)
+{
+    static const char *const texts[] = {"",
+                                        "/",
+                                        "////",
+                                        SAGA,
+                                        SAGA "/charge",
+                                        SAGA "/charge/do",
+                                        SAGA "/charge/do/",
+                                        SAGA "/charge/do/0",
+                                        SAGA "/charge/do/01",
+                                        SAGA "/charge/do/+1",
+                                        SAGA "/charge/do/1 ",
+                                        SAGA "/charge/do/1000001",
+                                        SAGA "/charge/do/99999999999999999999",
+                                        SAGA "/charge/DO/1",
+                                        SAGA "//do/1",
+                                        SAGA "/do/1",
+                                        SAGA "x/charge/do/1",
+                                        "x" SAGA "/charge/do/1",
+                                        SAGA "/char\xffge/do/1"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct id saga;
+        struct str step;
+        enum core_kind kind;
+        uint32_t attempt;
+        cr_assert_not(envelope_command_parse(str_from(texts[i]), &saga, &step, &kind, &attempt), "%s",
+                      texts[i]);
+    }
+}
+
+/* A reply as a table row: headers as "Name: value" lines. */
+static struct bus_message reply_of(const char *subject, const char *headers, const char *body)
+{
+    struct bus_message message = {.subject = str_from(subject), .body = str_from(body)};
+    struct str rest = str_from(headers);
+    while (rest.size > 0) {
+        struct str line = str_slice(rest, 0, str_find(rest, '\n'));
+        size_t colon = str_find(line, ':');
+        bus_header_add(&message, str_slice(line, 0, colon), str_slice(line, colon + 2, line.size));
+        rest = str_slice(rest, line.size + 1, rest.size);
+    }
+    return message;
+}
+
+#define SUBJECT "saga.reply.3.payments"
+#define COMMAND "Saga-Command: " SAGA "/charge/do/2\n"
+
+static const struct {
+    const char *headers, *body;
+    enum core_reply_status status;
+    const char *code, *text;
+    int64_t retry_after_us;
+    const char *json; /* NULL: none */
+} good[] = {
+    {COMMAND, "", CORE_REPLY_OK, "", "", 0, NULL},
+    {COMMAND, "null", CORE_REPLY_OK, "", "", 0, "null"},
+    {COMMAND, " {\"paid\": 19.90} ", CORE_REPLY_OK, "", "", 0, "{\"paid\":19.90}"},
+    {COMMAND "Saga-Status: ok\n", "[9007199254740993]", CORE_REPLY_OK, "", "", 0, "[9007199254740993]"},
+    {COMMAND "saga-status: rejected\nSAGA-ERROR-CODE: NO_FUNDS\nSaga-Error-Message: card is empty", "",
+     CORE_REPLY_REJECTED, "NO_FUNDS", "card is empty", 0, NULL},
+    {COMMAND "Saga-Status: retry\nSaga-Retry-After-Ms: 1500", "", CORE_REPLY_RETRY, "", "", 1500000, NULL},
+    {COMMAND "Saga-Status: pending\nX-Unknown: yes", "", CORE_REPLY_PENDING, "", "", 0, NULL},
+    {COMMAND "Saga-Error-Message: a\xff\tb", "", CORE_REPLY_OK, "", "a? b", 0, NULL},
+};
+
+Test(envelope, good_replies_become_events)
+{
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct bus_message message = reply_of(SUBJECT, good[i].headers, good[i].body);
+        struct core_event event;
+        struct id saga;
+        bool known;
+        struct str reason = STR("");
+        cr_assert(envelope_reply(&message, &arena, &event, &saga, &known, &reason), "%zu: %s", i,
+                  reason.data);
+        cr_assert(known && id_equal(saga, saga_id()));
+        cr_assert_eq(event.kind, CORE_EVENT_REPLY);
+        cr_assert(str_equal(event.step, STR("charge")) && str_equal(event.participant, STR("payments")));
+        cr_assert(event.command_kind == CORE_DO && event.attempt == 2);
+        cr_assert_eq(event.status, good[i].status, "%zu", i);
+        cr_assert(str_equal(event.error_code, str_from(good[i].code)), "%zu", i);
+        cr_assert(str_equal(event.error_message, str_from(good[i].text)), "%zu", i);
+        cr_assert_eq(event.retry_after_us, good[i].retry_after_us, "%zu", i);
+        if (good[i].json == NULL)
+            cr_assert_null(event.body, "%zu", i);
+        else
+            cr_assert(str_equal(json_text(&arena, event.body), str_from(good[i].json)), "%zu", i);
+    }
+}
+
+static const struct {
+    const char *subject, *headers, *body;
+    bool known;
+    const char *reason;
+} bad[] = {
+    {SUBJECT, "", "{}", false, "the reply has no Saga-Command header"},
+    {SUBJECT, "Saga-Command: nonsense", "", false,
+     "Saga-Command \"nonsense\" is not <saga>/<step>/<do|undo|verify>/<attempt>"},
+    {SUBJECT, "Saga-Command: " SAGA "/charge/redo/1", "", true,
+     "Saga-Command \"" SAGA "/charge/redo/1\" is not <saga>/<step>/<do|undo|verify>/<attempt>"},
+    {"saga.reply.3", COMMAND, "", true,
+     "the subject \"saga.reply.3\" is not saga.reply.<shard>.<participant>"},
+    {"saga.reply.3.a.b", COMMAND, "", true,
+     "the subject \"saga.reply.3.a.b\" is not saga.reply.<shard>.<participant>"},
+    {SUBJECT, COMMAND "Saga-Status: OK", "", true,
+     "Saga-Status \"OK\" is none of ok, rejected, retry, pending"},
+    {SUBJECT, COMMAND "Saga-Status: fine\xff\x01", "", true,
+     "Saga-Status \"fine? \" is none of ok, rejected, retry, pending"},
+    {SUBJECT, COMMAND "Saga-Error-Code: two words", "", true,
+     "Saga-Error-Code \"two words\" holds other than visible ASCII characters"},
+    {SUBJECT, COMMAND "Saga-Error-Code: 01234567890123456789012345678901234567890123456789012345678901234",
+     "", true, "Saga-Error-Code has 65 bytes, the limit is 64"},
+    {SUBJECT, COMMAND "Saga-Retry-After-Ms: soon", "", true,
+     "Saga-Retry-After-Ms \"soon\" is not a number of milliseconds"},
+    {SUBJECT, COMMAND "Saga-Retry-After-Ms: -1", "", true,
+     "Saga-Retry-After-Ms \"-1\" is not a number of milliseconds"},
+    {SUBJECT, COMMAND "Saga-Retry-After-Ms: 9223372036854775807", "", true,
+     "Saga-Retry-After-Ms \"9223372036854775807\" is not a number of milliseconds"},
+    {SUBJECT, COMMAND, "paid", true, NULL},
+    {SUBJECT, COMMAND, "{\"a\":1,\"a\":2}", true, NULL},
+    {SUBJECT, COMMAND, "\"\\u0000\"", true, NULL},
+    {SUBJECT, COMMAND, "\"\xff\"", true, "the body is not JSON: 1:2: not UTF-8: byte 0xff"},
+};
+
+Test(envelope, bad_replies_get_a_precise_reason)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct bus_message message = reply_of(bad[i].subject, bad[i].headers, bad[i].body);
+        struct core_event event;
+        struct id saga;
+        bool known;
+        struct str reason = STR("");
+        cr_assert_not(envelope_reply(&message, &arena, &event, &saga, &known, &reason), "%zu", i);
+        cr_assert_eq(known, bad[i].known, "%zu", i);
+        if (bad[i].reason != NULL)
+            cr_assert_str_eq(arena_copy(&arena, reason).data, bad[i].reason);
+        else /* the JSON reader's own words, with the place */
+            cr_assert(str_starts(reason, STR("the body is not JSON: 1:")), "%zu: %s", i, reason.data);
+    }
+}
+
+Test(envelope, a_body_over_the_limit_is_refused_before_it_is_read)
+{
+    struct bus_message message = reply_of(SUBJECT, COMMAND, "");
+    message.body = (struct str){arena_alloc(&arena, LIMITS_PAYLOAD_BYTES + 1), LIMITS_PAYLOAD_BYTES + 1};
+    struct core_event event;
+    struct id saga;
+    bool known;
+    struct str reason;
+    cr_assert_not(envelope_reply(&message, &arena, &event, &saga, &known, &reason));
+    cr_assert_str_eq(reason.data, "the body has 262145 bytes, the limit is 262144");
+}
+
+Test(envelope, texts_are_cut_at_a_character)
+{
+    cr_assert(str_equal(envelope_cut(STR("a\xc3\xa9z"), 2), STR("a")));
+    cr_assert(str_equal(envelope_cut(STR("a\xc3\xa9z"), 3), STR("a\xc3\xa9")));
+    cr_assert(str_equal(envelope_cut(STR("\xf0\x9f\x98\x80"), 3), STR("")));
+    cr_assert(str_equal(envelope_clean(&arena, STR("a\xc3\xa9z"), 2), STR("a")));
+    cr_assert(str_equal(envelope_clean(&arena, STR("\xf0\x9f\x98\x80\xf0\x9f\x98\x80"), 7),
+                        STR("\xf0\x9f\x98\x80")));
+    cr_assert(str_equal(envelope_clean(&arena, STR("\xed\xa0\x80|\xc0\xaf"), 100), STR("???|??")));
+    char text[1003];
+    memset(text, 'x', sizeof text);
+    memcpy(text + 999, "\xc3\xa9", 2);
+    struct bus_message message = reply_of(SUBJECT, COMMAND, "");
+    bus_header_add(&message, STR("Saga-Error-Message"), (struct str){text, sizeof text});
+    struct core_event event;
+    struct id saga;
+    bool known;
+    struct str reason;
+    cr_assert(envelope_reply(&message, &arena, &event, &saga, &known, &reason));
+    cr_assert_eq(event.error_message.size, 999);
+}
+
+static bool answer_of(const char *headers, const char *body, enum err error, struct core_event *event,
+                      struct str *reason)
+{
+    struct envelope_command asked = command_of(&bill);
+    struct bus_delivery delivery = {.source = BUS_SOURCE_ANSWER, .error = error};
+    delivery.message = reply_of("_INBOX.x", headers, body);
+    return envelope_answer(&delivery, &asked, &arena, event, reason);
+}
+
+static const struct {
+    const char *headers, *body;
+    enum err error;
+    enum core_reply_status status;
+    const char *code, *text;
+} answers[] = {
+    {"", "{\"paid\":1}", ERR_OK, CORE_REPLY_OK, "", ""},
+    {"", "", ERR_UNAVAILABLE, CORE_REPLY_RETRY, "NO_RESPONDERS", "no service answers on billing.v2.charge"},
+    {"Nats-Service-Error-Code: 404\nNats-Service-Error: no such card", "not json", ERR_OK,
+     CORE_REPLY_REJECTED, "404", "no such card"},
+    {"Nats-Service-Error-Code: 500\nNats-Service-Error: oops", "", ERR_OK, CORE_REPLY_RETRY, "500", "oops"},
+    {"Nats-Service-Error-Code: 503\nSaga-Error-Code: BUSY\nSaga-Error-Message: later", "", ERR_OK,
+     CORE_REPLY_RETRY, "BUSY", "later"},
+    {"Nats-Service-Error-Code: 500\nSaga-Status: rejected\nSaga-Error-Code: NO", "", ERR_OK,
+     CORE_REPLY_REJECTED, "NO", ""},
+    {"Saga-Command: " SAGA "/charge/do/2\nSaga-Status: pending", "", ERR_OK, CORE_REPLY_PENDING, "", ""},
+};
+
+Test(envelope, answers_of_services_become_events)
+{
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct core_event event;
+        struct str reason;
+        cr_assert(answer_of(answers[i].headers, answers[i].body, answers[i].error, &event, &reason),
+                  "%zu: %s", i, reason.data);
+        cr_assert(event.attempt == 2 && event.command_kind == CORE_DO &&
+                  str_equal(event.step, STR("charge")));
+        cr_assert(str_equal(event.participant, STR("billing")));
+        cr_assert_eq(event.status, answers[i].status, "%zu", i);
+        cr_assert(str_equal(event.error_code, str_from(answers[i].code)), "%zu", i);
+        cr_assert(str_equal(event.error_message, str_from(answers[i].text)), "%zu", i);
+    }
+}
+
+Test(envelope, answers_that_say_nothing)
+{
+    struct core_event event;
+    struct str reason;
+    cr_assert_not(answer_of("", "", ERR_TIMEOUT, &event, &reason));
+    cr_assert_eq(reason.size, 0, "the attempt's own deadline handles a time-out");
+    cr_assert_not(answer_of("Nats-Service-Error-Code: 302", "", ERR_OK, &event, &reason));
+    cr_assert_str_eq(reason.data, "Nats-Service-Error-Code \"302\" is neither 4xx nor 5xx");
+    cr_assert_not(answer_of("Saga-Command: " SAGA "/charge/do/1", "", ERR_OK, &event, &reason));
+    cr_assert_str_eq(reason.data,
+                     "the answer to " SAGA "/charge/do/2 bears Saga-Command \"" SAGA "/charge/do/1\"");
+    cr_assert_not(answer_of("", "oops", ERR_OK, &event, &reason));
+    cr_assert(str_starts(reason, STR("the body is not JSON: 1:1: ")), "%s", reason.data);
+}
+
+Test(envelope, starts)
+{
+    struct envelope_start start_of;
+    struct str reason = STR("");
+    struct bus_message message = reply_of(
+        "saga.start.order", "Saga-Version: 3\nSaga-Start-Key: o-1\nSaga-Correlation-Id: c\ntraceparent: t",
+        "{\"sku\":\"a\"}");
+    cr_assert(envelope_start(&message, &arena, &start_of, &reason), "%s", reason.data);
+    cr_assert(str_equal(start_of.definition, STR("order")) && start_of.version == 3);
+    cr_assert(str_equal(start_of.key, STR("o-1")) && str_equal(start_of.correlation, STR("c")));
+    cr_assert(str_equal(start_of.traceparent, STR("t")));
+    cr_assert(str_equal(json_text(&arena, start_of.input), STR("{\"sku\":\"a\"}")));
+    message = reply_of("saga.start.order", "", "");
+    cr_assert(envelope_start(&message, &arena, &start_of, &reason));
+    cr_assert(start_of.version == 0 && start_of.key.size == 0 && start_of.input == &json_null);
+}
+
+static const struct {
+    const char *subject, *headers, *body, *reason;
+} bad_starts[] = {
+    {"saga.start.", "", "", "the subject \"saga.start.\" is not saga.start.<definition>"},
+    {"saga.start.a.b", "", "", "the subject \"saga.start.a.b\" is not saga.start.<definition>"},
+    {"saga.signal.a", "", "", "the subject \"saga.signal.a\" is not saga.start.<definition>"},
+    {"saga.start.a", "Saga-Version: 0", "", "Saga-Version \"0\" is not a version"},
+    {"saga.start.a", "Saga-Version: 2147483648", "", "Saga-Version \"2147483648\" is not a version"},
+    {"saga.start.a", "Saga-Start-Key: \xff", "", "Saga-Start-Key is not UTF-8"},
+};
+
+Test(envelope, bad_starts_get_a_precise_reason)
+{
+    for (size_t i = 0; i < sizeof bad_starts / sizeof bad_starts[0]; i++) {
+        struct envelope_start start_of;
+        struct str reason = STR("");
+        struct bus_message message =
+            reply_of(bad_starts[i].subject, bad_starts[i].headers, bad_starts[i].body);
+        cr_assert_not(envelope_start(&message, &arena, &start_of, &reason), "%zu", i);
+        cr_assert_str_eq(arena_copy(&arena, reason).data, bad_starts[i].reason);
+    }
+}
+
+Test(envelope, an_event_is_a_cloud_event)
+{
+    const struct plan plan = {.name = STR("order"), .version = 3};
+    const struct core_saga saga = {.plan = &plan,
+                                   .id = saga_id(),
+                                   .seq = 7,
+                                   .status = CORE_PARKED,
+                                   .key = STR("o\"1"),
+                                   .updated_us = INT64_C(1700000000000001),
+                                   .park_code = STR("COMPENSATION_FAILED"),
+                                   .park_message = STR("release: no answer")};
+    struct bus_message message;
+    struct str id;
+    envelope_event(&saga, STR("parked"), &arena, &message, &id);
+    cr_assert_str_eq(id.data, SAGA "/7/parked");
+    cr_assert_str_eq(shown(&message).data,
+                     "saga.event.order.parked\n"
+                     "ce-specversion: 1.0\n"
+                     "ce-id: " SAGA "/7/parked\n"
+                     "ce-source: /sagad/definitions/order\n"
+                     "ce-type: saga.parked\n"
+                     "ce-time: 2023-11-14T22:13:20.000001Z\n"
+                     "ce-subject: " SAGA "\n"
+                     "content-type: application/json\n"
+                     "Saga-Correlation-Id: " SAGA "\n"
+                     "{\"id\":\"" SAGA
+                     "\",\"definition\":\"order\",\"version\":3,\"key\":\"o\\\"1\",\"status\":\"parked\","
+                     "\"reason\":{\"code\":\"COMPENSATION_FAILED\",\"message\":\"release: no answer\"}}");
+}
+
+Test(envelope, headers_become_json_whatever_they_hold)
+{
+    struct bus_message message = reply_of("x", "A: 1\nB: \"q\"\\\nA: 2\nC\xff: \x80\nC\xfe: z", "");
+    struct str text = envelope_headers_json(&message, &arena);
+    cr_assert_str_eq(text.data, "{\"A\":[\"1\",\"2\"],\"B\":\"\\\"q\\\"\\\\\",\"C?\":[\"?\",\"z\"]}");
+    const struct json *value;
+    cr_assert_eq(json_parse(&arena, text, text.size, &value, NULL), ERR_OK);
+    message.header_count = 0;
+    cr_assert_str_eq(envelope_headers_json(&message, &arena).data, "{}");
+}
