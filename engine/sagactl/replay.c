@@ -17,7 +17,8 @@ struct replay {
     struct invocation *invocation;
     struct registry *registry;
     struct store *store;
-    struct arena arena; /* of one saga */
+    struct arena arena;      /* of one saga: what was stored, what is printed */
+    struct arena saga_arena; /* and its replayed state */
     FILE *exported;
     int64_t until;
     uint64_t same, different;
@@ -145,7 +146,8 @@ static bool replay_saga(struct replay *replay, const struct recorded *recorded)
     id_format(recorded->saga.id, id);
     if (!replay->invocation->json)
         printf("saga %s  %.*s version %d\n", id, STR_ARG(recorded->plan->name), recorded->plan->version);
-    core_init(&saga, recorded->plan, recorded->saga.id, &replay->arena);
+    arena_reset(&replay->saga_arena);
+    core_init(&saga, recorded->plan, recorded->saga.id, &replay->saga_arena);
     for (uint32_t i = 0; i < recorded->count; i++) {
         if (replay->until > 0 && recorded->records[i].seq > replay->until)
             return true; /* the state after all records is not what was asked for */
@@ -337,7 +339,9 @@ int replay_run(struct invocation *invocation)
         return INVOCATION_FAILED;
     }
     arena_init(&replay.arena, 0);
+    arena_init(&replay.saga_arena, 0);
     int code = file != NULL ? from_file(&replay, file) : run_on_database(&replay);
+    arena_fini(&replay.saga_arena);
     arena_fini(&replay.arena);
     if (replay.exported != NULL && fclose(replay.exported) != 0) {
         fprintf(stderr, "sagactl: cannot write %s: %s\n", exported, strerror(errno));

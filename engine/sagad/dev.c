@@ -1,6 +1,11 @@
 #include "engine/sagad/dev.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include "engine/ops/log.h"
 #include "engine/ops/servers.h"
 #include "engine/sagad/serve.h"
@@ -37,6 +42,25 @@ static void revive(void *context)
     }
 }
 
+/* Makes the folder and its parents, and gives its absolute path: the servers run elsewhere. */
+static enum err make_folder(const char *path, char absolute[PATH_MAX], struct err_note *note)
+{
+    char part[PROCESS_PATH_SIZE];
+    if (strlen(path) >= sizeof part)
+        return err_note(note, ERR_LIMIT, "the path of --data is too long");
+    for (size_t i = 1; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return err_note(note, ERR_IO, "cannot make the folder %s: %s", part, strerror(errno));
+    }
+    if (realpath(path, absolute) == NULL)
+        return err_note(note, ERR_IO, "cannot use the folder %s: %s", path, strerror(errno));
+    return ERR_OK;
+}
+
 static enum err start_servers(struct dev *dev, const char *data_folder, struct err_note *note)
 {
     char folder[PROCESS_PATH_SIZE];
@@ -69,7 +93,11 @@ enum err dev_run(struct config *config, const char *data_folder, uint32_t shards
 {
     struct dev dev = {0};
     struct err_note ignored = {""};
-    enum err error = start_servers(&dev, data_folder, note);
+    char absolute[PATH_MAX];
+    enum err error = make_folder(data_folder, absolute, note);
+    if (error != ERR_OK)
+        return error;
+    error = start_servers(&dev, absolute, note);
     if (error == ERR_OK)
         error = serve(&dev, config, shards, note);
     if (servers_stop_nats(&dev.nats, &ignored) != ERR_OK)
