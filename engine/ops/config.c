@@ -158,7 +158,9 @@ static bool check_urls(const struct config *config, struct arena *arena, struct 
     return true;
 }
 
-/* Host and pid: two engines of one host differ, and an operator finds the process. */
+/* Host and HTTP port: two engines of one host differ, and after a crash the same engine has the same name, so
+ * that it takes its shards back at once instead of waiting for its own leases to run out. Only with port 0 it
+ * is the pid. */
 static void name_instance(struct config *config, struct arena *arena)
 {
     char host[256] = "";
@@ -166,7 +168,10 @@ static void name_instance(struct config *config, struct arena *arena)
         if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') {
             memcpy(host, "sagad", sizeof "sagad");
         }
-        config->instance = arena_printf(arena, "%s-%d", host, (int)getpid()).data;
+        const char *port = strrchr(config->http_address, ':');
+        bool fixed = port != NULL && strcmp(port, ":0") != 0;
+        config->instance = fixed ? arena_printf(arena, "%s-%s", host, port + 1).data
+                                 : arena_printf(arena, "%s-%d", host, (int)getpid()).data;
     }
 }
 

@@ -81,6 +81,8 @@ static bool fill_config(struct config *config, struct arguments *arguments, int 
             fine = config_set(config, arena, buf_str(&setting).data, value, argv[i - 1], mistakes) && fine;
         }
     }
+    if (strcmp(arguments->command, "dev") == 0 && config->instance[0] == '\0')
+        config->instance = "dev"; /* the only engine on its private database */
     return config_finish(config, arena, mistakes) && fine;
 }
 
