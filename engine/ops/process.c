@@ -285,7 +285,8 @@ enum err process_run(const char *const *argv, const struct process_options *opti
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         char tail[300];
         process_log_tail(process.log, tail, sizeof tail);
-        return err_note(note, ERR_IO, "%s failed with status %d: %s", argv[0], status, tail);
+        return err_note(note, ERR_IO, "%s failed with status %d: %s", argv[0],
+                        WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), tail);
     }
     return ERR_OK;
 }

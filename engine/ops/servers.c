@@ -211,6 +211,27 @@ enum err servers_init_postgres(struct servers_postgres *server, const char *dir,
     return err == ERR_OK ? path_join(server->socket_dir, server->dir, "/socket", note) : err;
 }
 
+/* Root's own folder is closed to user postgres; told here in words, because initdb tells it after a page of
+ * others. */
+static enum err check_reachable(const char *path, struct err_note *note)
+{
+    char parent[PROCESS_PATH_SIZE];
+    enum err err = path_join(parent, path, "", note);
+    for (char *slash = strrchr(parent, '/'); err == ERR_OK && slash != NULL && slash != parent;
+         slash = strrchr(parent, '/')) {
+        struct stat about;
+        *slash = '\0';
+        if (stat(parent, &about) == 0 && (about.st_mode & S_IXOTH) == 0) {
+            err = err_note(
+                note, ERR_INVALID,
+                "user postgres, as whom root has to start PostgreSQL, cannot enter %s: choose a data folder "
+                "outside of it, like /var/lib/sagad",
+                parent);
+        }
+    }
+    return err;
+}
+
 /* The cluster is made under another name and renamed, so that one whose making was killed is never taken for
  * a whole one. */
 static enum err make_cluster(const struct servers_postgres *server, const char *data, struct err_note *note)
@@ -238,7 +259,8 @@ static enum err make_cluster(const struct servers_postgres *server, const char *
 
 static enum err prepare_postgres(struct servers_postgres *server, const char *data, struct err_note *note)
 {
-    enum err err = folder_make(server->dir, 0755, note);
+    enum err err = is_root() ? check_reachable(data, note) : ERR_OK;
+    err = err == ERR_OK ? folder_make(server->dir, 0755, note) : err;
     if (err == ERR_OK && strlen(server->socket_dir) > SOCKET_DIR_SIZE) {
         server->socket_dir[0] = '\0';
     }

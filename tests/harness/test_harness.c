@@ -135,6 +135,28 @@ Test(harness, a_taken_port_is_an_error_when_it_was_asked_for)
     harness_stop(&first);
 }
 
+/* As root only: a plain user's own folders are open to that user. */
+Test(harness, a_folder_that_user_postgres_cannot_enter_is_named)
+{
+    struct harness harness;
+    struct servers_postgres server;
+    char dir[PROCESS_PATH_SIZE];
+    harness_init(&harness, 0);
+    cr_assert_lt(snprintf(dir, sizeof dir, "%s/closed", harness.dir), (int)sizeof dir);
+    cr_assert_eq(mkdir(dir, 0700), 0);
+    cr_assert_lt(snprintf(dir, sizeof dir, "%s/closed/data", harness.dir), (int)sizeof dir);
+    cr_assert_eq(servers_init_postgres(&server, dir, &note), ERR_OK);
+    enum err err = servers_start_postgres(&server, &note);
+    if (geteuid() == 0) {
+        cr_assert_eq(err, ERR_INVALID);
+        cr_assert_not_null(strstr(note.text, "/closed: choose a data folder outside of it"), "%s", note.text);
+    } else {
+        cr_assert_eq(err, ERR_OK, "%s", note.text);
+        cr_assert_eq(servers_stop_postgres(&server, &note), ERR_OK);
+    }
+    harness_stop(&harness);
+}
+
 Test(harness, servers_die_with_their_owner)
 {
     int pipes[2];

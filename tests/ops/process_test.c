@@ -76,6 +76,13 @@ Test(process, a_run_that_takes_too_long_is_ended)
     cr_assert_eq(process_run(argv, NULL, log_path, 50, &note), ERR_TIMEOUT);
 }
 
+Test(process, a_failure_tells_status_and_reason)
+{
+    static const char *const argv[] = {"sh", "-c", "echo the reason; exit 3", NULL};
+    cr_assert_eq(process_run(argv, NULL, log_path, 10000, &note), ERR_IO);
+    cr_assert_str_eq(note.text, "sh failed with status 3: the reason");
+}
+
 Test(process, an_unknown_user_is_an_error)
 {
     static const char *const argv[] = {"true", NULL};
