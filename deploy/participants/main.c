@@ -1,0 +1,271 @@
+/* The demo participants: inventory, payments, shipping. One program, one process for each.
+ *
+ * Happy path: make the database, connect to NATS, start the workers, say "ready", work until SIGTERM. What is
+ * not there yet is waited for; what goes away later is waited for by the workers. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "deploy/participants/worker.h"
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/duration.h"
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, WORKERS_MAX = 64, PATIENCE_S = 30 };
+
+static const char help_text[] =
+    "participant: a demo participant of sagas\n"
+    "\n"
+    "  participant NAME [--nats URL] [--database URL] [--workers N]\n"
+    "      Works as inventory, payments or shipping, in a database of that name on the given server, made "
+    "when missing.\n"
+    "      Prints \"ready …\" once it can, then a line for each command. SIGTERM ends it.\n"
+    "\n"
+    "  participant behave NAME --do BEHAVIOUR [--action ACTION] [--order ORDER] [--times N] [--delay "
+    "DURATION]\n"
+    "              [--code CODE] [--message TEXT] [--database URL]\n"
+    "      Adds a rule: the next N commands (default 1) with that action and \"order\" (default any) behave "
+    "so.\n"
+    "  participant behave NAME --clear [--database URL]\n"
+    "      Removes all rules.\n"
+    "\n"
+    "  --nats URL        default nats://127.0.0.1:4222\n"
+    "  --database URL    any database of the PostgreSQL server (default postgresql:///postgres)\n"
+    "  --workers N       commands worked on at a time (default 4)\n"
+    "\n"
+    "Exit codes: 0 ended in order, 1 failed (the reason is on stderr), 2 wrong usage, 70 told to die.\n"
+    "\n";
+
+struct arguments {
+    const char *name;
+    const char *nats;
+    const char *database;
+    int64_t workers;
+    bool behave;
+    bool clear;
+    const char *what;
+    const char *action;
+    const char *order;
+    const char *times;
+    const char *delay;
+    const char *code;
+    const char *message;
+};
+
+static int usage(const char *what, const char *which)
+{
+    fprintf(stderr, "participant: %s%s; see participant --help\n", what, which);
+    return EXIT_USAGE;
+}
+
+static const char **option(struct arguments *arguments, const char *name)
+{
+    struct {
+        const char *name;
+        const char **place;
+    } options[] = {
+        {"--nats", &arguments->nats},       {"--database", &arguments->database},
+        {"--do", &arguments->what},         {"--action", &arguments->action},
+        {"--order", &arguments->order},     {"--times", &arguments->times},
+        {"--delay", &arguments->delay},     {"--code", &arguments->code},
+        {"--message", &arguments->message},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].place;
+    return NULL;
+}
+
+static int parse(struct arguments *arguments, int argc, char **argv)
+{
+    int first = argc > 1 && strcmp(argv[1], "behave") == 0 ? 2 : 1;
+    arguments->behave = first == 2;
+    if (first >= argc)
+        return usage("say which participant: inventory, payments or shipping", "");
+    arguments->name = argv[first];
+    if (actions_schema(arguments->name) == NULL)
+        return usage("there is no participant ", arguments->name);
+    for (int i = first + 1; i < argc; i++) {
+        const char **place = option(arguments, argv[i]);
+        if (strcmp(argv[i], "--clear") == 0) {
+            arguments->clear = true;
+            continue;
+        }
+        if (i + 1 == argc)
+            return usage("no option, or one that needs a value: ", argv[i]);
+        if (strcmp(argv[i], "--workers") == 0) {
+            if (!str_to_i64(str_from(argv[++i]), &arguments->workers) || arguments->workers < 1 ||
+                arguments->workers > WORKERS_MAX)
+                return usage("--workers takes a number from 1 to 64", "");
+        } else if (place != NULL) {
+            *place = argv[++i];
+        } else {
+            return usage("there is no option ", argv[i]);
+        }
+    }
+    return EXIT_FINE;
+}
+
+static int fail(const struct err_note *note)
+{
+    fprintf(stderr, "participant: %s\n", note->text);
+    return EXIT_FAILED;
+}
+
+/* --- behave
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static int add_rule(struct database *database, const struct arguments *arguments, int64_t delay_ms)
+{
+    char delay[24];
+    PGresult *result = NULL;
+    struct err_note note = {""};
+    snprintf(delay, sizeof delay, "%lld", (long long)delay_ms);
+    const char *const values[] = {
+        arguments->action, arguments->order,  arguments->what, arguments->times, delay,
+        arguments->code,   arguments->message};
+    enum err error =
+        database_query(database,
+                       "INSERT INTO behaviour (action, order_id, what, times, delay_ms, code, message) "
+                       "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                       7, values, &result, &note);
+    PQclear(result);
+    return error == ERR_OK ? EXIT_FINE : fail(&note);
+}
+
+static int clear_rules(struct database *database)
+{
+    PGresult *result = NULL;
+    struct err_note note = {""};
+    enum err error = database_query(database, "DELETE FROM behaviour", 0, NULL, &result, &note);
+    PQclear(result);
+    return error == ERR_OK ? EXIT_FINE : fail(&note);
+}
+
+static int behave(const struct arguments *arguments)
+{
+    struct database database;
+    struct err_note note = {""};
+    enum actions_behaviour known;
+    int64_t delay_us = 0, times = 0;
+    if (!arguments->clear &&
+        (arguments->what == NULL || !actions_behaviour(str_from(arguments->what), &known)))
+        return usage("--do takes one of the behaviours of --help, not ",
+                     arguments->what == NULL ? "nothing" : arguments->what);
+    if (arguments->delay != NULL && !duration_parse(str_from(arguments->delay), &delay_us))
+        return usage("--delay takes a duration like 500ms or 3s, not ", arguments->delay);
+    if (!str_to_i64(str_from(arguments->times), &times) || times < 1)
+        return usage("--times takes a number from 1, not ", arguments->times);
+    if (arguments->action != NULL && actions_find(arguments->name, str_from(arguments->action)) == NULL)
+        return usage("this participant has no action ", arguments->action);
+    if (database_make(arguments->database, actions_schema(arguments->name), &note) != ERR_OK ||
+        database_open(&database, arguments->database, arguments->name, &note) != ERR_OK)
+        return fail(&note);
+    int code = arguments->clear ? clear_rules(&database) : add_rule(&database, arguments, delay_us / 1000);
+    database_close(&database);
+    return code;
+}
+
+/* --- work
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
+
+static enum err connect_nats(const struct arguments *arguments, natsConnection **connection,
+                             struct err_note *note)
+{
+    natsOptions *options = NULL;
+    natsStatus status = natsOptions_Create(&options);
+    if (status == NATS_OK)
+        status = natsOptions_SetURL(options, arguments->nats);
+    if (status == NATS_OK)
+        status = natsOptions_SetName(options, arguments->name);
+    if (status == NATS_OK)
+        status = natsOptions_SetMaxReconnect(options, -1);
+    if (status == NATS_OK)
+        status = natsOptions_SetReconnectWait(options, 200);
+    if (status == NATS_OK)
+        status = natsOptions_SetSendAsap(options, true);
+    if (status == NATS_OK)
+        status = natsConnection_Connect(connection, options);
+    natsOptions_Destroy(options);
+    return status == NATS_OK ? ERR_OK
+                             : err_note(note, ERR_UNAVAILABLE, "cannot reach NATS at %s: %s", arguments->nats,
+                                        natsStatus_GetText(status));
+}
+
+/* Both servers may be starting just now. */
+static enum err reach_servers(const struct arguments *arguments, natsConnection **connection,
+                              struct err_note *note)
+{
+    int64_t until_us = clock_monotonic_us() + PATIENCE_S * DURATION_SECOND_US;
+    enum err error;
+    do {
+        error = database_make(arguments->database, actions_schema(arguments->name), note);
+        if (error == ERR_OK)
+            error = connect_nats(arguments, connection, note);
+        if (error != ERR_OK)
+            nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    } while (error != ERR_OK && clock_monotonic_us() < until_us);
+    return error;
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int received = 0;
+    printf("stopping on signal %d\n", sigwait(signals, &received) == 0 ? received : 0);
+    fflush(stdout);
+}
+
+static int work(const struct arguments *arguments)
+{
+    static struct worker workers[WORKERS_MAX];
+    static atomic_bool stop;
+    natsConnection *connection = NULL;
+    struct err_note note = {""};
+    sigset_t signals;
+    int64_t started = 0;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    check(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0); /* the workers inherit it: only we take them */
+    signal(SIGPIPE, SIG_IGN);
+    enum err error = reach_servers(arguments, &connection, &note);
+    for (; error == ERR_OK && started < arguments->workers; started++) {
+        workers[started] = (struct worker){.connection = connection,
+                                           .participant = arguments->name,
+                                           .server = arguments->database,
+                                           .stop = &stop};
+        error = worker_start(&workers[started], &note);
+        if (error != ERR_OK)
+            break;
+    }
+    if (error == ERR_OK) {
+        printf("ready participant=%s\n", arguments->name);
+        fflush(stdout);
+        wait_for_signal(&signals);
+    }
+    atomic_store(&stop, true);
+    for (int64_t i = 0; i < started; i++)
+        worker_join(&workers[i]);
+    natsConnection_Destroy(connection);
+    nats_Close();
+    return error == ERR_OK ? EXIT_FINE : fail(&note);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .nats = "nats://127.0.0.1:4222", .database = "postgresql:///postgres", .workers = 4, .times = "1"};
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            printf("%s", help_text);
+            actions_help(stdout);
+            return EXIT_FINE;
+        }
+    int code = parse(&arguments, argc, argv);
+    if (code != EXIT_FINE)
+        return code;
+    return arguments.behave ? behave(&arguments) : work(&arguments);
+}
