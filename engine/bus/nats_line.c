@@ -431,3 +431,13 @@ void nats_line_flush(struct nats_line *line)
     write_out(line);
     pthread_mutex_unlock(&line->mutex);
 }
+
+uint64_t nats_line_waiting(struct nats_line *line)
+{
+    uint64_t count = 0;
+    pthread_mutex_lock(&line->mutex);
+    if (line->subscription != NULL && natsSubscription_QueuedMsgs(line->subscription, &count) != NATS_OK)
+        count = 0;
+    pthread_mutex_unlock(&line->mutex);
+    return count;
+}

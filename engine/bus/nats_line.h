@@ -63,6 +63,8 @@ enum err nats_line_send(struct nats_line *line, natsMsg *message, struct err_not
 enum err nats_line_send_text(struct nats_line *line, const char *subject, const char *reply, const char *text)
     __attribute__((warn_unused_result));
 void nats_line_flush(struct nats_line *line);
+/* Messages that came and were not delivered yet. For the delivery thread: to flush once for several. */
+uint64_t nats_line_waiting(struct nats_line *line);
 /* Fills a new natsOptions as all our connections want them: servers, credentials, name, inbox prefix,
  * silent. */
 natsStatus nats_line_set(const struct nats_line_options *options, natsOptions *made);
