@@ -69,7 +69,8 @@ static enum err start_servers(struct dev *dev, const char *data_folder, struct e
     enum err error = servers_init_postgres(&dev->postgres, folder, note);
     if (error == ERR_OK)
         error = servers_start_postgres(&dev->postgres, note);
-    snprintf(folder, sizeof folder, "%s/nats", data_folder);
+    if (error == ERR_OK && snprintf(folder, sizeof folder, "%s/nats", data_folder) >= (int)sizeof folder)
+        error = err_note(note, ERR_LIMIT, "the path of --data is too long");
     if (error == ERR_OK)
         error = servers_init_nats(&dev->nats, folder, note);
     return error == ERR_OK ? servers_start_nats(&dev->nats, note) : error;
