@@ -282,6 +282,7 @@ static void init_state(struct api *api, const struct api_options *options)
     check(pthread_mutex_init(&api->lock, NULL) == 0);
     check(pthread_cond_init(&api->idle, NULL) == 0);
     check(pthread_mutex_init(&api->ready_lock, NULL) == 0);
+    api->ready_error = err_note(&api->ready_note, ERR_UNAVAILABLE, "nobody has looked yet");
     arena_init(&api->arena, 0);
     api->openapi_json = openapi_to_json(&api->arena);
     readers_init(&api->readers, options->engine);

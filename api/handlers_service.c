@@ -32,22 +32,46 @@ void handlers_health(struct request *request)
     request_answer_json(request, 200, STR("{\"status\":\"ok\"}\n"));
 }
 
+struct looking {
+    struct engine *engine;
+    enum err error;
+    struct err_note note;
+};
+
+/* What is away may be NATS, so the handle is only called broken when the store says so itself. */
 static enum err look(struct store *store, void *context, struct err_note *note)
 {
-    const struct api *api = context;
-    return engine_ready(api->engine, store, note);
+    struct looking *looking = context;
+    int64_t now_us = 0;
+    looking->error = engine_ready(looking->engine, store, &looking->note);
+    return looking->error == ERR_OK ? ERR_OK : store_now(store, &now_us, note);
 }
 
-/* One look a second at most, whoever asks: it costs a commit and a publish. */
+static void look_now(struct api *api)
+{
+    struct err_note note = {""};
+    struct looking looking = {.engine = api->engine};
+    enum err error = readers_run(&api->readers, look, &looking, &note);
+    pthread_mutex_lock(&api->ready_lock);
+    api->ready_error = looking.error != ERR_OK ? looking.error : error;
+    api->ready_note = looking.error != ERR_OK ? looking.note : note;
+    api->ready_until_us = clock_monotonic_us() + DURATION_SECOND_US;
+    api->ready_looking = false;
+    pthread_mutex_unlock(&api->ready_lock);
+}
+
+/* One look a second at most, whoever asks: it costs a commit and a publish. It may take seconds, so only one
+ * thread looks; others tell what was seen last. */
 void handlers_ready(struct request *request)
 {
     struct api *api = request->api;
     pthread_mutex_lock(&api->ready_lock);
-    if (clock_monotonic_us() >= api->ready_until_us) {
-        api->ready_note.text[0] = '\0';
-        api->ready_error = readers_run(&api->readers, look, api, &api->ready_note);
-        api->ready_until_us = clock_monotonic_us() + DURATION_SECOND_US;
-    }
+    bool mine = !api->ready_looking && clock_monotonic_us() >= api->ready_until_us;
+    api->ready_looking = api->ready_looking || mine;
+    pthread_mutex_unlock(&api->ready_lock);
+    if (mine)
+        look_now(api);
+    pthread_mutex_lock(&api->ready_lock);
     enum err error = api->ready_error;
     struct err_note note = api->ready_note;
     pthread_mutex_unlock(&api->ready_lock);

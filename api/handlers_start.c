@@ -156,6 +156,16 @@ static struct str trace_of(const struct request *request)
     return good ? text : (struct str){NULL, 0};
 }
 
+/* Other limits of headers are the guard's. False: answered. */
+static bool check_correlation(struct request *request)
+{
+    if (guard_header(&request->head, STR("Saga-Correlation-Id")).size <= LIMITS_KEY_BYTES)
+        return true;
+    request_refuse(request, PAGE_MALFORMED_REQUEST, "the header Saga-Correlation-Id may have %d bytes",
+                   LIMITS_KEY_BYTES);
+    return false;
+}
+
 static void submit(struct request *request, const struct engine_start *start)
 {
     struct err_note note = {""};
@@ -178,7 +188,8 @@ void handlers_start_saga(struct request *request)
 {
     int64_t version = 0;
     const struct json *body = request_body_object(request);
-    if (!body || !fields_check(request, body, fields, sizeof fields / sizeof fields[0]))
+    if (!body || !check_correlation(request) ||
+        !fields_check(request, body, fields, sizeof fields / sizeof fields[0]))
         return;
     const struct json *input = json_get(body, STR("input"));
     (void)json_get_i64(body, STR("version"), &version); /* without one: 0, the newest */

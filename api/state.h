@@ -29,8 +29,9 @@ struct api {
     struct request *suspended; /* first of those that wait for the engine */
     bool closing;              /* nothing is suspended any more */
 
-    pthread_mutex_t ready_lock; /* one look at readiness at a time */
-    int64_t ready_until_us;     /* monotonic: the last answer is good until then */
+    pthread_mutex_t ready_lock;
+    bool ready_looking;
+    int64_t ready_until_us; /* monotonic: what was seen last is good until then */
     enum err ready_error;
     struct err_note ready_note;
 };

@@ -1,0 +1,122 @@
+/* The service on real servers that go away and come back: what needs them answers 503 and Retry-After, what
+ * does not goes on, and nothing has to be restarted. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include "api/api.h"
+#include "engine/base/clock.h"
+#include "engine/bus/nats_bus.h"
+#include "engine/store/postgres.h"
+#include "tests/api/wire.h"
+#include "tests/harness/harness.h"
+
+enum { PATIENCE_US = 30000000 };
+
+static struct harness harness;
+static struct engine *engine;
+static struct api *api;
+static uint16_t port;
+static struct arena arena;
+
+static enum err open_store(void *context, struct store **store, struct err_note *note)
+{
+    (void)context;
+    return postgres_open(harness.postgres.url, store, note);
+}
+
+static enum err open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                         struct err_note *note)
+{
+    (void)context;
+    struct nats_bus_options options = {.url = harness.nats.url, .instance = "test"};
+    return nats_bus_open(&options, callbacks, bus, note);
+}
+
+static void open_all(void)
+{
+    struct err_note note = {""};
+    uint32_t applied = 0;
+    harness_start(&harness, HARNESS_POSTGRES | HARNESS_NATS);
+    cr_assert_eq(postgres_migrate(harness.postgres.url, 4, &applied, &note), ERR_OK, "%s", note.text);
+    struct engine_options options = {.instance = "test",
+                                     .open_store = open_store,
+                                     .open_bus = open_bus,
+                                     .lease_us = 10000000,
+                                     .drain_us = 1000000};
+    cr_assert_eq(engine_open(&options, &engine, &note), ERR_OK, "%s", note.text);
+    struct api_options serving = {.address = "localhost:0", .engine = engine};
+    cr_assert_eq(api_open(&serving, &api, &note), ERR_OK, "%s", note.text);
+    port = api_port(api);
+    arena_init(&arena, 0);
+}
+
+static void close_all(void)
+{
+    api_close(api);
+    engine_close(engine);
+    arena_fini(&arena);
+    harness_stop(&harness);
+}
+
+static struct wire_answer call(const char *method, const char *target, const char *body)
+{
+    return wire_call(port, &arena, method, target, body ? "application/json" : NULL, str_from(body));
+}
+
+static struct wire_answer await_status(const char *method, const char *target, const char *body, int status)
+{
+    struct wire_answer answer;
+    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
+    do {
+        answer = call(method, target, body);
+        if (answer.status == status)
+            return answer;
+        process_pause(50);
+    } while (clock_monotonic_us() < until_us);
+    cr_assert_eq(answer.status, status, "%s: %.*s%.*s", target, STR_ARG(answer.head), STR_ARG(answer.body));
+    return answer;
+}
+
+static const char definition[] =
+    "{\"yaml\":\"saga: one\\nversion: 1\\nsteps:\\n  - { id: a, command: shop.go, "
+    "compensate: none }\\n\"}";
+static const char starting[] = "{\"definition\":\"one\",\"key\":\"%s\",\"input\":{}}";
+
+static struct wire_answer start(const char *key, int status)
+{
+    char body[128];
+    snprintf(body, sizeof body, starting, key);
+    return await_status("POST", "/v1/sagas", body, status);
+}
+
+Test(outage, says_so_and_recovers, .init = open_all, .fini = close_all, .timeout = 120)
+{
+    char target[64];
+    struct wire_answer answer = call("PUT", "/v1/definitions/one/1", definition);
+    cr_assert_eq(answer.status, 201, "%.*s", STR_ARG(answer.body));
+    (void)await_status("GET", "/readyz", NULL, 200);
+    answer = start("before", 201);
+    snprintf(target, sizeof target, "/v1/sagas/%.*s", STR_ARG(json_get_str(answer.json, STR("id"))));
+
+    harness_stop_postgres(&harness);
+    answer = call("GET", target, NULL);
+    wire_expect_page(&answer, 503, "unavailable", "a saga without PostgreSQL");
+    cr_assert(wire_header(&answer, "Retry-After").size > 0);
+    answer = await_status("GET", "/readyz", NULL, 503);
+    wire_expect_page(&answer, 503, "not-ready", "readiness without PostgreSQL");
+    cr_assert_eq(call("GET", "/healthz", NULL).status, 200);
+    cr_assert_eq(call("GET", "/metrics", NULL).status, 200);
+
+    harness_restart_postgres(&harness);
+    (void)await_status("GET", target, NULL, 200);
+    (void)await_status("GET", "/readyz", NULL, 200);
+    (void)start("after", 201);
+
+    harness_stop_nats(&harness);
+    answer = await_status("GET", "/readyz", NULL, 503);
+    wire_expect_page(&answer, 503, "not-ready", "readiness without NATS");
+    cr_assert_eq(call("GET", target, NULL).status, 200);
+    answer = start("without nats", 201); /* persisted now, sent later */
+    harness_restart_nats(&harness);
+    (void)await_status("GET", "/readyz", NULL, 200);
+}
