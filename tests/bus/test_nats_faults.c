@@ -1,0 +1,424 @@
+/* What NATS does to us: dies, freezes, forgets streams and consumers, carries garbage. Each fault is injected
+ * into a real server; the bus must answer each publish once and go on by itself. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <nats/nats.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "engine/base/clock.h"
+#include "engine/bus/nats_bus.h"
+#include "tests/bus/bed.h"
+
+static struct err_note note;
+static struct bed bed;
+
+static struct bed_witness *open_listening(uint32_t shard)
+{
+    struct bed_witness *witness = bed_open(&bed);
+    cr_assert_eq(bus_listen(witness->bus, shard, &note), ERR_OK, "%s", note.text);
+    return witness;
+}
+
+/* Publishes replies to shard 1 until one is refused, at most `most`; how many were taken. */
+static uint32_t publish_some(struct bed_witness *engine, const char *prefix, uint32_t most)
+{
+    for (uint32_t i = 0; i < most; i++) {
+        char id[64];
+        snprintf(id, sizeof id, "%s-%" PRIu32, prefix, i);
+        struct bus_message message = bed_message("saga.reply.1.payments", "{}");
+        enum err err = bus_publish(engine->bus, &message, str_from(id), i, &note);
+        if (err != ERR_OK) {
+            cr_assert(err == ERR_UNAVAILABLE || err == ERR_FULL, "%s", note.text);
+            return i;
+        }
+    }
+    return most;
+}
+
+/* A publish that is repeated with the same id until it is stored, as the outbox does. */
+struct persistent {
+    struct bed_witness *engine;
+    const char *id;
+    uint32_t stored_before;
+    bool under_way;
+    uint32_t published_before;
+};
+
+static bool is_stored(void *context)
+{
+    struct persistent *persistent = context;
+    struct bed_witness *engine = persistent->engine;
+    pthread_mutex_lock(&engine->mutex);
+    bool stored = engine->stored_count > persistent->stored_before;
+    bool answered = engine->published_count > persistent->published_before;
+    if (answered)
+        persistent->published_before = engine->published_count;
+    pthread_mutex_unlock(&engine->mutex);
+    if (stored || (persistent->under_way && !answered))
+        return stored;
+    struct bus_message message = bed_message("saga.reply.1.payments", "\"again\"");
+    persistent->under_way = bus_publish(engine->bus, &message, str_from(persistent->id), 1, NULL) == ERR_OK;
+    bus_flush(engine->bus);
+    return false;
+}
+
+static void publish_until_stored(struct bed_witness *engine, const char *id)
+{
+    struct persistent persistent = {engine, id, engine->stored_count, false, engine->published_count};
+    cr_assert(bed_await(&bed, is_stored, &persistent, BED_PATIENCE_MS), "%s was never stored", id);
+}
+
+static natsConnection *connect_beside(void)
+{
+    natsConnection *connection = NULL;
+    cr_assert_eq(natsConnection_ConnectTo(&connection, bed.harness.nats.url), NATS_OK);
+    return connection;
+}
+
+static void check_each_once(const struct bed_witness *engine, uint32_t count)
+{
+    static bool answered[BED_SEEN_MAX];
+    memset(answered, 0, sizeof answered);
+    cr_assert_eq(engine->published_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert_lt(engine->published_cookies[i], count);
+        cr_assert_not(answered[engine->published_cookies[i]], "cookie %u was answered twice", i);
+        answered[engine->published_cookies[i]] = true;
+    }
+}
+
+Test(nats_faults, publishes_to_a_killed_server_are_answered_once_each, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    bed_await_connected(engine, true);
+    process_kill(&bed.harness.nats.process);
+    uint32_t taken = publish_some(engine, "dead", 1000);
+    bed_await_published(engine, taken);
+    bed_await_connected(engine, false);
+    check_each_once(engine, taken);
+    cr_assert_eq(engine->stored_count, 0);
+    cr_assert_eq(bus_in_flight(engine->bus), 0);
+    cr_assert_eq(publish_some(engine, "later", 1), 0, "not connected");
+    bed_stop(&bed);
+}
+
+Test(nats_faults, goes_on_by_itself_after_kill_and_restart, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    bed_reply(engine, 1, "before", "\"before\"", 1);
+    bed_await_seen(engine, 1);
+    bed_ack(engine, 0);
+    bed_await_acknowledged(&bed, 1, 0);
+    for (int round = 0; round < 3; round++) {
+        uint32_t seen = engine->seen_count;
+        char id[16];
+        snprintf(id, sizeof id, "round-%d", round);
+        process_kill(&bed.harness.nats.process);
+        bed_await_connected(engine, false);
+        harness_restart_nats(&bed.harness);
+        int64_t back_us = clock_monotonic_us();
+        publish_until_stored(engine, id);
+        cr_assert_lt(clock_monotonic_us() - back_us, 5000000, "first publish within 5 s (L4)");
+        bed_await_seen(engine, seen + 1);
+        bed_ack(engine, seen);
+        bed_await_acknowledged(&bed, 1, 0);
+    }
+    bed_stop(&bed);
+}
+
+Test(nats_faults, a_frozen_server_is_noticed_and_its_publishes_are_answered, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    process_freeze(&bed.harness.nats.process);
+    uint32_t taken = publish_some(engine, "frozen", 50);
+    bus_flush(engine->bus);
+    bed_await_published(engine, taken);
+    bed_await_connected(engine, false);
+    check_each_once(engine, taken);
+    cr_assert_eq(engine->stored_count, 0);
+    cr_assert_eq(bus_probe(engine->bus, &note), ERR_UNAVAILABLE);
+    process_thaw(&bed.harness.nats.process);
+    bed_await_connected(engine, true);
+    publish_until_stored(engine, "frozen-0");
+    uint32_t again = publish_some(engine, "frozen", 50);
+    cr_assert_eq(again, 50);
+    bed_await_seen(engine, 50);
+    bed_settle(engine, 1);
+    cr_assert_eq(engine->seen_count, 50,
+                 "what arrived after all and what was repeated are the same messages");
+    bed_stop(&bed);
+}
+
+Test(nats_faults, publishes_are_bounded_while_the_server_says_nothing, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    process_freeze(&bed.harness.nats.process);
+    cr_assert_eq(publish_some(engine, "many", BUS_IN_FLIGHT_MAX + 1), BUS_IN_FLIGHT_MAX);
+    cr_assert_str_eq(note.text, "8192 publishes are unanswered");
+    bed_await_published(engine, BUS_IN_FLIGHT_MAX);
+    cr_assert_eq(bus_in_flight(engine->bus), 0);
+    bed_stop(&bed);
+}
+
+Test(nats_faults, closing_answers_what_is_under_way, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    process_freeze(&bed.harness.nats.process);
+    uint32_t taken = publish_some(engine, "closing", 10);
+    bed_close(engine);
+    cr_assert_eq(taken, 10);
+    check_each_once(engine, 10);
+    process_thaw(&bed.harness.nats.process);
+    bed_stop(&bed);
+}
+
+Test(nats_faults, a_wiped_stream_is_made_again, .timeout = 60)
+{
+    static const char *const streams[] = {"SAGA_REPLY", "SAGA_CMD", "SAGA_EVENT", "SAGA_IN", "SAGA_PROBE"};
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    cr_assert_eq(bus_listen_in(engine->bus, &note), ERR_OK);
+    natsConnection *beside = connect_beside();
+    jsCtx *js = NULL;
+    cr_assert_eq(natsConnection_JetStream(&js, beside, NULL), NATS_OK);
+    for (size_t i = 0; i < 5; i++)
+        cr_assert_eq(js_DeleteStream(js, streams[i], NULL, NULL), NATS_OK);
+    publish_until_stored(engine, "after-the-wipe");
+    bed_await_seen(engine, 1);
+    cr_assert_str_eq(engine->seen[0].body, "\"again\"");
+    struct bus_message start = bed_message("saga.start.order", "{}");
+    cr_assert_eq(bus_publish(engine->bus, &start, STR("s1"), 1, &note), ERR_OK);
+    bed_await_seen(engine, 2);
+    cr_assert_eq(engine->seen[1].source, BUS_SOURCE_IN);
+    cr_assert_eq(bus_probe(engine->bus, &note), ERR_OK, "%s", note.text);
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+static bool has_consumer(void *context)
+{
+    jsConsumerInfo *info = NULL;
+    bool found = js_GetConsumerInfo(&info, context, "SAGA_CMD", "payments", NULL, NULL) == NATS_OK;
+    jsConsumerInfo_Destroy(info);
+    return found;
+}
+
+Test(nats_faults, deleted_consumers_are_made_again, .timeout = 60)
+{
+    const struct str names[] = {STR("payments")};
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK);
+    natsConnection *beside = connect_beside();
+    jsCtx *js = NULL;
+    cr_assert_eq(natsConnection_JetStream(&js, beside, NULL), NATS_OK);
+    cr_assert_eq(js_DeleteConsumer(js, "SAGA_CMD", "payments", NULL, NULL), NATS_OK);
+    cr_assert_eq(js_DeleteConsumer(js, "SAGA_REPLY", "shard-1", NULL, NULL), NATS_OK);
+    bed_reply(engine, 1, "one", "1", 1);
+    bed_await_seen(engine, 1);
+    cr_assert(bed_await(&bed, has_consumer, js, BED_PATIENCE_MS), "the participant's consumer stays away");
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+/* A service of another language, seen from NATS: answers as the request's body says. */
+static void serve(natsConnection *connection, natsSubscription *subscription, natsMsg *request, void *closure)
+{
+    (void)subscription;
+    (void)closure;
+    natsMsg *answer = NULL;
+    bool broken = strncmp(natsMsg_GetData(request), "broken", 6) == 0;
+    if (strncmp(natsMsg_GetData(request), "silent", 6) != 0 &&
+        natsMsg_Create(&answer, natsMsg_GetReply(request), NULL, "{\"done\":1}", 10) == NATS_OK) {
+        if (broken)
+            natsMsgHeader_Set(answer, "Nats-Service-Error-Code", "503");
+        natsConnection_PublishMsg(connection, answer);
+    }
+    natsMsg_Destroy(answer);
+    natsMsg_Destroy(request);
+}
+
+Test(nats_faults, requests_are_answered_fail_or_time_out_once, .timeout = 60)
+{
+    static const char *const bodies[] = {"fine", "broken", "silent"};
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    natsConnection *beside = connect_beside();
+    natsSubscription *service = NULL;
+    cr_assert_eq(natsConnection_Subscribe(&service, beside, "billing.charge", serve, NULL), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    engine->refuse = 2;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bus_message message = bed_message("billing.charge", bodies[i]);
+        cr_assert_eq(bus_request(engine->bus, &message, 500000, i, &note), ERR_OK, "%s", note.text);
+        bed_await_seen(engine, i + 1);
+        cr_assert_eq(engine->seen[i].cookie, i);
+    }
+    cr_assert_eq(engine->refused_count, 2, "an answer that finds no room is offered again");
+    cr_assert_eq(engine->seen[0].error, ERR_OK);
+    cr_assert_str_eq(engine->seen[0].body, "{\"done\":1}");
+    cr_assert_str_eq(engine->seen[1].status, "503");
+    cr_assert_eq(engine->seen[2].error, ERR_TIMEOUT);
+    natsSubscription_Destroy(service);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+Test(nats_faults, requests_under_way_end_when_the_server_dies, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    natsConnection *beside = connect_beside();
+    natsSubscription *service = NULL;
+    cr_assert_eq(natsConnection_SubscribeSync(&service, beside, "billing.charge"), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    struct bus_message message = bed_message("billing.charge", "silent");
+    cr_assert_eq(bus_request(engine->bus, &message, 60000000, 7, &note), ERR_OK);
+    bus_flush(engine->bus);
+    process_kill(&bed.harness.nats.process);
+    bed_await_seen(engine, 1);
+    cr_assert_eq(engine->seen[0].error, ERR_TIMEOUT, "its outcome is unknown");
+    natsSubscription_Destroy(service);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+/* Sends bytes as a NATS client of no library would. */
+static void send_raw(const char *subject, const char *headers, const char *body)
+{
+    char text[4096];
+    int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(bed.harness.nats.port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(connect(socket_fd, (struct sockaddr *)&address, sizeof address), 0);
+    size_t head = strlen(headers), all = head + strlen(body);
+    int size = snprintf(text, sizeof text,
+                        "CONNECT {\"verbose\":false,\"headers\":true}\r\nHPUB %s %zu %zu\r\n%s%s\r\nPING\r\n",
+                        subject, head, all, headers, body);
+    cr_assert_eq(send(socket_fd, text, (size_t)size, 0), size);
+    size_t got = 0;
+    ssize_t more;
+    while (got < sizeof text - 1 && (more = recv(socket_fd, text + got, sizeof text - 1 - got, 0)) > 0) {
+        got += (size_t)more;
+        text[got] = '\0';
+        if (strstr(text, "PONG") != NULL)
+            break;
+    }
+    cr_assert_not_null(strstr(text, "PONG"), "the server took it: %s", text);
+    close(socket_fd);
+}
+
+/* Header blocks that other readers trip over: each is delivered, none hides what can be read. */
+Test(nats_faults, garbage_is_delivered_as_far_as_it_can_be_read, .timeout = 60)
+{
+    static const struct {
+        const char *headers, *body, *command, *status;
+    } rows[] = {
+        {"NATS/1.0\r\nSaga-Status: \r\nSaga-Command: c\r\n\r\n", "{}", "c", ""},
+        {"NATS/1.0\r\nSaga-Status:\r\nSaga-Command:c\r\n\r\n", "{}", "c", ""},
+        {"NATS/1.0\r\nno colon here\r\nSaga-Command: c\r\n\r\n", "a: b", "c", ""},
+        {"NATS/1.0\r\n: no name\r\nSaga-Command: c\r\n\r\n", "{}", "c", ""},
+        {"NATS/1.0\r\nSAGA-COMMAND: c\r\nsaga-status: rejected\r\n\r\n", "{}", "c", "rejected"},
+        {"NATS/1.0\r\nSaga-Command: first\r\nSaga-Command: second\r\n\r\n", "{}", "first", ""},
+        {"NATS/1.0\r\n\r\n", "{}", "", ""},
+        {"NATS/1.0\r\nSaga-Command: c", "{}", "c", ""},
+        {"NATS/1.0\r\nSaga-Command: \xff\xfe\r\n\r\n", "\xff", "\xff\xfe", ""},
+        {"garbage", "{}", "", ""},
+    };
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        send_raw("saga.reply.1.payments", rows[i].headers, rows[i].body);
+        bed_await_seen(engine, i + 1);
+        cr_assert_str_eq(engine->seen[i].command, rows[i].command, "row %" PRIu32, i);
+        cr_assert_str_eq(engine->seen[i].status, rows[i].status, "row %" PRIu32, i);
+        cr_assert_str_eq(engine->seen[i].body, rows[i].body, "row %" PRIu32, i);
+    }
+    bed_stop(&bed);
+}
+
+Test(nats_faults, messages_that_are_not_ours_are_ignored, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    natsConnection *beside = connect_beside();
+    cr_assert_eq(natsConnection_PublishString(beside, "saga.reply.x.payments", "{}"), NATS_OK);
+    cr_assert_eq(natsConnection_PublishString(beside, "saga.reply.99999.payments", "{}"), NATS_OK);
+    cr_assert_eq(natsConnection_PublishString(beside, "saga.ctl.1", "nobody waits for an answer"), NATS_OK);
+    cr_assert_eq(natsConnection_PublishString(beside, "_INBOX_saga.test-0.x.p.0", "{}"), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    bed_settle(engine, 1);
+    cr_assert_eq(engine->seen_count, 0);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+static void ignore_published(void *context, uint64_t cookie, enum err error)
+{
+    (void)context;
+    (void)cookie;
+    (void)error;
+}
+
+static bool ignore_delivery(void *context, const struct bus_delivery *delivery)
+{
+    (void)context;
+    (void)delivery;
+    return true;
+}
+
+static void ignore_connected(void *context, bool connected)
+{
+    (void)context;
+    (void)connected;
+}
+
+static enum err try_open(const char *url)
+{
+    struct bus *bus = NULL;
+    struct bus_callbacks callbacks = {NULL, ignore_delivery, ignore_published, ignore_connected};
+    struct nats_bus_options options = {.url = url, .instance = "try"};
+    enum err err = nats_bus_open(&options, &callbacks, &bus, &note);
+    bus_close(bus);
+    return err;
+}
+
+Test(nats_faults, opening_without_a_server_says_where, .timeout = 60)
+{
+    char url[64];
+    char expected[128];
+    snprintf(url, sizeof url, "nats://127.0.0.1:%u", servers_free_port());
+    snprintf(expected, sizeof expected, "NATS does not answer at %s: ", url);
+    cr_assert_eq(try_open(url), ERR_UNAVAILABLE);
+    cr_assert_eq(strncmp(note.text, expected, strlen(expected)), 0, "%s", note.text);
+}
+
+Test(nats_faults, a_stream_of_that_name_for_something_else_is_a_conflict, .timeout = 60)
+{
+    bed_start(&bed, true);
+    natsConnection *beside = connect_beside();
+    jsCtx *js = NULL;
+    jsStreamConfig config;
+    const char *subjects[] = {"saga.cmd.>"};
+    jsStreamConfig_Init(&config);
+    config.Name = "SAGA_CMD";
+    config.Subjects = subjects;
+    config.SubjectsLen = 1;
+    cr_assert_eq(natsConnection_JetStream(&js, beside, NULL), NATS_OK);
+    cr_assert_eq(js_AddStream(NULL, js, &config, NULL, NULL), NATS_OK);
+    cr_assert_eq(try_open(bed.harness.nats.url), ERR_CONFLICT);
+    cr_assert_str_eq(note.text, "stream SAGA_CMD exists with other subjects or retention than ours");
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
