@@ -72,7 +72,7 @@ static void report_form(const struct tree *entry, const struct row *row, struct 
     struct str hint = STR("");
     if (entry->kind == TREE_NUMBER && row->form == KEYS_FORM_DURATION)
         hint = arena_printf(diags->arena, "with a unit: %.*ss", STR_ARG(entry->text));
-    else if (entry->kind == TREE_STRING && (forms[row->form].kinds & (1u << TREE_STRING)) == 0)
+    else if (entry->style != 0)
         hint = STR("in quotes it is a text");
     struct diag_place place = entry->kind == TREE_NULL ? entry->key_place : entry->place;
     problem_add(diags, place, PROBLEM_WRONG_TYPE, hint, "`%.*s` takes %s, not %s", STR_ARG(row->text),

@@ -6,6 +6,9 @@
 #include "engine/definition/schema_path.h"
 #include "engine/definition/word.h"
 
+static const struct str at_start_hint =
+    WORD("`key` and `search` are computed at the start, from $input alone");
+
 static void refuse_variable(struct load *load, const struct expr_ref *ref, struct str hint)
 {
     problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_VARIABLE, hint, "there is no $%.*s here",
@@ -58,10 +61,7 @@ static bool has_run(struct load *load, const struct expr_ref *ref, const struct 
                     struct load_scope scope)
 {
     switch (scope.where) {
-    case LOAD_AT_START:
-        problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_VARIABLE,
-                    STR("`key` and `search` are computed at the start, from $input alone"),
-                    "no step has run yet when this is computed");
+    case LOAD_AT_START: /* refused before any step is known */
         return false;
     case LOAD_AT_DO:
         if (node->index == scope.node) {
@@ -87,6 +87,11 @@ static bool has_run(struct load *load, const struct expr_ref *ref, const struct 
 static void check_step(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
     const struct plan_node *node = plan_find(load->plan, ref->name);
+    if (scope.where == LOAD_AT_START) {
+        problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_VARIABLE, at_start_hint,
+                    "no step has run yet when this is computed");
+        return;
+    }
     if (!node) {
         report_unknown_step(load, ref);
         return;
@@ -130,8 +135,7 @@ static void check_ref(struct load *load, struct expr_ref *ref, struct load_scope
         break;
     case EXPR_REF_SAGA:
         if (scope.where == LOAD_AT_START)
-            refuse_variable(load, ref,
-                            STR("`key` and `search` are computed at the start, from $input alone"));
+            refuse_variable(load, ref, at_start_hint);
         break;
     case EXPR_REF_ERROR:
         if (scope.where != LOAD_AT_UNDO)

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "engine/definition/schema_parts.h"
+
 /* Relative, below the definition's folder, plain: the same file on every machine, and nothing else. */
 static bool is_plain_path(struct str path)
 {
@@ -102,7 +104,7 @@ const struct schema *load_schema(struct load *load, const struct tree *tree)
                     "a schema has at most %d levels, this one has %u", LIMITS_JSON_DEPTH, tree->depth);
         return NULL;
     }
-    return schema_compile(load->arena, tree_json(load->arena, tree), tree->place, load->diags);
+    return schema_compile_tree(load->arena, tree, load->diags);
 }
 
 static int compare_paths(const void *left, const void *right)

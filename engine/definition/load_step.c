@@ -108,7 +108,7 @@ static void read_compensate(struct load *load, const struct keys_values *values,
     if (!tree) {
         bool reported = tree_get(own, keys_text(KEYS_STEP_COMPENSATE)) != NULL;
         if (returns && !reported && !load->has_blocks)
-            problem_add(load->diags, own->place, PROBLEM_COMPENSATE_MISSING,
+            problem_add(load->diags, load->nodes[node].place, PROBLEM_COMPENSATE_MISSING,
                         STR("name the command that undoes it, or write `compensate: none`"),
                         "the step \"%.*s\" does not say how it is undone", STR_ARG(load->nodes[node].id));
     } else if (tree->kind == TREE_STRING && str_equal(tree->text, STR("none"))) {

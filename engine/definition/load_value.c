@@ -37,9 +37,12 @@ bool load_word(struct load *load, const struct tree *tree, const struct str *wor
         buf_printf(&known, "%s`%.*s`", i == 0 ? "" : i + 1 == count ? " or " : ", ", STR_ARG(words[i]));
     }
     struct str all = buf_str(&known);
+    struct str given = str_from(tree_kind_text(tree->kind));
+    if (tree->kind == TREE_STRING)
+        given = arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(tree->text));
     problem_add(load->diags, tree->place, PROBLEM_BAD_CHOICE,
-                problem_guess_hint(&guess, load->diags->arena, STR("")), "`%.*s` is %.*s, not \"%.*s\"",
-                STR_ARG(tree->key), STR_ARG(all), STR_ARG(tree->text));
+                problem_guess_hint(&guess, load->diags->arena, STR("")), "`%.*s` is %.*s, not %.*s",
+                STR_ARG(tree->key), STR_ARG(all), STR_ARG(given));
     return false;
 }
 

@@ -10,7 +10,8 @@
 struct compile {
     struct arena *arena;
     struct diag_list *diags;
-    struct diag_place place;
+    struct diag_place place; /* where the schema begins */
+    const struct tree *tree; /* the schema itself when it is written in the definition, else NULL */
 };
 /* A keyword being compiled, and where it stands. */
 struct spot {
@@ -21,10 +22,31 @@ struct spot {
 static const struct schema *compile_schema(struct compile *compile, const struct json *source,
                                            const struct schema_at *at);
 
+/* What the path names in the definition; NULL when the schema is in a file of its own. */
+static const struct tree *tree_of(const struct compile *compile, const struct schema_at *at)
+{
+    if (!compile->tree || !at)
+        return compile->tree;
+    const struct tree *above = tree_of(compile, at->up);
+    return above ? tree_get(above, at->key) : NULL;
+}
+
+static struct diag_place place_of_value(struct spot spot)
+{
+    const struct tree *tree = tree_of(spot.compile, spot.at);
+    return tree ? tree->place : spot.compile->place;
+}
+
+static struct diag_place place_of_key(struct spot spot)
+{
+    const struct tree *tree = tree_of(spot.compile, spot.at);
+    return tree ? tree->key_place : spot.compile->place;
+}
+
 static void refuse(struct spot spot, const char *what)
 {
     struct str pointer = schema_pointer(spot.compile->diags->arena, spot.at);
-    problem_add(spot.compile->diags, spot.compile->place, PROBLEM_SCHEMA_VALUE, STR(""),
+    problem_add(spot.compile->diags, place_of_value(spot), PROBLEM_SCHEMA_VALUE, STR(""),
                 "schema at \"%.*s\": %s", STR_ARG(pointer), what);
 }
 
@@ -241,7 +263,7 @@ static void refuse_keyword(struct spot spot, struct str keyword)
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (!str_equal(keyword, later[i]))
             continue;
-        problem_add(diags, spot.compile->place, PROBLEM_SCHEMA_KEYWORD,
+        problem_add(diags, place_of_key(spot), PROBLEM_SCHEMA_KEYWORD,
                     STR("the manual lists the keywords there are"),
                     "schema at \"%.*s\": `%.*s` is not supported yet", STR_ARG(pointer), STR_ARG(keyword));
         return;
@@ -249,7 +271,7 @@ static void refuse_keyword(struct spot spot, struct str keyword)
     struct problem_guess guess = problem_guess_for(keyword);
     for (int i = 0; i < SCHEMA_KEYWORD_COUNT; i++)
         problem_guess_try(&guess, rows[i].text);
-    problem_add(diags, spot.compile->place, PROBLEM_SCHEMA_KEYWORD,
+    problem_add(diags, place_of_key(spot), PROBLEM_SCHEMA_KEYWORD,
                 problem_guess_hint(&guess, diags->arena, STR("the manual lists the keywords there are")),
                 "schema at \"%.*s\": unknown keyword \"%.*s\"", STR_ARG(pointer), STR_ARG(keyword));
 }
@@ -285,12 +307,24 @@ static const struct schema *compile_schema(struct compile *compile, const struct
     return schema;
 }
 
+static const struct schema *compile_root(struct compile *compile, const struct json *source)
+{
+    size_t errors_before = compile->diags->error_count;
+    check(SCHEMA_KEYWORD_COUNT <= 32); /* bits of schema->present */
+    const struct schema *schema = compile_schema(compile, source, NULL);
+    return compile->diags->error_count == errors_before ? schema : NULL;
+}
+
 const struct schema *schema_compile(struct arena *arena, const struct json *source, struct diag_place place,
                                     struct diag_list *diags)
 {
     struct compile compile = {.arena = arena, .diags = diags, .place = place};
-    size_t errors_before = diags->error_count;
-    check(SCHEMA_KEYWORD_COUNT <= 32); /* bits of schema->present */
-    const struct schema *schema = compile_schema(&compile, source, NULL);
-    return diags->error_count == errors_before ? schema : NULL;
+    return compile_root(&compile, source);
+}
+
+const struct schema *schema_compile_tree(struct arena *arena, const struct tree *tree,
+                                         struct diag_list *diags)
+{
+    struct compile compile = {.arena = arena, .diags = diags, .place = tree->place, .tree = tree};
+    return compile_root(&compile, tree_json(arena, tree));
 }

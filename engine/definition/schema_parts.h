@@ -1,6 +1,7 @@
 /* A compiled schema, as the compiler writes it and the checker reads it. Inside engine/definition only. */
 #pragma once
 #include "engine/definition/schema.h"
+#include "engine/definition/tree.h"
 
 enum schema_keyword {
 #define X(name, text, compile, check, meaning) SCHEMA_KEYWORD_##name,
@@ -46,6 +47,9 @@ struct schema_at {
     uint32_t index;
     bool is_index;
 };
+/* schema_compile of a schema written in the definition: mistakes are shown where they stand. */
+const struct schema *schema_compile_tree(struct arena *arena, const struct tree *tree,
+                                         struct diag_list *diags);
 /* As a JSON Pointer (RFC 6901). */
 struct str schema_pointer(struct arena *arena, const struct schema_at *at);
 

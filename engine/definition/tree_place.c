@@ -25,11 +25,14 @@ static size_t escape_size(struct str text, size_t *decoded)
     return 2 + digits;
 }
 
-/* Bytes of `line` that make the first `wanted` bytes of the decoded text. */
+/* Bytes of `line` that make the first `wanted` bytes of the decoded text, or one more than it has when it
+ * does not hold so many. */
 static size_t source_size(struct str line, char style, size_t wanted)
 {
     size_t at = 0;
-    for (size_t made = 0; made < wanted && at < line.size;) {
+    for (size_t made = 0; made < wanted;) {
+        if (at >= line.size)
+            return line.size + 1;
         size_t decoded = 1;
         if (style == '"' && line.data[at] == '\\')
             at += escape_size(str_slice(line, at, line.size), &decoded);
@@ -54,7 +57,7 @@ struct diag_place tree_place(const struct tree *scalar, struct str source, struc
         return inside;
     size_t begin = source_size(line, scalar->style, place.column - inside.column);
     size_t end = source_size(line, scalar->style, place.column - inside.column + place.size);
-    if (begin >= line.size)
+    if (begin > line.size)
         return inside;
     return (struct diag_place){inside.line, inside.column + (uint32_t)begin, (uint32_t)(end - begin)};
 }

@@ -1,0 +1,123 @@
+/* What a hostile file can do: it is refused, located, and soon. */
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+#include "tests/definition/support.h"
+
+/* Half a second: a hundred times what is needed, a third of what libyaml alone takes for the worst of these.
+ */
+enum { TIME_MAX_US = 500000 };
+
+static void expect_refused(struct arena *arena, struct str text, const char *code)
+{
+    struct diag_list diags;
+    int64_t begin = clock_monotonic_us();
+    const struct plan *plan = support_load_text(arena, text, &diags);
+    int64_t spent = clock_monotonic_us() - begin;
+    cr_expect(plan == NULL);
+    cr_expect(support_has_code(&diags, code), "%s expected, got:\n%s", code,
+              support_render(arena, &diags).data);
+    cr_expect(spent < TIME_MAX_US, "took %lld us", (long long)spent);
+}
+
+static struct str repeated(struct arena *arena, const char *head, const char *part, size_t count)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_puts(&out, head);
+    for (size_t i = 0; i < count; i++)
+        buf_puts(&out, part);
+    return buf_str(&out);
+}
+
+Test(limits, nesting)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    expect_refused(&arena, repeated(&arena, "saga: ", "[", 20000), "too-large");
+    expect_refused(&arena, repeated(&arena, "saga: ", "{a: ", 20000), "too-large");
+    expect_refused(&arena, repeated(&arena, "", "- ", 20000), "too-large");
+    expect_refused(&arena, repeated(&arena, "", "? ", 20000), "bad-key");
+    arena_fini(&arena);
+}
+
+Test(limits, values_and_bytes)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    expect_refused(&arena, repeated(&arena, "steps: [", "1,", LIMITS_YAML_NODES + 1), "too-large");
+    expect_refused(&arena, repeated(&arena, "# ", "0123456789abcdef", LIMITS_DEFINITION_BYTES / 16),
+                   "too-large");
+    arena_fini(&arena);
+}
+
+Test(limits, duplicate_keys_in_a_large_mapping)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct buf out;
+    buf_init(&out, &arena);
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&out, "k%d: 1\n", i);
+    buf_puts(&out, "k0: 2\n");
+    struct diag_list diags;
+    cr_expect(support_load_text(&arena, buf_str(&out), &diags) == NULL);
+    cr_expect(diags.left_out > 0, "a diagnostic for each key, most of them left out");
+    arena_fini(&arena);
+}
+
+static struct str steps_text(struct arena *arena, int count)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_puts(&out, "saga: many\nversion: 1\nsteps:\n");
+    for (int i = 0; i < count; i++)
+        buf_printf(&out, "  - { id: s%d, command: a.b, with: { x: \"${ $input.x }\" }, compensate: a.c }\n",
+                   i);
+    return buf_str(&out);
+}
+
+Test(limits, a_thousand_steps_and_no_more)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct diag_list diags;
+    const struct plan *plan = support_load_text(&arena, steps_text(&arena, LIMITS_STEPS), &diags);
+    cr_assert(plan != NULL, "%s", support_render(&arena, &diags).data);
+    cr_expect_eq(plan->step_count, LIMITS_STEPS);
+    cr_expect_eq(plan->nodes[LIMITS_STEPS].order, LIMITS_STEPS - 1);
+    cr_expect_eq(plan->participant_count, 1);
+    expect_refused(&arena, steps_text(&arena, LIMITS_STEPS + 1), "out-of-bounds");
+    arena_fini(&arena);
+}
+
+Test(limits, more_mistakes_than_are_kept)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct diag_list diags;
+    struct str text = repeated(&arena, "saga: a\nversion: 1\nsteps:\n", "  - {}\n", 200);
+    cr_expect(support_load_text(&arena, text, &diags) == NULL);
+    cr_expect_eq(diags.count, LIMITS_ERRORS_COUNT);
+    cr_expect(diags.left_out > 0);
+    arena_fini(&arena);
+}
+
+Test(limits, depth_of_a_body)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct buf out;
+    for (int extra = 0; extra < 2; extra++) {
+        buf_init(&out, &arena);
+        buf_puts(&out, "saga: deep\nversion: 1\nsteps:\n  - { id: x, command: a.b, compensate: none, with: ");
+        for (int i = 0; i < LIMITS_PAYLOAD_DEPTH + extra; i++)
+            buf_char(&out, '[');
+        for (int i = 0; i < LIMITS_PAYLOAD_DEPTH + extra; i++)
+            buf_char(&out, ']');
+        buf_puts(&out, " }\n");
+        struct diag_list diags;
+        const struct plan *plan = support_load_text(&arena, buf_str(&out), &diags);
+        cr_expect((plan != NULL) == (extra == 0), "%s", support_render(&arena, &diags).data);
+    }
+    arena_fini(&arena);
+}

@@ -1,0 +1,86 @@
+/* The manual and the examples say nothing that does not load: each ```yaml block of definitions/README.md is
+ * a whole file or a list of steps; each ```yaml-wrong block must be refused with the code named behind the
+ * word. */
+#include <stdio.h>
+
+#include "tests/definition/support.h"
+
+#define DEFINITIONS SAGA_SOURCE_DIR "/definitions/"
+#define EXAMPLES DEFINITIONS "examples"
+
+static struct str as_file(struct arena *arena, struct str block)
+{
+    if (str_starts(block, STR("saga:")) || !str_starts(block, STR("- ")))
+        return block;
+    struct buf out;
+    buf_init(&out, arena);
+    buf_puts(&out, "saga: from-the-manual\nversion: 1\nsteps:\n");
+    buf_put(&out, block);
+    return buf_str(&out);
+}
+
+static void try_block(struct arena *arena, struct str info, struct str block, int line)
+{
+    struct diag_list diags;
+    const char *name = arena_printf(arena, "README.md, block in line %d", line).data;
+    const struct plan *plan = support_load(arena, name, as_file(arena, block), EXAMPLES, &diags);
+    if (str_equal(info, STR("yaml"))) {
+        cr_expect(plan != NULL, "%s", support_render(arena, &diags).data);
+        return;
+    }
+    const char *code = arena_copy(arena, str_trim(str_slice(info, sizeof "yaml-wrong" - 1, info.size))).data;
+    cr_expect(plan == NULL && support_has_code(&diags, code), "%s: %s expected\n%s", name, code,
+              support_render(arena, &diags).data);
+}
+
+Test(manual, every_block_loads)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str text = support_read(&arena, DEFINITIONS "README.md");
+    struct str info = {0};
+    struct buf block;
+    bool inside = false;
+    int blocks = 0;
+    int begin = 0;
+    for (int line = 1; text.size > 0; line++) {
+        struct str row = str_slice(text, 0, str_find(text, '\n'));
+        text = str_slice(text, row.size + 1, text.size);
+        if (!inside && str_starts(row, STR("```"))) {
+            inside = true;
+            info = str_trim(str_slice(row, 3, row.size));
+            begin = line;
+            buf_init(&block, &arena);
+        } else if (inside && str_starts(row, STR("```"))) {
+            inside = false;
+            if (str_starts(info, STR("yaml"))) {
+                try_block(&arena, info, buf_str(&block), begin);
+                blocks++;
+            }
+        } else if (inside) {
+            buf_put(&block, row);
+            buf_char(&block, '\n');
+        }
+    }
+    cr_expect(blocks >= 10, "only %d blocks found", blocks);
+    arena_fini(&arena);
+}
+
+Test(manual, every_example_loads)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct support_files files;
+    support_list(&arena, "../../definitions/examples", ".yaml", &files);
+    cr_expect(files.count >= 4);
+    for (int i = 0; i < files.count; i++) {
+        struct diag_list diags;
+        const struct plan *plan;
+        struct err_note note = {.text = ""};
+        const char *path = arena_printf(&arena, EXAMPLES "/%.*s", STR_ARG(files.names[i])).data;
+        cr_assert(definition_load_file(&arena, path, &diags, &plan, &note) == ERR_OK, "%s", note.text);
+        cr_expect(plan != NULL, "%s", support_render(&arena, &diags).data);
+        cr_expect_eq(diags.count, 0, "%s", support_render(&arena, &diags).data);
+    }
+    arena_fini(&arena);
+}
