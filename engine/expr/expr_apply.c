@@ -33,6 +33,8 @@ static bool two_strings(struct expr_run *run, const struct expr_node *node, cons
 static bool apply_has(struct expr_run *run, const struct expr_node *node, const struct json *input,
                       const struct json *key)
 {
+    if (input->kind == JSON_NULL)
+        return push(run, json_new_bool(false));
     if (input->kind == JSON_OBJECT && key->kind == JSON_STRING)
         return push(run, json_new_bool(json_get(input, key->text) != NULL));
     if (input->kind == JSON_ARRAY && key->kind == JSON_NUMBER) {
@@ -97,6 +99,13 @@ static bool apply_ends(struct expr_run *run, const struct expr_node *node, const
 
 /* ---- test ---- */
 
+bool expr_functions_flags(const struct json *flags, bool *ignore_case)
+{
+    bool text = flags->kind == JSON_STRING;
+    *ignore_case = text && str_equal(flags->text, STR("i"));
+    return *ignore_case || flags->kind == JSON_NULL || (text && flags->text.size == 0);
+}
+
 static const struct regex *pattern_of(struct expr_run *run, const struct expr_node *node,
                                       const struct json *const *arguments)
 {
@@ -105,14 +114,9 @@ static const struct regex *pattern_of(struct expr_run *run, const struct expr_no
     bool ignore_case = false;
     if (node->regex)
         return node->regex;
-    if (node->count == 2) {
-        ignore_case = arguments[1]->kind == JSON_STRING && str_equal(arguments[1]->text, STR("i"));
-        bool none = arguments[1]->kind == JSON_NULL ||
-                    (arguments[1]->kind == JSON_STRING && arguments[1]->text.size == 0);
-        if (!ignore_case && !none) {
-            expr_run_fail(run, node, EXPR_FAULT_VALUE, "test knows no flags but \"i\"");
-            return NULL;
-        }
+    if (node->count == 2 && !expr_functions_flags(arguments[1], &ignore_case)) {
+        expr_run_fail(run, node, EXPR_FAULT_VALUE, "test knows no flags but \"i\"");
+        return NULL;
     }
     if (!expr_run_work(run, node, arguments[0]->text.size * EXPR_RUN_STEP_WORK))
         return NULL;
@@ -145,6 +149,13 @@ static bool apply_test(struct expr_run *run, const struct expr_node *node, const
 
 static bool holds(struct expr_run *run, const struct expr_node *node, const struct json *a,
                   const struct json *b, bool *result);
+
+static bool has_part(struct str text, struct str part)
+{
+    if (part.size == 0 || text.size < part.size)
+        return part.size == 0;
+    return memmem(text.data, text.size, part.data, part.size) != NULL;
+}
 
 /* Every item of b is contained in some item of a. */
 static bool array_holds(struct expr_run *run, const struct expr_node *node, const struct json *a,
@@ -182,7 +193,7 @@ static bool holds(struct expr_run *run, const struct expr_node *node, const stru
     if (!expr_run_work(run, node, 1 + a->text.size / EXPR_RUN_STEP_WORK))
         return false;
     if (a->kind == JSON_STRING && b->kind == JSON_STRING) {
-        *result = b->text.size == 0 || memmem(a->text.data, a->text.size, b->text.data, b->text.size) != NULL;
+        *result = has_part(a->text, b->text);
         return true;
     }
     if (a->kind == JSON_ARRAY && b->kind == JSON_ARRAY)

@@ -27,7 +27,8 @@ static const struct {
 static const struct expr_function_info *find(struct str name, uint32_t arity,
                                              const struct expr_function_info **near)
 {
-    size_t nearest = SIMILAR_DISTANCE + 1;
+    size_t allowed = (name.size + 1) / 3; /* two letters of "lenght", one of a short name */
+    size_t nearest = (allowed < SIMILAR_DISTANCE ? allowed : SIMILAR_DISTANCE) + 1;
     *near = NULL;
     for (size_t i = 0; i < EXPR_FUNCTIONS_COUNT; i++) {
         const struct expr_function_info *function = &expr_functions[i];
@@ -108,6 +109,28 @@ static bool at_operand(const struct expr_parse *parse)
            parse->token.kind == EXPR_TOKEN_QUOTE;
 }
 
+/* A constant pattern is compiled now, so that its mistakes are the author's and no test pays for it. */
+static bool prepare_test(struct expr_parse *parse, struct expr_node *node)
+{
+    struct err_note note;
+    bool ignore_case = false;
+    const struct expr_node *pattern = node->count > 0 ? node->children[0] : NULL;
+    if ((node->index != EXPR_FUNCTION_TEST && node->index != EXPR_FUNCTION_TEST_FLAGS) ||
+        pattern->op != EXPR_OP_CONSTANT || pattern->value->kind != JSON_STRING)
+        return true;
+    if (node->count == 2) {
+        const struct expr_node *flags = node->children[1];
+        if (flags->op != EXPR_OP_CONSTANT || !expr_functions_flags(flags->value, &ignore_case))
+            return true; /* the evaluation says what is wrong with them */
+    }
+    if (regex_compile(parse->arena, pattern->value->text, ignore_case, &node->regex, &note) == ERR_OK)
+        return true;
+    expr_parse_error(parse, pattern->place, "expression-pattern",
+                     arena_printf(parse->arena, "the regular expression is wrong: %s", note.text),
+                     (struct str){0});
+    return false;
+}
+
 struct expr_node *expr_parse_call(struct expr_parse *parse)
 {
     struct diag_place place = expr_parse_here(parse);
@@ -131,11 +154,11 @@ struct expr_node *expr_parse_call(struct expr_parse *parse)
         return expr_node_constant(parse->arena, &json_null, place);
     }
     if (function->reads_input && !parse->has_input)
-        expr_parse_error(parse, place, "expression-no-input",
-                         arena_printf(parse->arena,
-                                      "\"%.*s\" works on a value, and there is none at hand here",
-                                      STR_ARG(name)),
-                         arena_printf(parse->arena, "write `value | %.*s`", STR_ARG(name)));
+        expr_parse_error(
+            parse, place, "expression-no-input",
+            arena_printf(parse->arena, "\"%.*s\" works on a value, and there is none at hand here",
+                         STR_ARG(name)),
+            arena_printf(parse->arena, "write `value | %.*s%s`", STR_ARG(name), count > 0 ? "(…)" : ""));
     struct expr_node *node = expr_parse_node(parse, EXPR_OP_CALL, place, arguments, count);
     if (!node)
         return NULL;
@@ -143,5 +166,5 @@ struct expr_node *expr_parse_call(struct expr_parse *parse)
     node->single = node->index != EXPR_FUNCTION_SELECT && node->index != EXPR_FUNCTION_FIRST_OF;
     for (uint32_t i = 0; i < count; i++)
         node->single = node->single && arguments[i]->single;
-    return node;
+    return prepare_test(parse, node) ? node : NULL;
 }

@@ -24,3 +24,5 @@ bool expr_functions_call(struct expr_run *run, const struct expr_node *node, con
 /* For expr_run_combine: functions of which all arguments are values. */
 bool expr_functions_apply(struct expr_run *run, const struct expr_node *node, const struct json *input,
                           const struct json *const *arguments);
+/* The flags of test: null, "" or "i"; false for anything else. */
+bool expr_functions_flags(const struct json *flags, bool *ignore_case);

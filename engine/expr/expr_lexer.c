@@ -59,9 +59,10 @@ static enum expr_token_kind cut_number(struct expr_lexer *lexer)
 }
 
 /* Longest first. Signs of jq that are not in this language are cut too, so that the parser can name them. */
-static const char *const signs[] = {
-    "?//", "//=", "..", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=", ">=", "//", ".", "[", "]", "(",
-    ")",   "{",   "}",  ",",  ":",  ";",  "|",  "+",  "-",  "*",  "/",  "%",  "<",  ">",  "=", "?", "@"};
+static const char *const signs[] = {"?//", "//=", "..", "&&", "||", "|=", "+=", "-=", "*=", "/=",
+                                    "%=",  "==",  "!=", "<=", ">=", "//", ".",  "[",  "]",  "(",
+                                    ")",   "{",   "}",  ",",  ":",  ";",  "|",  "+",  "-",  "*",
+                                    "/",   "%",   "<",  ">",  "=",  "?",  "@"};
 
 static enum expr_token_kind cut_sign(struct expr_lexer *lexer)
 {
@@ -92,6 +93,11 @@ static enum expr_token_kind cut_token(struct expr_lexer *lexer)
         lexer->next++;
         skip_word(lexer);
         return c == '.' ? EXPR_TOKEN_FIELD : EXPR_TOKEN_VARIABLE;
+    }
+    if (c == '.' && is_digit(peek(lexer, 1))) {
+        lexer->next++;
+        skip_digits(lexer);
+        return EXPR_TOKEN_WRONG;
     }
     if (c == '"') {
         lexer->next++;

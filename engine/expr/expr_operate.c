@@ -226,9 +226,42 @@ const struct json *expr_operate_add(struct expr_run *run, const struct expr_node
     return join_same(run, node, (const struct json *[]){a, b}, 2);
 }
 
-static bool joins(const struct json *value)
+/* Numbers added without a value for each sum on the way: in 64 bits as far as that goes. */
+static const struct json *sum_numbers(struct expr_run *run, const struct expr_node *node,
+                                      const struct json *const *items, uint32_t count)
 {
-    return value->kind == JSON_STRING || value->kind == JSON_ARRAY || value->kind == JSON_OBJECT;
+    int64_t whole = 0;
+    int64_t item = 0;
+    uint32_t i = 0;
+    while (i < count && json_to_i64(items[i], &item) && !__builtin_add_overflow(whole, item, &item)) {
+        whole = item;
+        i++;
+    }
+    if (i == count)
+        return expr_value_i64(run, whole);
+    struct decimal sum = decimal_from_i64(whole);
+    for (; i < count; i++) {
+        struct decimal next, more;
+        if (decimal_parse(items[i]->text, &more) != ERR_OK || decimal_add(&sum, &more, &next) != ERR_OK) {
+            fail_range(run, node);
+            return NULL;
+        }
+        sum = next;
+    }
+    return json_new_number(run->arena, decimal_text(run->arena, &sum));
+}
+
+/* A run of one kind, joined in one go where there are several. */
+static const struct json *sum_same(struct expr_run *run, const struct expr_node *node,
+                                   const struct json *const *items, uint32_t count)
+{
+    if (count == 1 || items[0]->kind == JSON_NULL)
+        return items[0];
+    if (items[0]->kind == JSON_BOOL)
+        return fail_kinds(run, node, "added", items[0], items[1]);
+    if (items[0]->kind == JSON_NUMBER)
+        return sum_numbers(run, node, items, count);
+    return join_same(run, node, items, count);
 }
 
 const struct json *expr_operate_sum(struct expr_run *run, const struct expr_node *node,
@@ -240,14 +273,10 @@ const struct json *expr_operate_sum(struct expr_run *run, const struct expr_node
         uint32_t same = 1;
         while (i + same < count && items[i + same]->kind == items[i]->kind)
             same++;
-        if (same > 1 && joins(items[i])) {
-            const struct json *joined = join_same(run, node, items + i, same);
-            sum = joined ? expr_operate_add(run, node, sum, joined) : NULL;
-            i += same;
-        } else {
-            sum = expr_run_work(run, node, 1) ? expr_operate_add(run, node, sum, items[i]) : NULL;
-            i++;
-        }
+        const struct json *part =
+            expr_run_work(run, node, same) ? sum_same(run, node, items + i, same) : NULL;
+        sum = part ? expr_operate_add(run, node, sum, part) : NULL;
+        i += same;
     }
     return sum;
 }

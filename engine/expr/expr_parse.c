@@ -54,7 +54,8 @@ static const struct {
     {"..", "there is no recursion: name the fields you mean"},
     {"@", "formats such as @base64 are not in this language"},
     {",", "an expression gives one value: put several in [ ]"},
-    {"&", "write `and`"},
+    {"&&", "write `and`"},
+    {"||", "write `or`"},
     {"!", "write `| not`, or != to compare"},
     {"'", "strings stand in double quotes"},
     {";", "`;` stands between the arguments of a function only"},
@@ -63,9 +64,13 @@ static const struct {
 static struct str hint_for_token(const struct expr_parse *parse)
 {
     struct str text = str_slice(parse->lexer.text, parse->token.begin, parse->token.end);
+    if (parse->takes_commas && str_equal(text, STR(",")))
+        return (struct str){0};
     for (size_t i = 0; i < sizeof(sign_hints) / sizeof(sign_hints[0]); i++)
         if (str_equal(text, str_from(sign_hints[i].sign)))
             return str_from(sign_hints[i].hint);
+    if (parse->token.kind == EXPR_TOKEN_WRONG && text.size > 1 && text.data[0] == '.')
+        return STR("numbers are written as in JSON: 0.5; items are read as [0]");
     if (parse->token.kind == EXPR_TOKEN_WRONG && text.size > 0 && text.data[0] >= '0' && text.data[0] <= '9')
         return STR("numbers are written as in JSON: 0.5, 10, 1e3");
     return (struct str){0};
@@ -119,10 +124,10 @@ bool expr_parse_expect_word(struct expr_parse *parse, const char *word)
     return true;
 }
 
-static void report_depth(struct expr_parse *parse)
+static void report_depth(struct expr_parse *parse, const char *what, int most)
 {
     expr_parse_error(parse, expr_parse_here(parse), "expression-depth",
-                     arena_printf(parse->arena, "the expression is nested deeper than %d", LIMITS_EXPR_DEPTH),
+                     arena_printf(parse->arena, "%s nested deeper than %d", what, most),
                      STR("let an earlier step compute a part of it"));
 }
 
@@ -131,7 +136,7 @@ bool expr_parse_enter(struct expr_parse *parse)
     parse->depth++;
     if (parse->depth <= LIMITS_EXPR_DEPTH)
         return true;
-    report_depth(parse);
+    report_depth(parse, "the expression is", LIMITS_EXPR_DEPTH);
     return false;
 }
 
@@ -145,9 +150,12 @@ struct expr_node *expr_parse_node(struct expr_parse *parse, enum expr_op op, str
                                   struct expr_node *const *children, uint32_t count)
 {
     struct expr_node *node = expr_node_new(parse->arena, op, place, children, count);
-    if (node->height <= LIMITS_EXPR_DEPTH && node->deepens <= LIMITS_JSON_DEPTH)
+    if (node->height > LIMITS_EXPR_DEPTH)
+        report_depth(parse, "the expression is", LIMITS_EXPR_DEPTH);
+    else if (node->deepens > LIMITS_JSON_DEPTH)
+        report_depth(parse, "the expression may build a value", LIMITS_JSON_DEPTH);
+    else
         return node;
-    report_depth(parse);
     return NULL;
 }
 
@@ -455,7 +463,7 @@ static struct expr_node *parse_pipe(struct expr_parse *parse)
             return NULL;
         chain_put(parse, &chain, part);
         if (chain.count > LIMITS_EXPR_DEPTH) {
-            report_depth(parse);
+            report_depth(parse, "the expression is", LIMITS_EXPR_DEPTH);
             return NULL;
         }
         if (!expr_parse_at_sign(parse, "|"))

@@ -30,6 +30,16 @@ const struct json *expr_path_ref(struct expr_run *run, const struct expr_node *n
     return value;
 }
 
+/* Whether a number has a fraction that is not zero. */
+static bool has_fraction(const struct json *number)
+{
+    int64_t whole = 0;
+    struct decimal decimal;
+    if (json_to_i64(number, &whole))
+        return false;
+    return decimal_parse(number->text, &decimal) == ERR_OK && decimal.count > 0 && decimal.exponent < 0;
+}
+
 int64_t expr_path_position(const struct json *number)
 {
     int64_t position = 0;
@@ -71,7 +81,7 @@ static const struct json *read_index(struct expr_run *run, const struct expr_nod
     if (index->kind == JSON_STRING)
         return expr_path_get(run, node, base, index->text);
     if (index->kind == JSON_NUMBER && base->kind == JSON_ARRAY)
-        return expr_path_item(base, expr_path_position(index));
+        return has_fraction(index) ? &json_null : expr_path_item(base, expr_path_position(index));
     if (index->kind == JSON_NUMBER && base->kind == JSON_NULL)
         return &json_null;
     expr_run_fail(run, node, EXPR_FAULT_TYPE, "cannot index %s with %s", expr_value_kind_name(base),
@@ -84,16 +94,6 @@ bool expr_path_index(struct expr_run *run, const struct expr_node *node, const s
 {
     (void)input;
     return give_or_skip(run, node, read_index(run, node, parts[0], parts[1]));
-}
-
-/* Whether a number has a fraction that is not zero. */
-static bool has_fraction(const struct json *number)
-{
-    int64_t whole = 0;
-    struct decimal decimal;
-    if (json_to_i64(number, &whole))
-        return false;
-    return decimal_parse(number->text, &decimal) == ERR_OK && decimal.count > 0 && decimal.exponent < 0;
 }
 
 /* One end of a slice in 0 … length: null is `otherwise`, a negative number counts from the end. Fractions

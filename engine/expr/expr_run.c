@@ -242,21 +242,18 @@ static bool run_logic(struct expr_run *run, const struct expr_node *node, const 
     return true;
 }
 
-/* a // b: the true values of a; those of b when there are none, a fault in a included. */
+/* a // b: the true values of a; those of b when there are none. A fault in a is a fault, as in jq. */
 static bool run_alternative(struct expr_run *run, const struct expr_node *node, const struct json *input)
 {
     uint32_t mark = run->top;
-    bool ok = expr_run_node(run, node->children[0], input);
+    if (!expr_run_node(run, node->children[0], input))
+        return false;
     uint32_t kept = mark;
     for (uint32_t i = mark; i < run->top; i++)
         if (expr_truth(run->stack[i]))
             run->stack[kept++] = run->stack[i];
     run->top = kept;
-    if (kept > mark)
-        return ok;
-    if (!ok && !expr_run_recover(run))
-        return false;
-    return expr_run_node(run, node->children[1], input);
+    return kept > mark || expr_run_node(run, node->children[1], input);
 }
 
 static bool run_try(struct expr_run *run, const struct expr_node *node, const struct json *input)

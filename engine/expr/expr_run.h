@@ -2,7 +2,7 @@
  *
  * Happy path: expr_run_node(run, node, input) pushes none, one or many values above what was there; the
  * caller takes them and cuts the stack back. Single-valued nodes, nearly all, are taken by expr_run_one
- * without lists. A fault unwinds everything by `false`; `?`, `//` and first(…) catch it, except BUDGET.
+ * without lists. A fault unwinds everything by `false`; `?` and first(…) catch it, except BUDGET.
  * Everything is in the caller's arena and counted against the budget. One thread; inside engine/expr only. */
 #pragma once
 #include <stdbool.h>

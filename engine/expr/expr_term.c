@@ -38,6 +38,7 @@ struct expr_node *expr_parse_string(struct expr_parse *parse)
     struct expr_node *parts[PARTS_MAX];
     uint32_t count = 0;
     struct str last = {0};
+    bool inserted = false;
     for (;;) {
         struct buf text;
         const char *problem = NULL;
@@ -50,12 +51,13 @@ struct expr_node *expr_parse_string(struct expr_parse *parse)
             break;
         case EXPR_STRING_OPEN:
             part = parse_inserted(parse);
+            inserted = true;
             if (!part)
                 return NULL;
             break;
         case EXPR_STRING_CLOSE:
             expr_parse_advance(parse);
-            if (count == 0 || (count == 1 && parts[0]->op == EXPR_OP_CONSTANT))
+            if (!inserted && count <= 1)
                 return expr_node_constant(parse->arena, json_new_string(parse->arena, last), place);
             return expr_parse_node(parse, EXPR_OP_TEXT, place, parts, count);
         case EXPR_STRING_WRONG:
