@@ -87,7 +87,7 @@ static natsStatus set_servers(natsOptions *made, const char *urls)
     int count = 0;
     if (strlen(urls) >= sizeof copy)
         return NATS_INVALID_ARG;
-    strcpy(copy, urls);
+    memcpy(copy, urls, strlen(urls) + 1);
     char *rest = NULL;
     for (char *one = strtok_r(copy, ", ", &rest); one != NULL && count < SERVERS_MAX;
          one = strtok_r(NULL, ", ", &rest))

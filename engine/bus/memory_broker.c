@@ -1,0 +1,308 @@
+#include "engine/bus/memory_broker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/memory.h"
+
+struct memory_bus_broker *memory_bus_new(void)
+{
+    struct memory_bus_broker *broker = memory_new(1, sizeof *broker);
+    pthread_mutex_init(&broker->mutex, NULL);
+    pthread_cond_init(&broker->answered, NULL);
+    broker->last = &broker->first;
+    broker->last_notice = &broker->notices;
+    map_init(&broker->ids);
+    return broker;
+}
+
+static void forget_ids(struct memory_bus_broker *broker)
+{
+    map_fini(&broker->ids);
+    map_init(&broker->ids);
+    for (uint32_t i = 0; i < MEMORY_BROKER_IDS_MAX; i++) {
+        memory_free(broker->ring[i]);
+        broker->ring[i] = NULL;
+    }
+}
+
+void memory_bus_free(struct memory_bus_broker *broker)
+{
+    memory_bus_wipe(broker);
+    check(broker->buses == NULL);
+    map_fini(&broker->ids);
+    pthread_cond_destroy(&broker->answered);
+    pthread_mutex_destroy(&broker->mutex);
+    memory_free(broker);
+}
+
+/* The shard of saga.reply.<shard>.…; LIMITS_SHARDS_MAX when it is another subject. */
+static uint32_t reply_shard(struct str subject)
+{
+    struct str prefix = STR("saga.reply.");
+    int64_t shard;
+    if (!str_starts(subject, prefix))
+        return LIMITS_SHARDS_MAX;
+    struct str rest = str_slice(subject, prefix.size, subject.size);
+    if (!str_to_i64(str_slice(rest, 0, str_find(rest, '.')), &shard) || shard < 0 ||
+        shard >= LIMITS_SHARDS_MAX)
+        return LIMITS_SHARDS_MAX;
+    return (uint32_t)shard;
+}
+
+static bool is_in(struct str subject)
+{
+    return str_starts(subject, STR("saga.start.")) || str_starts(subject, STR("saga.signal."));
+}
+
+bool memory_broker_takes(struct str subject)
+{
+    return is_in(subject) || str_starts(subject, STR("saga.cmd.")) ||
+           str_starts(subject, STR("saga.reply.")) || str_starts(subject, STR("saga.event."));
+}
+
+static char *put(char *room, struct str from, struct str *to)
+{
+    if (from.size > 0)
+        memcpy(room, from.data, from.size);
+    *to = (struct str){room, from.size};
+    return room + from.size + 1; /* the block is zeroed: each text ends in NUL */
+}
+
+static struct stored *copy_message(const struct bus_message *message, struct str id)
+{
+    size_t size = sizeof(struct stored) + message->subject.size + message->body.size + id.size + 16;
+    for (uint32_t i = 0; i < message->header_count; i++)
+        size += message->headers[i].name.size + message->headers[i].value.size + 2;
+    struct stored *stored = memory_new(1, size);
+    char *room = (char *)(stored + 1);
+    room = put(room, message->subject, &stored->message.subject);
+    room = put(room, message->body, &stored->message.body);
+    if (id.size > 0) {
+        struct bus_header *first = &stored->message.headers[stored->message.header_count++];
+        first->name = STR("Nats-Msg-Id");
+        room = put(room, id, &first->value);
+    }
+    for (uint32_t i = 0; i < message->header_count && stored->message.header_count < BUS_HEADERS_MAX; i++) {
+        struct bus_header *header = &stored->message.headers[stored->message.header_count++];
+        room = put(room, message->headers[i].name, &header->name);
+        room = put(room, message->headers[i].value, &header->value);
+    }
+    return stored;
+}
+
+/* False when the id is known. */
+static bool remember(struct memory_bus_broker *broker, struct str id)
+{
+    if (id.size == 0)
+        return true;
+    if (map_get(&broker->ids, id) != NULL)
+        return false;
+    struct memory_id **place = &broker->ring[broker->id_count++ % MEMORY_BROKER_IDS_MAX];
+    if (*place != NULL)
+        (void)map_remove(&broker->ids, (struct str){(*place)->text, (*place)->size});
+    memory_free(*place);
+    *place = memory_new(1, sizeof **place + id.size);
+    (*place)->size = id.size;
+    memcpy((*place)->text, id.data, id.size);
+    (void)map_set(&broker->ids, (struct str){(*place)->text, id.size}, *place);
+    return true;
+}
+
+void memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message, struct str id)
+{
+    /* Nobody takes events from here. */
+    if (!remember(broker, id) || str_starts(message->subject, STR("saga.event.")))
+        return;
+    struct stored *stored = copy_message(message, id);
+    snprintf(stored->ack, sizeof stored->ack, "m%" PRIu64, ++broker->sequence);
+    *broker->last = stored;
+    broker->last = &stored->next;
+}
+
+void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place)
+{
+    struct stored *stored = *place;
+    uint32_t shard = reply_shard(stored->message.subject);
+    if (stored->out && shard < LIMITS_SHARDS_MAX)
+        broker->unacked[shard]--;
+    *place = stored->next;
+    if (broker->last == &stored->next)
+        broker->last = place;
+    memory_free(stored);
+}
+
+void memory_broker_notify(struct memory_bus *to, struct notice notice)
+{
+    struct memory_bus_broker *broker = to->broker;
+    struct notice *kept = memory_new(1, sizeof *kept);
+    *kept = notice;
+    kept->to = to;
+    kept->next = NULL;
+    *broker->last_notice = kept;
+    broker->last_notice = &kept->next;
+}
+
+void memory_broker_forget(struct memory_bus_broker *broker, struct notice **place)
+{
+    struct notice *notice = *place;
+    *place = notice->next;
+    if (broker->last_notice == &notice->next)
+        broker->last_notice = place;
+    memory_free(notice);
+}
+
+void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard)
+{
+    for (struct stored *stored = broker->first; stored != NULL; stored = stored->next) {
+        uint32_t of = reply_shard(stored->message.subject);
+        if (!stored->out || (shard != LIMITS_SHARDS_MAX && of != shard))
+            continue;
+        stored->out = false;
+        if (of < LIMITS_SHARDS_MAX)
+            broker->unacked[of]--;
+    }
+}
+
+/* Callbacks are called without the mutex: they may wait for a thread that is calling the bus. So each step
+ * takes one thing out, hands it over, and looks again from the start. */
+static bool tell_notice(struct memory_bus_broker *broker)
+{
+    struct notice **place = &broker->notices;
+    while (*place != NULL && (*place)->round == broker->round)
+        place = &(*place)->next;
+    if (*place == NULL)
+        return false;
+    struct notice notice = **place;
+    struct memory_bus *bus = notice.to;
+    struct bus_delivery delivery = {.delivery_count = 1, .cookie = notice.cookie, .error = notice.error};
+    if (notice.kind == NOTICE_CONTROL) {
+        delivery.source = BUS_SOURCE_CONTROL;
+        delivery.shard = notice.call->shard;
+        delivery.ack = str_from(notice.call->ack);
+        delivery.message.subject = STR("saga.ctl");
+        delivery.message.body = notice.call->body;
+    } else {
+        delivery.source = BUS_SOURCE_ANSWER;
+        delivery.shard = (uint32_t)(notice.cookie >> BUS_COOKIE_SHARD_BIT);
+    }
+    memory_broker_forget(broker, place);
+    bus->in_flight -= notice.kind == NOTICE_PUBLISHED;
+    pthread_mutex_unlock(&broker->mutex);
+    bool took = true;
+    if (notice.kind == NOTICE_PUBLISHED)
+        bus->callbacks.published(bus->callbacks.context, notice.cookie, notice.error);
+    else
+        took = bus->callbacks.deliver(bus->callbacks.context, &delivery);
+    pthread_mutex_lock(&broker->mutex);
+    if (!took && notice.kind == NOTICE_ANSWER) {
+        notice.round = broker->round;
+        memory_broker_notify(bus, notice);
+    }
+    return true;
+}
+
+static struct memory_bus *receiver(struct memory_bus_broker *broker, const struct stored *stored)
+{
+    uint32_t shard = reply_shard(stored->message.subject);
+    if (shard < LIMITS_SHARDS_MAX)
+        return broker->unacked[shard] < MEMORY_BROKER_UNACKED_MAX ? broker->owners[shard] : NULL;
+    if (!is_in(stored->message.subject))
+        return NULL;
+    struct memory_bus *bus = broker->buses;
+    while (bus != NULL && !bus->listens_in)
+        bus = bus->next;
+    return bus;
+}
+
+static bool tell_message(struct memory_bus_broker *broker)
+{
+    struct stored *stored = broker->first;
+    struct memory_bus *bus = NULL;
+    for (; stored != NULL; stored = stored->next)
+        if (!stored->out && stored->round != broker->round && (bus = receiver(broker, stored)) != NULL)
+            break;
+    if (stored == NULL)
+        return false;
+    uint32_t shard = reply_shard(stored->message.subject);
+    stored->round = broker->round;
+    stored->out = true;
+    if (shard < LIMITS_SHARDS_MAX)
+        broker->unacked[shard]++;
+    struct bus_delivery delivery = {.source = shard < LIMITS_SHARDS_MAX ? BUS_SOURCE_REPLY : BUS_SOURCE_IN,
+                                    .shard = shard < LIMITS_SHARDS_MAX ? shard : 0,
+                                    .ack = str_from(stored->ack),
+                                    .delivery_count = ++stored->delivery_count,
+                                    .message = stored->message};
+    pthread_mutex_unlock(&broker->mutex);
+    bool took = bus->callbacks.deliver(bus->callbacks.context, &delivery);
+    pthread_mutex_lock(&broker->mutex);
+    if (!took) {
+        stored->out = false;
+        if (shard < LIMITS_SHARDS_MAX)
+            broker->unacked[shard]--;
+    }
+    return true;
+}
+
+uint32_t memory_bus_deliver(struct memory_bus_broker *broker, uint32_t most)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&broker->mutex);
+    broker->round++;
+    while (count < most && (tell_notice(broker) || tell_message(broker)))
+        count++;
+    pthread_mutex_unlock(&broker->mutex);
+    return count;
+}
+
+void memory_bus_redeliver(struct memory_bus_broker *broker)
+{
+    pthread_mutex_lock(&broker->mutex);
+    memory_broker_take_back(broker, LIMITS_SHARDS_MAX);
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+static void copy_out(const struct bus_message *from, struct arena *arena, struct bus_message *to)
+{
+    to->subject = arena_copy(arena, from->subject);
+    to->body = arena_copy(arena, from->body);
+    to->header_count = from->header_count;
+    for (uint32_t i = 0; i < from->header_count; i++)
+        to->headers[i] = (struct bus_header){arena_copy(arena, from->headers[i].name),
+                                             arena_copy(arena, from->headers[i].value)};
+}
+
+bool memory_bus_take_command(struct memory_bus_broker *broker, struct str participant, struct arena *arena,
+                             struct bus_message *message)
+{
+    bool found = false;
+    struct str prefix = arena_printf(arena, "saga.cmd.%.*s.", STR_ARG(participant));
+    pthread_mutex_lock(&broker->mutex);
+    for (struct stored **place = &broker->first; *place != NULL && !found; place = &(*place)->next)
+        if (str_starts((*place)->message.subject, prefix)) {
+            copy_out(&(*place)->message, arena, message);
+            memory_broker_remove(broker, place);
+            found = true;
+            break;
+        }
+    pthread_mutex_unlock(&broker->mutex);
+    return found;
+}
+
+void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message *message)
+{
+    pthread_mutex_lock(&broker->mutex);
+    memory_broker_store(broker, message, STR(""));
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+void memory_bus_wipe(struct memory_bus_broker *broker)
+{
+    pthread_mutex_lock(&broker->mutex);
+    while (broker->first != NULL)
+        memory_broker_remove(broker, &broker->first);
+    forget_ids(broker);
+    pthread_mutex_unlock(&broker->mutex);
+}

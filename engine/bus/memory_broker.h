@@ -1,0 +1,89 @@
+/* The broker behind the in-memory buses; private to engine/bus.
+ *
+ * Messages stand in one list in the order they came, with what is delivered and not acknowledged marked as
+ * out; notices (answers to publishes, requests and calls) in another. Everything under one mutex, which is
+ * free while a callback runs. */
+#pragma once
+#include <pthread.h>
+#include "engine/base/limits.h"
+#include "engine/base/map.h"
+#include "engine/bus/memory_bus.h"
+
+enum {
+    MEMORY_BROKER_IDS_MAX = 65536,   /* ids remembered: the oldest are forgotten, as a server's window does */
+    MEMORY_BROKER_UNACKED_MAX = 512, /* of one shard: max_ack_pending of the real consumer */
+    MEMORY_BROKER_MESSAGE_BYTES = 1048576, /* NATS's default max_payload */
+    MEMORY_BROKER_ACK_BYTES = 24,
+};
+
+/* A message in one block of memory, its texts behind it. */
+struct stored {
+    struct stored *next;
+    struct bus_message message;
+    char ack[MEMORY_BROKER_ACK_BYTES];
+    bool out; /* delivered and not acknowledged */
+    uint64_t delivery_count;
+    uint64_t round; /* the memory_bus_deliver that last offered it: once each */
+};
+struct memory_id {
+    size_t size;
+    char text[];
+};
+/* Anything that is not in a stream and waits for memory_bus_deliver. */
+struct notice {
+    struct notice *next;
+    struct memory_bus *to;
+    enum { NOTICE_PUBLISHED, NOTICE_ANSWER, NOTICE_CONTROL } kind;
+    uint64_t cookie;
+    enum err error;
+    struct memory_call *call;
+    uint64_t round;
+};
+/* A bus_call under way, on its caller's stack; in the broker's list until it returns. */
+struct memory_call {
+    struct memory_call *next;
+    char ack[MEMORY_BROKER_ACK_BYTES];
+    uint32_t shard;
+    struct str body;
+    struct arena *arena;
+    struct str answer;
+    bool answered;
+};
+struct memory_bus {
+    struct bus base; /* first */
+    struct memory_bus *next;
+    struct memory_bus_broker *broker;
+    struct bus_callbacks callbacks;
+    bool listens_in;
+    uint32_t in_flight;
+};
+struct memory_bus_broker {
+    pthread_mutex_t mutex;
+    pthread_cond_t answered;
+    struct memory_bus *buses;
+    struct memory_bus *owners[LIMITS_SHARDS_MAX]; /* who listens; NULL: nobody */
+    uint32_t unacked[LIMITS_SHARDS_MAX];
+    struct stored *first;
+    struct stored **last;
+    struct notice *notices;
+    struct notice **last_notice;
+    struct memory_call *calls;
+    struct map ids;
+    struct memory_id *ring[MEMORY_BROKER_IDS_MAX];
+    uint64_t id_count;
+    uint64_t sequence;
+    uint64_t round;
+};
+
+/* All with the mutex held. */
+
+/* True when a stream takes this subject. */
+bool memory_broker_takes(struct str subject);
+/* Puts a message into its stream unless the id ("" : none) is known. */
+void memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message, struct str id);
+/* Takes a message out of its stream. */
+void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place);
+void memory_broker_notify(struct memory_bus *to, struct notice notice);
+void memory_broker_forget(struct memory_bus_broker *broker, struct notice **place);
+/* Marks as undelivered what is out and matches the shard (LIMITS_SHARDS_MAX: everything). */
+void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard);
