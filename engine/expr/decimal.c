@@ -277,11 +277,17 @@ enum err decimal_divide(const struct decimal *a, const struct decimal *b, struct
     struct wide wide = {.count = 1};
     memcpy(divisor + 1, b->digits, b->count);
     size_t taken = 0;
-    while (taken < a->count || (!all_zero(rest, size) && wide.count < WIDE_DIGITS)) {
+    size_t significant = 0; /* digits of the quotient from the first that is not zero: one too many tells that
+                               it is not exact */
+    while (taken < a->count || (!all_zero(rest, size) && significant <= DECIMAL_DIGITS)) {
+        check(wide.count < WIDE_DIGITS); /* a leading zero, at most DECIMAL_DIGITS of the divisor, and the
+                                            significant ones */
         memmove(rest, rest + 1, size - 1);
         rest[size - 1] = taken < a->count ? a->digits[taken] : 0;
         taken++;
-        wide.digits[wide.count++] = take_out(rest, divisor, size);
+        wide.digits[wide.count] = take_out(rest, divisor, size);
+        significant += significant > 0 || wide.digits[wide.count] > 0;
+        wide.count++;
     }
     wide.exponent = a->exponent - b->exponent - (int32_t)(taken - a->count);
     bool more = !all_zero(rest, size);

@@ -33,10 +33,12 @@ struct expr_ref {
     bool null_allowed; /* stands directly on the left of `//` (the value or path of it), so that an absent
                           value is fine */
     struct str path;   /* the fixed field path read from it, ".address.city", "" when none: for checks against
-                          schemas */
+                          schemas. It ends before the first index, `?`, or key that is empty or holds a dot */
     int32_t slot;      /* for the loader's use (a node's index); -1 from the parser */
 };
 
+/* A program without references is computed when it is compiled: it becomes a constant, or its fault a
+ * diagnostic. */
 struct expr;
 
 /* The program's references, in order of place. The loader may write their slots; nobody else writes. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/rng.h"
+#include "engine/expr/expr.h"
 #include "table.h"
 
 enum { ROUNDS = 20000, PROGRAM_BYTES_MAX = 400, MUTATIONS_MAX = 4, BYTES_A_RESET = 1 << 22 };
@@ -128,6 +129,15 @@ static void mutate(struct text *text, const struct table *table, struct rng *rng
     }
 }
 
+/* As a YAML value too, where ${ may stand anywhere: only that it ends, with a program or with a reason. */
+static void compile_value(struct str text)
+{
+    struct diag_list diags;
+    diag_init(&diags, &arena, STR("fuzz"), text);
+    const struct expr *program = expr_compile_value(&arena, text, (struct diag_place){1, 1, 1}, &diags);
+    cr_assert_eq(program == NULL, diags.error_count > 0);
+}
+
 static void run_one(const struct table *table, struct rng *rng, size_t *computed)
 {
     struct text text = {0};
@@ -140,6 +150,8 @@ static void run_one(const struct table *table, struct rng *rng, size_t *computed
     const struct json *again = NULL;
     struct err_note note;
     struct str program = {text.data, text.size};
+    compile_value(program);
+    compile_value(arena_printf(&arena, "a ${ %.*s } b ${ 1 }", STR_ARG(program)));
     struct str answer = table_answer(&arena, program, input, &value);
     if (!value)
         return;
