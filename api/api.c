@@ -249,13 +249,19 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return request->stage == REQUEST_SUSPENDED ? MHD_YES : send_answer(request);
 }
 
+/* Each connection takes a descriptor, and the soft limit is often 1,024 only because it always was: it is
+ * raised as far as it may be. */
 static uint32_t connections_max(const struct api_options *options)
 {
     struct rlimit files;
     uint32_t most = options->connections_max ? options->connections_max : CONNECTIONS_DEFAULT;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY ||
-        files.rlim_cur >= (rlim_t)most + FILES_KEPT)
+    rlim_t wanted = (rlim_t)most + FILES_KEPT;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= wanted)
         return most;
+    struct rlimit raised = {.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted,
+                            .rlim_max = files.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        files = raised;
     return files.rlim_cur > 2 * FILES_KEPT ? (uint32_t)files.rlim_cur - FILES_KEPT : FILES_KEPT;
 }
 

@@ -2,8 +2,9 @@
  *
  * Happy path: api_open listens and serves on its own threads; api_close answers who waits and returns when
  * all connections are closed. Close it before the engine. Owns its threads, connections and store handles;
- * borrows the engine. Failure modes: an address that is not loopback is refused, because there is no
- * authentication yet; while PostgreSQL is away reads answer 503. Open and close from one thread. */
+ * borrows the engine; raises the process's soft limit of open files as far as it needs and may. Failure
+ * modes: an address that is not loopback is refused, because there is no authentication yet; while PostgreSQL
+ * is away reads answer 503. Open and close from one thread. */
 #pragma once
 #include <stdint.h>
 #include "engine/base/err.h"

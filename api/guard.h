@@ -2,8 +2,11 @@
  * in two ways, and what a browser on this machine could be made to send.
  *
  * libmicrohttpd takes a body framed twice, a bare line feed, %00, `..` and control bytes; these checks stand
- * between it and the handlers. Pure functions on text: no I/O, any thread; results borrow from the arena or
- * the given text. On refusal `fault` holds the page to answer with. */
+ * between it and the handlers. What the library itself cannot read (a line without a colon, a length that is
+ * no number, a broken chunk, HTTP/2 or HTTP/0.9, more header than its buffer) it refuses by a page of its
+ * own, or by closing, before anybody is asked: the only answers that are not problem+json. Pure functions on
+ * text: no I/O, any thread; results borrow from the arena or the given text. On refusal `fault` holds the
+ * page to answer with. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

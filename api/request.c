@@ -5,6 +5,7 @@
 #include <strings.h>
 #include "engine/base/check.h"
 #include "engine/base/id.h"
+#include "engine/ops/log.h"
 
 void request_answer(struct request *request, unsigned status, struct str type, struct str text)
 {
@@ -28,6 +29,8 @@ void request_answer_page(struct request *request, const struct page *given)
     page_write(&out, &page);
     request->answer_header_count = 0; /* those of an answer that is not given any more */
     request_answer(request, page_status(page.kind), STR("application/problem+json"), buf_str(&out));
+    if (page.kind == PAGE_INTERNAL)
+        log_error("http_failed", "path=%.*s why=%.*s", STR_ARG(page.instance), STR_ARG(page.detail));
     if (request->status == 429 || request->status == 503)
         request_add_header(request, STR("Retry-After"), STR("1"));
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "api/guard.h"
+#include "api/request.h"
 #include "api/route.h"
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
@@ -192,4 +193,40 @@ Test(guard, writes_pages_that_are_json, .init = set_up, .fini = tear_down)
     cr_assert(str_equal(json_get_str(value, STR("detail")), page.detail));
     cr_assert_eq(json_get(value, STR("errors"))->count, 2);
     cr_assert_eq(json_get(value, STR("more"))->count, 1);
+}
+
+static struct str header_of(const struct request *request, struct str name)
+{
+    for (uint32_t i = 0; i < request->answer_header_count; i++)
+        if (str_equal(request->answer_headers[i].name, name))
+            return request->answer_headers[i].value;
+    return STR("");
+}
+
+/* What may be tried again says so; what may have happened is not called failed. */
+Test(guard, tells_clients_what_an_error_means, .init = set_up, .fini = tear_down)
+{
+    static const struct {
+        enum err error;
+        unsigned status;
+        const char *slug;
+    } rows[] = {
+        {ERR_FULL, 429, "overloaded"},    {ERR_UNAVAILABLE, 503, "unavailable"},
+        {ERR_FENCED, 503, "unavailable"}, {ERR_TIMEOUT, 503, "unavailable"},
+        {ERR_CLOSED, 503, "unavailable"}, {ERR_UNKNOWN_OUTCOME, 503, "unknown-outcome"},
+        {ERR_INVALID, 500, "internal"},   {ERR_IO, 500, "internal"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct request request = {.target = {.path = STR("/x")}};
+        struct err_note note = {"a reason"};
+        const struct json *page = NULL;
+        arena_init(&request.arena, 0);
+        request_refuse_err(&request, rows[i].error, &note);
+        cr_assert_eq(request.status, rows[i].status);
+        cr_assert_eq(header_of(&request, STR("Retry-After")).size > 0, rows[i].status != 500);
+        cr_assert_eq(json_parse(&arena, request.text, SIZE_MAX, &page, NULL), ERR_OK);
+        cr_assert(str_ends(json_get_str(page, STR("type")), str_from(rows[i].slug)));
+        cr_assert(str_equal(json_get_str(page, STR("detail")), STR("a reason")));
+        arena_fini(&request.arena);
+    }
 }

@@ -311,6 +311,49 @@ Test(wire, names_wrong_fields_and_what_they_may_have_meant, .init = open_service
     cr_assert(str_equal(json_get_str(answer.json, STR("instance")), STR("/v1/sagas")));
 }
 
+/* What the library refuses by itself is refused and ends the connection. */
+Test(wire, leaves_nothing_open_that_cannot_be_read, .init = open_service, .fini = close_service)
+{
+    static const char *const bad[] = {
+        "GET\r\n\r\n",
+        "GET /healthz\r\n\r\n",
+        "GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 0x2\r\n\r\n{}",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: -1\r\n\r\n{}",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 99999999999999999999999\r\n\r\n{}",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int fd = wire_connect(port);
+        wire_send(fd, str_from(bad[i]));
+        wire_send(fd, STR("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+        struct wire_answer answer = wire_receive(fd, &arena, false);
+        cr_assert(answer.closed || answer.status >= 400, "%s: %.*s", bad[i], STR_ARG(answer.head));
+        answer = wire_receive(fd, &arena, false);
+        cr_assert(answer.closed && answer.status == 0, "%s: %.*s", bad[i], STR_ARG(answer.head));
+        close(fd);
+    }
+}
+
+Test(wire, tells_clients_that_ask_to_go_on, .init = open_service, .fini = close_service)
+{
+    int fd = wire_connect(port);
+    wire_send(
+        fd, STR("POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"));
+    cr_assert_eq(wire_receive(fd, &arena, false).status, 100);
+    wire_send(fd, STR("{}"));
+    struct wire_answer answer = wire_receive(fd, &arena, false);
+    wire_expect_page(&answer, 400, "invalid-field", "an empty object");
+    close(fd);
+    fd = wire_connect(port); /* refused before the body is sent */
+    wire_send(fd, STR("POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD
+                      "Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"));
+    answer = wire_receive(fd, &arena, false);
+    wire_expect_page(&answer, 413, "too-large", "told too long");
+    close(fd);
+}
+
 /* The deadline is for the whole request: a byte now and then does not move it. */
 Test(wire, cuts_requests_that_drip, .fini = close_service)
 {
