@@ -1,6 +1,8 @@
 /* The compiler: one function for each keyword, found by the table. */
 #include "engine/definition/schema.h"
 
+#include <stdlib.h>
+
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/definition/problem.h"
@@ -45,6 +47,9 @@ static struct diag_place place_of_key(struct spot spot)
 
 static void refuse(struct spot spot, const char *what)
 {
+    const struct tree *tree = tree_of(spot.compile, spot.at);
+    if (tree && tree->kind == TREE_BROKEN)
+        return; /* reported when it was read */
     struct str pointer = schema_pointer(spot.compile->diags->arena, spot.at);
     problem_add(spot.compile->diags, place_of_value(spot), PROBLEM_SCHEMA_VALUE, STR(""),
                 "schema at \"%.*s\": %s", STR_ARG(pointer), what);
@@ -121,6 +126,13 @@ static void compile_const(struct spot spot, struct schema *schema, const struct 
 
 /* ---- objects ---- */
 
+static int compare_properties(const void *left, const void *right)
+{
+    const struct schema_property *a = left;
+    const struct schema_property *b = right;
+    return str_compare(a->key, b->key);
+}
+
 static void compile_properties(struct spot spot, struct schema *schema, const struct json *value)
 {
     if (value->kind != JSON_OBJECT) {
@@ -132,6 +144,7 @@ static void compile_properties(struct spot spot, struct schema *schema, const st
         struct str key = value->members[i].key;
         properties[i] = (struct schema_property){key, compile_below(spot, key, value->members[i].value)};
     }
+    qsort(properties, value->count, sizeof *properties, compare_properties);
     schema->properties = properties;
     schema->property_count = value->count;
 }

@@ -1,6 +1,8 @@
 /* The checker: one function for each keyword, found by the table; each looks only at values of its own type,
  * as JSON Schema has it. Recursion is bounded by the depth of JSON (LIMITS_JSON_DEPTH), since there is no
  * $ref. */
+#include "engine/definition/schema.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 

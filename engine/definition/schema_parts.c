@@ -40,9 +40,14 @@ bool schema_has(const struct schema *schema, enum schema_keyword keyword)
 
 const struct schema_property *schema_find_property(const struct schema *schema, struct str key)
 {
-    for (uint32_t i = 0; i < schema->property_count; i++) {
-        if (str_equal(schema->properties[i].key, key))
-            return &schema->properties[i];
+    uint32_t begin = 0;
+    for (uint32_t count = schema->property_count; count > 0;) {
+        uint32_t half = count / 2;
+        int order = str_compare(schema->properties[begin + half].key, key);
+        if (order == 0)
+            return &schema->properties[begin + half];
+        begin += order < 0 ? half + 1 : 0;
+        count = order < 0 ? count - half - 1 : half;
     }
     return NULL;
 }

@@ -29,7 +29,7 @@ struct schema {
     unsigned types;   /* enum schema_type */
     const struct json *values;
     const struct json *constant;
-    const struct schema_property *properties;
+    const struct schema_property *properties; /* in order of their keys */
     uint32_t property_count;
     const struct str *required;
     uint32_t required_count;

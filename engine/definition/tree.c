@@ -86,11 +86,12 @@ static struct diag_place place_between(struct build *build, yaml_mark_t begin, y
 {
     struct diag_place place = place_of(build, begin);
     size_t from = build->lines[place.line - 1] + place.column - 1;
-    struct str rest = str_slice(build->text, from, build->text.size);
-    struct str line = str_trim(str_slice(rest, 0, str_find(rest, '\n')));
-    place.size = (uint32_t)line.size;
-    if (end.line == begin.line)
+    if (end.line == begin.line) {
         place.size = bytes_of(build, from, end.column - begin.column);
+        return place;
+    }
+    struct str rest = str_slice(build->text, from, build->text.size);
+    place.size = (uint32_t)str_trim(str_slice(rest, 0, str_find(rest, '\n'))).size;
     return place;
 }
 

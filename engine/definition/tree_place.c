@@ -25,19 +25,19 @@ static size_t escape_size(struct str text, size_t *decoded)
     return 2 + digits;
 }
 
-/* Bytes of `line` that make the first `wanted` bytes of the decoded text, or one more than it has when it
- * does not hold so many. */
-static size_t source_size(struct str line, char style, size_t wanted)
+/* Bytes of the source that make the first `wanted` bytes of the decoded text; `most` when its line does not
+ * hold so many. */
+static size_t source_size(struct str source, char style, size_t wanted, size_t most)
 {
     size_t at = 0;
     for (size_t made = 0; made < wanted;) {
-        if (at >= line.size)
-            return line.size + 1;
+        if (at >= source.size || source.data[at] == '\n')
+            return most;
         size_t decoded = 1;
-        if (style == '"' && line.data[at] == '\\')
-            at += escape_size(str_slice(line, at, line.size), &decoded);
+        if (style == '"' && source.data[at] == '\\')
+            at += escape_size(str_slice(source, at, source.size), &decoded);
         else
-            at += style == '\'' && line.data[at] == '\'' ? 2 : 1;
+            at += style == '\'' && source.data[at] == '\'' ? 2 : 1;
         made += decoded;
     }
     return at;
@@ -52,12 +52,12 @@ struct diag_place tree_place(const struct tree *scalar, struct str source, struc
         return place;
     }
     struct str rest = str_slice(source, scalar->inside_at, source.size);
-    struct str line = str_slice(rest, 0, str_find(rest, '\n'));
     if (place.line != inside.line)
         return inside;
-    size_t begin = source_size(line, scalar->style, place.column - inside.column);
-    size_t end = source_size(line, scalar->style, place.column - inside.column + place.size);
-    if (begin > line.size)
+    size_t offset = place.column - inside.column;
+    size_t begin = source_size(rest, scalar->style, offset, SIZE_MAX);
+    if (begin == SIZE_MAX)
         return inside;
+    size_t end = source_size(rest, scalar->style, offset + place.size, begin);
     return (struct diag_place){inside.line, inside.column + (uint32_t)begin, (uint32_t)(end - begin)};
 }
