@@ -119,12 +119,16 @@ void back_stuck(struct work *work, uint16_t step, struct str code, struct str me
 
 void back_late_success(struct work *work, uint16_t step)
 {
-    check(!work_step(work, step)->succeeded);
+    struct core_saga *saga = work->saga;
+    bool stuck = work_step(work, step)->state == CORE_STEP_UNDO_STUCK;
     check(work->event.kind == CORE_EVENT_REPLY);
     work_output(work, step);
     work_move(work, step, CORE_STEP_DONE, 0);
-    if (work->saga->status == CORE_COMPENSATED)
+    check(work_step(work, step)->succeeded);
+    if (stuck)
+        work_unpark(work);
+    if (stuck || saga->status == CORE_COMPENSATED)
         work_status(work, CORE_COMPENSATING, CORE_BACK);
-    if (work->saga->direction == CORE_BACK)
+    if (saga->direction == CORE_BACK)
         back_next(work);
 }

@@ -46,7 +46,7 @@ const struct plan_action *core_action(const struct plan_step *step, enum core_ki
 
 static void start(struct work *work)
 {
-    check(work->saga->step_count == 0);
+    check(work->event.kind == CORE_EVENT_START);
     if (work->saga->seq > 0) {
         work_leave(work, CORE_DUPLICATE, "the saga has started already");
         return;

@@ -164,9 +164,10 @@ struct core_step {
     uint32_t attempts[CORE_KIND_COUNT]; /* sent so far, per kind */
     uint32_t budget_base[CORE_KIND_COUNT];  /* attempts at the last operator retry */
     int64_t first_sent_us[CORE_KIND_COUNT]; /* of the present budget; 0: none yet */
-    uint32_t undo_floor;                    /* undo attempts of an earlier undo that has ended */
-    uint32_t pending_count;                 /* of the present attempt */
-    int64_t due_us;                         /* 0: no timer */
+    uint32_t undo_floor;    /* undo attempts up to this one were made before the first success was known: they
+                               count no more */
+    uint32_t pending_count; /* of the present attempt */
+    int64_t due_us;         /* 0: no timer */
     int64_t opened_us;
     int64_t sent_us;  /* last command */
     int64_t ended_us; /* when DONE, REJECTED, WAIVED, DOUBT was reached; then UNDONE, UNDO_WAIVED */

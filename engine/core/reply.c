@@ -49,8 +49,8 @@ static bool belongs(struct work *work, uint16_t *step)
 /* The success is the first one, and the step was given up already. */
 static void late_success(struct work *work, uint16_t step)
 {
-    enum core_step_state state = work_step(work, step)->state;
     check(!work_step(work, step)->succeeded);
+    check(work->event.status == CORE_REPLY_OK);
     if (work->event.command_kind == CORE_VERIFY && work_step(work, step)->attempts[CORE_UNDO] > 0) {
         work_leave(work, CORE_LATE, "the compensation was commanded since it was asked");
         return;
@@ -62,10 +62,7 @@ static void late_success(struct work *work, uint16_t step)
     if (!work_output_fits(work, step, CORE_DEAD))
         return;
     work_take(work);
-    if (undo_begun(state))
-        work_output(work, step); /* the compensation on its way sees to it */
-    else
-        back_late_success(work, step);
+    back_late_success(work, step);
 }
 
 static void take_success(struct work *work, uint16_t step)
@@ -91,7 +88,8 @@ static void take_undone(struct work *work, uint16_t step)
     const struct core_step *it = work_step(work, step);
     check(work->event.status == CORE_REPLY_OK);
     if (work->event.attempt <= it->undo_floor || it->state == CORE_STEP_UNDONE) {
-        work_leave(work, CORE_DUPLICATE, "%.*s was undone already", STR_ARG(work->event.step));
+        work_leave(work, CORE_DUPLICATE, "%.*s was undone already, or is undone anew",
+                   STR_ARG(work->event.step));
         return;
     }
     if (!undo_begun(it->state)) {

@@ -25,6 +25,15 @@ static uint16_t only_one(const struct core_saga *saga, bool waiting)
     return CORE_NO_STEP;
 }
 
+/* For the journal row: the attempt that the verb is about. */
+static uint32_t newest_attempt(const struct core_step *step)
+{
+    check((unsigned)step->state <= CORE_STEP_UNDO_WAIVED);
+    if (state_is_active(step->state))
+        return step->attempts[state_kind(step->state)];
+    return step->attempts[step->state == CORE_STEP_UNDO_STUCK ? CORE_UNDO : CORE_DO];
+}
+
 /* Finds the step that the verb is about; false when it was named and is not there. */
 static bool find(struct work *work, bool waiting, uint16_t *step)
 {
@@ -40,7 +49,7 @@ static bool find(struct work *work, bool waiting, uint16_t *step)
     }
     if (*step != CORE_NO_STEP) {
         work->event.step = core_step_path(work->saga, *step);
-        work->event.attempt = work_step(work, *step)->attempts[CORE_DO];
+        work->event.attempt = newest_attempt(work_step(work, *step));
     }
     return true;
 }

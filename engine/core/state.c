@@ -169,7 +169,8 @@ static void grant(struct core_step *step, enum core_kind kind)
     step->first_sent_us[kind] = 0;
 }
 
-/* A step undone before its first success came is undone once more: what the first undo did is past. */
+/* A step whose compensation was commanded before its first success came is undone anew: answers to the
+ * earlier one do not count any more. */
 static void forget_undo(struct core_step *step)
 {
     check(step->undo_floor <= step->attempts[CORE_UNDO]);
@@ -182,7 +183,7 @@ static void move(struct core_saga *saga, struct core_step *step, const struct co
     check(step->state == change->from);
     check(state_move_allowed(step->state, change->state));
     const struct plan_node *node = &saga->plan->nodes[step->node];
-    if (step->state == CORE_STEP_UNDONE || step->state == CORE_STEP_UNDO_WAIVED)
+    if (change->state == CORE_STEP_DONE)
         forget_undo(step);
     if (node->step->pivot && change->state == CORE_STEP_DONE)
         saga->pivot_commanded = saga->pivot_done = true;

@@ -129,6 +129,7 @@ bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherw
     const struct schema *schema = work_node(work, step)->step->output_schema;
     const struct json *body = work->event.body ? work->event.body : &json_null;
     struct schema_problems problems;
+    problems.count = 0;
     check(work->count == 0);
     if (schema == NULL || schema_check(schema, body, work->scratch, &problems))
         return true;
@@ -170,8 +171,11 @@ void work_move(struct work *work, uint16_t step, enum core_step_state state, int
 
 void work_fault(struct work *work, uint16_t step, struct str code, struct str message)
 {
-    work_change(work, (struct core_change){
-                          .kind = CORE_CHANGE_FAULT, .step = step, .code = code, .message = message});
+    const struct core_step *it = work_step(work, step);
+    check(code.size > 0);
+    if (!str_equal(it->error_code, code) || !str_equal(it->error_message, message))
+        work_change(work, (struct core_change){
+                              .kind = CORE_CHANGE_FAULT, .step = step, .code = code, .message = message});
 }
 
 void work_unknown(struct work *work, uint16_t step, bool unknown)

@@ -41,8 +41,8 @@ bool work_held(const struct core_saga *saga);
 /* Changes. */
 void work_change(struct work *work, struct core_change change);
 void work_move(struct work *work, uint16_t step, enum core_step_state state, int64_t due_us);
+/* These two only when it is not so already: the same error a thousand times is recorded once. */
 void work_fault(struct work *work, uint16_t step, struct str code, struct str message);
-/* Only when it is not so already. */
 void work_unknown(struct work *work, uint16_t step, bool unknown);
 void work_output(struct work *work, uint16_t step);
 void work_budget(struct work *work, uint16_t step, enum core_kind kind);
