@@ -1,4 +1,6 @@
 /* good/NAME.yaml must give the plan in good/NAME.txt, from the file as from its bundle. */
+#include <unistd.h>
+
 #include "tests/definition/plan_dump.h"
 #include "tests/definition/support.h"
 
@@ -67,7 +69,21 @@ Test(good, a_missing_file_is_an_operating_error)
     arena_fini(&arena);
 }
 
-Test(good, crlf_line_ends_and_tabs_in_no_place)
+/* Its schemas are looked for beside it, wherever the process stands. */
+Test(good, a_file_in_the_current_folder)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct diag_list diags;
+    const struct plan *plan;
+    struct err_note note = {.text = ""};
+    cr_assert_eq(chdir(SUPPORT_FOLDER "good"), 0);
+    cr_assert_eq(definition_load_file(&arena, "files.yaml", &diags, &plan, &note), ERR_OK, "%s", note.text);
+    cr_expect(plan != NULL, "%s", support_render(&arena, &diags).data);
+    arena_fini(&arena);
+}
+
+Test(good, crlf_line_ends)
 {
     struct arena arena;
     arena_init(&arena, 0);
