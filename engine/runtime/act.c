@@ -84,10 +84,6 @@ static void publish(struct runner *runner)
         if (!shard->outbox.behind)
             outbox_sent(&shard->outbox, shard->store.last_lsn);
     }
-    for (uint32_t i = 0; i < batch->lifecycle_count; i++)
-        if (stored(batch, batch->events[i].saga))
-            (void)bus_event(runner->engine->bus, batch->events[i].message,
-                            batch->events[i].id); /* counted by the bus */
     failpoint("after_publish");
 }
 

@@ -8,7 +8,7 @@ void act_on_batch(struct runner *runner);
 /* The batch was not committed: callers are told, messages stay unacknowledged, touched sagas are dropped from
  * memory. */
 void act_on_failure(struct runner *runner, enum err error, const char *why);
-/* Hands one command to the broker, taking a slot of the outbox. */
+/* Hands one command or event to the broker, taking a slot of the outbox. */
 void act_send(struct runner *runner, const struct batch_send *send);
 /* Answers an item's caller, wherever it came from, and frees it. */
 void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer);

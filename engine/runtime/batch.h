@@ -21,25 +21,21 @@ struct batch_saga {
     bool rejected; /* by the database */
 };
 enum { BATCH_NO_SAGA = UINT32_MAX };
-/* A command to hand to the broker. */
+/* A message to hand to the broker: a command, or a lifecycle event. In the order of their lsn within a shard.
+ */
 struct batch_send {
     uint32_t saga;
     uint32_t shard;
     int64_t lsn;
-    bool request; /* via: request */
+    struct str id;
+    struct bus_message *message;
+    bool request; /* a command with via: request; the rest is for its answer */
     int64_t timeout_us;
     struct id saga_id;
     struct str step;
     enum core_kind kind;
     uint32_t attempt;
     const struct plan_action *action;
-    struct str id;
-    struct bus_message *message;
-};
-struct batch_event {
-    uint32_t saga;
-    struct str id;
-    struct bus_message *message;
 };
 /* An item to finish: acknowledge its message, answer its caller, free it. */
 struct batch_done {
@@ -61,8 +57,6 @@ struct batch {
     uint32_t dead_count, dead_room;
     struct batch_send *sends;
     uint32_t send_count, send_room;
-    struct batch_event *events;
-    uint32_t event_room, lifecycle_count;
     struct batch_done *done;
     uint32_t done_count, done_room;
     uint32_t *shards; /* touched */

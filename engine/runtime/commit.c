@@ -10,6 +10,7 @@
 #include "engine/runtime/meter.h"
 
 static const int64_t reconnect_pause_us = 100000;
+static const int64_t patience_us = 3000000; /* then people are told that the database is away */
 
 static struct store_shard *shard_rows(struct runner *runner)
 {
@@ -64,13 +65,31 @@ static void group_records(struct runner *runner)
     batch->records = grouped;
 }
 
+/* The batch is kept, but nobody is kept waiting for the end of an outage: whether it was stored will show. */
+static void tell_callers(struct runner *runner)
+{
+    for (uint32_t i = 0; i < runner->batch.done_count; i++) {
+        struct batch_done *done = &runner->batch.done[i];
+        struct engine_answer away = {
+            .error = ERR_UNKNOWN_OUTCOME,
+            .id = done->answer.id,
+            .message = STR("PostgreSQL is away; whether this was stored will show when it is back")};
+        if (done->item->call.done != NULL)
+            done->item->call.done(done->item->call.context, &away);
+        done->item->call.done = NULL;
+    }
+}
+
 static bool wait_for_database(struct runner *runner)
 {
     struct err_note note = {""};
+    int64_t until_us = clock_monotonic_us() + patience_us;
     atomic_store(&runner->store_connected, false);
     while (store_reconnect(runner->store, &note) != ERR_OK) {
         if (atomic_load(&runner->stop))
             return false;
+        if (clock_monotonic_us() > until_us)
+            tell_callers(runner);
         log_warn("database_away", "why=%s", note.text);
         inbox_take(&runner->inbox, 0, 0, clock_monotonic_us() + reconnect_pause_us);
     }

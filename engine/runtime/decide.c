@@ -6,6 +6,7 @@
 #include "engine/core/record.h"
 #include "engine/ops/failpoint.h"
 #include "engine/runtime/engine_parts.h"
+#include "engine/runtime/lifecycle.h"
 #include "engine/runtime/meter.h"
 
 static void add_record(struct runner *runner, uint32_t row, const struct core_saga *saga,
@@ -70,42 +71,23 @@ static void add_send(struct runner *runner, uint32_t row, const struct core_saga
     envelope_command(&command, &batch->arena, message, &send->id);
 }
 
-/* What the lifecycle event of this transition is called; NULL: none. */
-static const char *lifecycle_of(const struct core_saga *saga, const struct core_record *record,
-                                enum core_status before)
-{
-    if (record->event.kind == CORE_EVENT_START)
-        return "started";
-    if (saga->status == before)
-        return NULL;
-    switch (saga->status) {
-    case CORE_RUNNING:
-        return "resumed";
-    case CORE_COMPENSATING:
-        return "compensating";
-    case CORE_PARKED:
-        return "parked";
-    case CORE_COMPLETED:
-        return "completed";
-    case CORE_COMPENSATED:
-        return "compensated";
-    case CORE_TERMINATED:
-        return "terminated";
-    }
-    return NULL;
-}
-
-static void add_lifecycle(struct runner *runner, uint32_t row, const struct core_saga *saga, const char *what)
+static void add_event(struct runner *runner, uint32_t row, const struct core_saga *saga, struct str what,
+                      enum core_status status)
 {
     struct batch *batch = &runner->batch;
-    if (what == NULL || !runner->engine->options.events)
+    struct core_saga then = *saga; /* one record may pass through several states */
+    then.status = status;
+    if (!runner->engine->options.events)
         return;
-    batch->events =
-        batch_grow(batch, batch->events, batch->lifecycle_count, &batch->event_room, sizeof *batch->events);
-    struct batch_event *event = &batch->events[batch->lifecycle_count++];
-    event->saga = row;
-    event->message = arena_new(&batch->arena, struct bus_message);
-    envelope_event(saga, str_from(what), &batch->arena, event->message, &event->id);
+    batch->sends =
+        batch_grow(batch, batch->sends, batch->send_count, &batch->send_room, sizeof *batch->sends);
+    struct batch_send *send = &batch->sends[batch->send_count++];
+    uint32_t shard = id_shard(saga->id);
+    *send = (struct batch_send){.saga = row,
+                                .shard = shard,
+                                .lsn = runner_shard(runner, shard)->next_lsn,
+                                .message = arena_new(&batch->arena, struct bus_message)};
+    envelope_event(&then, what, &batch->arena, send->message, &send->id);
 }
 
 static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
@@ -114,13 +96,15 @@ static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
     const struct core_saga *saga = entry->saga;
     uint32_t row = batch_touch(&runner->batch, entry);
     add_record(runner, row, saga, &update->record);
+    if (update->record.event.kind == CORE_EVENT_START)
+        add_event(runner, row, saga, lifecycle_of_start(), CORE_RUNNING);
     for (uint32_t i = 0; i < update->record.change_count; i++)
         if (update->record.changes[i].kind == CORE_CHANGE_SEND)
             add_send(runner, row, saga, &update->record.changes[i]);
-    add_lifecycle(runner, row, saga, lifecycle_of(saga, &update->record, before));
-    /* A first record that ends at once is a start and an end. */
-    if (update->record.event.kind == CORE_EVENT_START && saga->status != CORE_RUNNING)
-        add_lifecycle(runner, row, saga, core_status_text(saga->status).data);
+    for (uint32_t i = 0; i < update->record.change_count; i++)
+        if (update->record.changes[i].kind == CORE_CHANGE_STATUS)
+            add_event(runner, row, saga, lifecycle_of_status(update->record.changes[i].status),
+                      update->record.changes[i].status);
     meter_transition(saga, &update->record, before);
     return row;
 }

@@ -219,6 +219,10 @@ static uint32_t any_shard(struct engine *engine)
 static enum err put(struct engine *engine, struct inbox_item *item, struct err_note *note)
 {
     struct runner *owner = engine_owner(engine, item->shard);
+    if (owner != NULL && !atomic_load(&owner->store_connected)) {
+        inbox_item_free(item);
+        return err_note(note, ERR_UNAVAILABLE, "PostgreSQL is away; try again");
+    }
     bool taken = !atomic_load(&engine->draining) &&
                  (owner != NULL ? inbox_put(&owner->inbox, item, false) : router_put(engine->router, item));
     if (taken)

@@ -78,10 +78,10 @@ void inbox_wake(struct inbox *inbox)
     pthread_mutex_unlock(&inbox->lock);
 }
 
-static void wait_for_work(struct inbox *inbox, int64_t until_us)
+static void wait_for_work(struct inbox *inbox, bool for_items, int64_t until_us)
 {
     struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = (until_us % 1000000) * 1000};
-    while (inbox->count == 0 && !inbox->woken && clock_monotonic_us() < until_us)
+    while ((inbox->count == 0 || !for_items) && !inbox->woken && clock_monotonic_us() < until_us)
         pthread_cond_timedwait(&inbox->wake, &inbox->lock, &until);
     inbox->woken = false;
 }
@@ -90,7 +90,7 @@ struct inbox_item *inbox_take(struct inbox *inbox, uint32_t most, size_t bytes_m
                               int64_t until_monotonic_us)
 {
     pthread_mutex_lock(&inbox->lock);
-    wait_for_work(inbox, until_monotonic_us);
+    wait_for_work(inbox, most > 0, until_monotonic_us);
     struct inbox_item *taken = most > 0 ? inbox->first : NULL;
     struct inbox_item *last = NULL;
     size_t bytes = 0;

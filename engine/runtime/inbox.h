@@ -52,7 +52,8 @@ bool inbox_put(struct inbox *inbox, struct inbox_item *item, bool urgent);
 /* Wakes the runner without an item. Any thread. */
 void inbox_wake(struct inbox *inbox);
 /* Waits until something is there, somebody wakes it or the monotonic time is reached; then takes up to `most`
- * items of at most `bytes_most` bytes (at least one) in order. NULL: none. */
+ * items of at most `bytes_most` bytes (at least one) in order. NULL: none. most 0: waits for a wake only,
+ * whatever is there. */
 struct inbox_item *inbox_take(struct inbox *inbox, uint32_t most, size_t bytes_most,
                               int64_t until_monotonic_us);
 /* No more puts. */

@@ -8,6 +8,7 @@
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
 #include "engine/runtime/engine_parts.h"
+#include "engine/runtime/lifecycle.h"
 #include "engine/runtime/loader.h"
 
 /* Rows read at once when sending again: bounds memory; a second of work for the broker. */
@@ -142,6 +143,19 @@ static void send_change(struct runner *runner, const struct core_saga *saga, con
     }
 }
 
+static void send_event(struct runner *runner, const struct core_saga *saga, const struct store_record *row,
+                       struct str what, enum core_status status, struct arena *arena)
+{
+    struct core_saga then = *saga;
+    struct batch_send send = {
+        .shard = row->shard, .lsn = row->lsn, .message = arena_new(arena, struct bus_message)};
+    then.seq = row->seq; /* part of the event's id */
+    then.updated_us = row->at_us;
+    then.status = status;
+    envelope_event(&then, what, arena, send.message, &send.id);
+    act_send(runner, &send);
+}
+
 static void send_row(struct runner *runner, const struct store_record *row, struct arena *arena)
 {
     const struct resident_entry *entry = resident_find(&runner->resident, row->id);
@@ -151,9 +165,17 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
         json_parse(arena, row->data, SIZE_MAX, &data, &note) != ERR_OK)
         return;
     const struct json *changes = json_get(data, STR("changes"));
+    bool events = runner->engine->options.events;
+    enum core_status status;
+    if (events && str_equal(row->kind, core_event_text(CORE_EVENT_START)))
+        send_event(runner, entry->saga, row, lifecycle_of_start(), CORE_RUNNING, arena);
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
         if (str_equal(json_get_str(changes->items[i], STR("change")), STR("send")))
             send_change(runner, entry->saga, row, changes->items[i], arena);
+    for (uint32_t i = 0; events && changes != NULL && i < changes->count; i++)
+        if (str_equal(json_get_str(changes->items[i], STR("change")), STR("status")) &&
+            core_status_parse(json_get_str(changes->items[i], STR("status")), &status))
+            send_event(runner, entry->saga, row, lifecycle_of_status(status), status, arena);
 }
 
 static enum err resend(struct runner *runner, uint32_t number, struct err_note *note)

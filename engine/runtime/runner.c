@@ -175,7 +175,6 @@ static enum err renew(struct runner *runner, struct err_note *note)
     for (uint32_t i = 0; i < runner->engine->shard_count; i++)
         if (runner->shards[i].owned)
             held[count++] = runner->shards[i].store;
-    int64_t before_us = clock_monotonic_us();
     enum err error = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
                                  held, count, kept, &now_us, note);
     for (uint32_t i = 0; i < count && error == ERR_OK; i++)
@@ -183,8 +182,10 @@ static enum err renew(struct runner *runner, struct err_note *note)
             runner_drop_shard(runner, held[i].shard, "another engine owns the shard");
     /* Time never goes back in a runner: the offset only grows, so that a step of the database's clock cannot
      * fire a timer twice. */
-    if (error == ERR_OK && now_us - before_us > runner->offset_us)
-        runner->offset_us = now_us - before_us;
+    int64_t offset_us =
+        now_us - clock_monotonic_us(); /* at most the true one, so that no timer fires early */
+    if (error == ERR_OK && offset_us > runner->offset_us)
+        runner->offset_us = offset_us;
     arena_fini(&arena);
     return error;
 }
