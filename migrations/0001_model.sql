@@ -17,8 +17,8 @@
 -- only when all of it has arrived, so an engine that stops in the middle of sending leaves no lock behind.
 --
 -- How it stays fast. An UPDATE of a saga stays on its page and touches no index (HOT) as long as no indexed value changes.
--- Therefore nothing that each transition changes (seq, updated_at, wake_at, waiting) stands in an index, nor in the condition
--- of one. status and ended_at stand in conditions of partial indexes: they change once in the life of a saga that goes well.
+-- Pages are filled to a half: sagas that started together move on together, and each finds room beside it.
+-- Nothing that each transition changes (seq, updated_at, wake_at, waiting) stands in an index, nor in the condition of one. status and ended_at stand in conditions of partial indexes: they change once in the life of a saga that goes well.
 --
 -- How lists by status are found, without an index on status: the open ones through saga_open, the ones that went wrong
 -- through saga_troubled, and completed, which most are, by walking the newest ids.
@@ -40,7 +40,7 @@ create table saga (
     reason_code text        not null,               -- why it went back, or why it is parked
     key         text,                               -- business key
     search      jsonb       not null                -- attributes for filters
-) with (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.1);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
 create unique index saga_key on saga (key, definition) where key is not null;
 create index saga_definition on saga (definition, id);
@@ -61,6 +61,8 @@ create table saga_journal (
     primary key (saga_id, seq)
 );
 
+-- What must be sent again after a takeover. A btree: 2 of the 12 microseconds that a row costs the server. BRIN would cost
+-- half of that, but its ranges hold all shards, whose lsn differ, so that a takeover would read most of the journal.
 create index saga_journal_outbox on saga_journal (shard, lsn);
 
 create table shard (

@@ -2,7 +2,7 @@
 
 #include "engine/base/limits.h"
 
-static const int64_t margin_us = INT64_C(86400) * 1000000;
+static const int64_t margin_us = INT64_C(600) * 1000000;
 
 static const struct json *literal(struct str text, struct arena *scratch)
 {

@@ -8,6 +8,7 @@
 bool store_filter_is_literal(struct str text, struct arena *scratch);
 /* Whether an attribute has this value: the string itself, or the number or truth value written so. */
 bool store_filter_matches(const struct json *attribute, struct str text, struct arena *scratch);
-/* The smallest id that a saga started at since_us or later can have: a day's margin for the time between the
- * making of an id and its first record. */
+/* The smallest id that a saga started at since_us or later can have. Ten minutes of margin: an id carries the
+ * time at which it was made, the start the time of its record; between them lie a full inbox and the skew of
+ * the engine's clock. */
 struct id store_filter_floor(int64_t since_us);

@@ -1,10 +1,11 @@
-/* store_bench [URL]: how fast batches are stored, in journal rows a second, by rows a commit, and what
- * loading and listing cost on what was written. Without URL in a private server, as durable as any. A saga's
- * life is a start and three replies; each row carries about 300 bytes of data. */
+/* store_bench [URL [ROWS…]]: how fast batches are stored, in journal rows a second, by rows a commit, and
+ * what loading and listing cost on what was written. Without URL in a private server, as durable as any. A
+ * saga's life is a start and three replies; each row carries about 300 bytes of data. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
@@ -100,22 +101,52 @@ static int64_t cpu_us(void)
            usage.ru_stime.tv_usec;
 }
 
-static void measure_writes(struct bench *bench, uint32_t rows)
+/* CPU of the server process that serves us; -1 when the server runs elsewhere. */
+static int64_t server_cpu_us(const char *url)
 {
-    int64_t begin_us = clock_monotonic_us();
-    int64_t cpu_begin_us = cpu_us();
-    int64_t end_us = begin_us;
+    char path[64];
+    unsigned long user = 0;
+    unsigned long system = 0;
+    snprintf(path, sizeof path, "/proc/%s/stat",
+             harness_query(url,
+                           "select pid from pg_stat_activity where application_name = 'sagad' and datname = "
+                           "current_database()"));
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return -1;
+    int fields =
+        fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+    fclose(file);
+    return fields == 2 ? (int64_t)(user + system) * (1000000 / sysconf(_SC_CLK_TCK)) : -1;
+}
+
+static int64_t wal_bytes(const char *url)
+{
+    return strtoll(harness_query(url, "select pg_current_wal_lsn() - '0/0'"), NULL, 10);
+}
+
+static void measure_writes(struct bench *bench, const char *url, uint32_t rows)
+{
     int64_t total = 0;
     for (uint32_t i = 0; i < rows; i++)
         bench->sagas[i] = (struct store_saga){0};
+    int64_t server_begin_us = server_cpu_us(url);
+    int64_t wal_begin = wal_bytes(url);
+    int64_t cpu_begin_us = cpu_us();
+    int64_t begin_us = clock_monotonic_us();
+    int64_t end_us = begin_us;
     for (; end_us - begin_us < span_us; end_us = clock_monotonic_us()) {
         write_batch(bench, rows);
         total += rows;
     }
     double seconds = (double)(end_us - begin_us) / 1e6;
-    printf("append %4u a commit: %7.0f rows/s, %6.0f us a commit, %5.2f us of our CPU a row\n", rows,
-           (double)total / seconds, (double)(end_us - begin_us) * rows / (double)total,
-           (double)(cpu_us() - cpu_begin_us) / (double)total);
+    printf("append %4u a commit: %7.0f rows/s, %6.0f us a commit; a row: %5.2f us CPU here, %6.2f us CPU and "
+           "%5.0f bytes of "
+           "WAL in the server\n",
+           rows, (double)total / seconds, (double)(end_us - begin_us) * rows / (double)total,
+           (double)(cpu_us() - cpu_begin_us) / (double)total,
+           (double)(server_cpu_us(url) - server_begin_us) / (double)total,
+           (double)(wal_bytes(url) - wal_begin) / (double)total);
 }
 
 static void read_one(struct bench *bench)
@@ -207,7 +238,7 @@ static void report_table(const char *url)
     printf("%s\n", harness_query(url, sql));
 }
 
-static void run(struct bench *bench, const char *url)
+static void run(struct bench *bench, const char *url, int size_count, char **sizes)
 {
     uint32_t applied = 0;
     uint32_t count = 0;
@@ -219,9 +250,9 @@ static void run(struct bench *bench, const char *url)
     check(count == SHARDS);
     for (uint32_t i = 0; i < count; i++)
         bench->marks[shards[i].shard] = shards[i];
-    static const uint32_t sizes[] = {1, 16, 128, 512};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        measure_writes(bench, sizes[i]);
+    static char usual[][4] = {"1", "16", "128", "512"};
+    for (int i = 0; i < (size_count ? size_count : 4); i++)
+        measure_writes(bench, url, (uint32_t)strtoul(size_count ? sizes[i] : usual[i], NULL, 10));
     measure_reads(bench);
     report_table(url);
     store_close(bench->store);
@@ -235,11 +266,11 @@ int main(int argc, char **argv)
     arena_init(&bench.arena, 0);
     rng_init(&bench.rng, rng_entropy());
     if (argc > 1) {
-        run(&bench, argv[1]);
+        run(&bench, argv[1], argc - 2, argv + 2);
     } else {
         harness_start(&harness, HARNESS_POSTGRES);
         servers_postgres_url(&harness.postgres, "postgres", true, url);
-        run(&bench, url);
+        run(&bench, url, 0, NULL);
         harness_stop(&harness);
     }
     arena_fini(&bench.arena);
