@@ -23,19 +23,23 @@ static struct pq_query_migration migrations[MIGRATIONS_MAX];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char marker[] = "-- name: ";
 
-/* Keeps a copy of one block for as long as the process lives. */
-static void keep_block(const char *name, size_t name_size, const char *begin, size_t size)
+static int find_name(struct str name)
 {
-    for (int i = 0; i < PQ_QUERY_COUNT; i++) {
-        if (strlen(names[i]) != name_size || memcmp(names[i], name, name_size) != 0)
-            continue;
-        check(texts[i] == NULL);
-        char *copy = memory_new(size + 1, 1);
-        memcpy(copy, begin, size);
-        texts[i] = copy;
-        return;
-    }
-    check(!"a statement of a .sql file is missing in pq_query.def");
+    int found = 0;
+    while (found < PQ_QUERY_COUNT && !str_equal(name, str_from(names[found])))
+        found++;
+    return found;
+}
+
+/* Keeps a copy of one block for as long as the process lives. */
+static void keep_block(struct str name, const char *begin, size_t size)
+{
+    int index = find_name(name);
+    check(index < PQ_QUERY_COUNT); /* else pq_query.def lacks it */
+    check(texts[index] == NULL);   /* else it stands twice */
+    char *copy = memory_new(size + 1, 1);
+    memcpy(copy, begin, size);
+    texts[index] = copy;
 }
 
 static void split_file(const char *text)
@@ -47,7 +51,7 @@ static void split_file(const char *text)
         check(body);
         const char *next = strstr(body, marker);
         size_t size = next ? (size_t)(next - body) : strlen(body);
-        keep_block(name, (size_t)(body - name), body, size);
+        keep_block((struct str){name, (size_t)(body - name)}, body, size);
         block = next;
     }
 }
