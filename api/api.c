@@ -90,8 +90,6 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     if (request->ticket) /* the service stops before its thread saw the answer */
         calls_end(request);
-    if (request->status)
-        count(request);
     struct connections_item *item = item_of(connection);
     if (item)
         (void)connections_enter(&api->connections, item, CONNECTIONS_IDLE);
@@ -198,6 +196,7 @@ static enum MHD_Result send_answer(struct request *request)
     check(request->stage == REQUEST_ANSWERED);
     if (!connections_enter(&api->connections, item_of(request->connection), CONNECTIONS_ANSWER))
         return MHD_NO;
+    count(request); /* before the client can see the answer and look */
     /* The text lives in the request's arena until on_completed; the library only reads it. */
     struct MHD_Response *response = MHD_create_response_from_buffer(
         request->text.size, (void *)(uintptr_t)request->text.data, MHD_RESPMEM_PERSISTENT);
@@ -237,6 +236,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         }
         if (!connections_enter(&api->connections, item_of(connection), CONNECTIONS_WORK))
             return MHD_NO;
+        request->begun_us = clock_monotonic_us();
         run(request);
         break;
     case REQUEST_SUSPENDED:

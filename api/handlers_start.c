@@ -46,6 +46,38 @@ static enum err refresh_and_find(struct store *store, void *context, struct err_
     return ERR_OK;
 }
 
+/* A name that was nearly given. */
+static struct str nearest_name(struct request *request, struct str name)
+{
+    uint32_t count = 0;
+    struct str found = {NULL, 0};
+    size_t best = 3; /* more edits than that are another word */
+    const struct plan **plans = registry_list(engine_registry(request->api->engine), &request->arena, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t distance = str_distance(plans[i]->name, name, 2);
+        if (distance < best) {
+            best = distance;
+            found = plans[i]->name;
+        }
+    }
+    return found;
+}
+
+static void refuse_definition(struct request *request, struct str name, int32_t version)
+{
+    struct arena *arena = &request->arena;
+    struct page page = {.kind = PAGE_UNKNOWN_DEFINITION};
+    struct str near = nearest_name(request, name);
+    if (str_equal(near, name))
+        page.detail =
+            arena_printf(arena, "the definition \"%.*s\" has no version %d", STR_ARG(name), version);
+    else
+        page.detail = arena_printf(arena, "there is no definition \"%.*s\"", STR_ARG(name));
+    if (near.size && !str_equal(near, name))
+        page.hint = arena_printf(arena, "did you mean \"%.*s\"?", STR_ARG(near));
+    request_answer_page(request, &page);
+}
+
 /* NULL: answered. Another instance may have stored it a moment ago, so the store is asked too. */
 static const struct plan *find_plan(struct request *request, struct str name, int32_t version)
 {
@@ -57,11 +89,8 @@ static const struct plan *find_plan(struct request *request, struct str name, in
     enum err error = readers_run(&request->api->readers, refresh_and_find, &finding, &note);
     if (error != ERR_OK)
         request_refuse_err(request, error, &note);
-    else if (!finding.plan && version)
-        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
-                       STR_ARG(name), version);
     else if (!finding.plan)
-        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\"", STR_ARG(name));
+        refuse_definition(request, name, version);
     return finding.plan;
 }
 

@@ -28,7 +28,7 @@ struct request {
     struct MHD_Connection *connection;
     struct arena arena;
     enum request_stage stage;
-    int64_t begun_us; /* monotonic */
+    int64_t begun_us; /* monotonic: when its last byte, or the first refused one, was there */
 
     struct guard_request head;
     struct guard_header headers[GUARD_HEADERS_MAX + 1];

@@ -149,6 +149,9 @@ Test(service, does_not_know_what_is_not_there)
 {
     struct wire_answer answer = start("{\"definition\":\"nothing\",\"input\":{}}");
     wire_expect_page(&answer, 404, "unknown-definition", "name");
+    answer = start("{\"definition\":\"ordre\",\"input\":{}}");
+    wire_expect_page(&answer, 404, "unknown-definition", "nearly a name");
+    cr_assert(str_equal(text_of(&answer, "hint"), STR("did you mean \"order\"?")));
     answer = start("{\"definition\":\"order\",\"version\":7,\"input\":{}}");
     wire_expect_page(&answer, 404, "unknown-definition", "version");
     struct str id = STR("01890a5d-ac96-774b-bcce-b302099a8000");
