@@ -1,18 +1,19 @@
 /* The demo participants: inventory, payments, shipping. One program, one process for each.
  *
- * Happy path: make the database, connect to NATS, start the workers, say "ready", work until SIGTERM. What is
- * not there yet is waited for; what goes away later is waited for by the workers. */
+ * Happy path: make the database, connect to NATS, say "ready", work until SIGTERM. Servers that do not answer
+ * are waited for. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "deploy/participants/worker.h"
+#include "deploy/participants/database.h"
+#include "deploy/participants/serve.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, WORKERS_MAX = 64, PATIENCE_S = 30 };
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, PATIENCE_S = 30 };
 
 static const char help_text[] =
     "participant: a demo participant of sagas\n"
@@ -33,6 +34,7 @@ static const char help_text[] =
     "  --nats URL        default nats://127.0.0.1:4222\n"
     "  --database URL    any database of the PostgreSQL server (default postgresql:///postgres)\n"
     "  --workers N       commands worked on at a time (default 4)\n"
+    "  --delay DURATION  as 500ms or 3s; after 30s the broker hands the command to another worker\n"
     "\n"
     "Exit codes: 0 ended in order, 1 failed (the reason is on stderr), 2 wrong usage, 70 told to die.\n"
     "\n";
@@ -96,7 +98,7 @@ static int parse(struct arguments *arguments, int argc, char **argv)
             return usage("no option, or one that needs a value: ", argv[i]);
         if (strcmp(argv[i], "--workers") == 0) {
             if (!str_to_i64(str_from(argv[++i]), &arguments->workers) || arguments->workers < 1 ||
-                arguments->workers > WORKERS_MAX)
+                arguments->workers > SERVE_THREADS_MAX)
                 return usage("--workers takes a number from 1 to 64", "");
         } else if (place != NULL) {
             *place = argv[++i];
@@ -172,42 +174,16 @@ static int behave(const struct arguments *arguments)
  * -------------------------------------------------------------------------------------------------------------------------
  */
 
-static enum err connect_nats(const struct arguments *arguments, natsConnection **connection,
-                             struct err_note *note)
-{
-    natsOptions *options = NULL;
-    natsStatus status = natsOptions_Create(&options);
-    if (status == NATS_OK)
-        status = natsOptions_SetURL(options, arguments->nats);
-    if (status == NATS_OK)
-        status = natsOptions_SetName(options, arguments->name);
-    if (status == NATS_OK)
-        status = natsOptions_SetMaxReconnect(options, -1);
-    if (status == NATS_OK)
-        status = natsOptions_SetReconnectWait(options, 200);
-    if (status == NATS_OK)
-        status = natsOptions_SetSendAsap(options, true);
-    if (status == NATS_OK)
-        status = natsConnection_Connect(connection, options);
-    natsOptions_Destroy(options);
-    return status == NATS_OK ? ERR_OK
-                             : err_note(note, ERR_UNAVAILABLE, "cannot reach NATS at %s: %s", arguments->nats,
-                                        natsStatus_GetText(status));
-}
-
 /* Both servers may be starting just now. */
-static enum err reach_servers(const struct arguments *arguments, natsConnection **connection,
-                              struct err_note *note)
+static enum err open_patiently(const struct serve_options *options, struct serve **serve,
+                               struct err_note *note)
 {
     int64_t until_us = clock_monotonic_us() + PATIENCE_S * DURATION_SECOND_US;
-    enum err error;
-    do {
-        error = database_make(arguments->database, actions_schema(arguments->name), note);
-        if (error == ERR_OK)
-            error = connect_nats(arguments, connection, note);
-        if (error != ERR_OK)
-            nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-    } while (error != ERR_OK && clock_monotonic_us() < until_us);
+    enum err error = serve_open(options, serve, note);
+    while (error != ERR_OK && clock_monotonic_us() < until_us) {
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+        error = serve_open(options, serve, note);
+    }
     return error;
 }
 
@@ -220,38 +196,25 @@ static void wait_for_signal(const sigset_t *signals)
 
 static int work(const struct arguments *arguments)
 {
-    static struct worker workers[WORKERS_MAX];
-    static atomic_bool stop;
-    natsConnection *connection = NULL;
+    struct serve *serve = NULL;
     struct err_note note = {""};
+    struct serve_options options = {.name = arguments->name,
+                                    .nats = arguments->nats,
+                                    .database = arguments->database,
+                                    .threads = (uint32_t)arguments->workers};
     sigset_t signals;
-    int64_t started = 0;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    check(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0); /* the workers inherit it: only we take them */
+    check(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0); /* all threads inherit it: only we take them */
     signal(SIGPIPE, SIG_IGN);
-    enum err error = reach_servers(arguments, &connection, &note);
-    for (; error == ERR_OK && started < arguments->workers; started++) {
-        workers[started] = (struct worker){.connection = connection,
-                                           .participant = arguments->name,
-                                           .server = arguments->database,
-                                           .stop = &stop};
-        error = worker_start(&workers[started], &note);
-        if (error != ERR_OK)
-            break;
-    }
-    if (error == ERR_OK) {
-        printf("ready participant=%s\n", arguments->name);
-        fflush(stdout);
-        wait_for_signal(&signals);
-    }
-    atomic_store(&stop, true);
-    for (int64_t i = 0; i < started; i++)
-        worker_join(&workers[i]);
-    natsConnection_Destroy(connection);
-    nats_Close();
-    return error == ERR_OK ? EXIT_FINE : fail(&note);
+    if (open_patiently(&options, &serve, &note) != ERR_OK)
+        return fail(&note);
+    printf("ready participant=%s\n", arguments->name);
+    fflush(stdout);
+    wait_for_signal(&signals);
+    serve_close(serve);
+    return EXIT_FINE;
 }
 
 int main(int argc, char **argv)
