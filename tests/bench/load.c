@@ -20,7 +20,7 @@
 #include "engine/base/map.h"
 #include "engine/base/memory.h"
 
-enum { CONNECTIONS_MAX = 64, RESPONSE_BYTES = 8192 };
+enum { CONNECTIONS_MAX = 512, RESPONSE_BYTES = 8192 };
 
 /* One saga; whichever of the two comes first, acceptance or end, makes the entry. */
 struct run {
