@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -227,6 +228,30 @@ Test(fault, lock_held_by_others_ends_in_bounded_time)
     cr_assert_eq(error, ERR_UNAVAILABLE, "%s", world_why(&world, error));
     blocker_close(&blocker);
     world_ok(&world, world_commit(&world));
+    world_close(&world);
+}
+
+/* F10 at its worst: a server that does not answer at all. Nobody waits for ever, and nothing is said before
+ * it is certain. */
+Test(fault, silent_server_is_unknown_until_its_process_is_gone)
+{
+    static struct world world;
+    world_open(&world, WORLD_POSTGRES);
+    pid_t backend = (pid_t)postgres_of(world.store)->session.backend;
+    postgres_of(world.store)->session.answer_ms = 200;
+    world_start(&world, 0, "");
+    struct store_batch batch = world_batch(&world);
+    cr_assert_eq(kill(backend, SIGSTOP), 0);
+    enum err error =
+        store_append(world.store, &batch, &world.arena, world.rejected, &world.rejected_count, &world.note);
+    cr_assert_eq(error, ERR_UNKNOWN_OUTCOME, "%s", world_why(&world, error));
+    postgres_of(world.store)->session.answer_ms = 10000;
+    error = store_reconnect(world.store, &world.note);
+    cr_assert_eq(error, ERR_UNAVAILABLE, "%s", world_why(&world, error));
+    cr_assert_not_null(strstr(world.note.text, "still at work"), "%s", world.note.text);
+    cr_assert_eq(kill(backend, SIGCONT), 0);
+    bool yes = committed(&world, &batch);
+    cr_assert_eq(yes, *journal_rows(&world) == '1');
     world_close(&world);
 }
 
