@@ -125,12 +125,15 @@ enum err core_fold(struct core_saga *saga, const struct core_record *record, str
         return err_note(note, ERR_INVALID, "record %lld: %s", (long long)record->seq, wrong);
     state_event(saga, record->seq, &record->event);
     for (uint32_t i = 0; i < record->change_count; i++) {
-        wrong = state_follows(saga, &record->changes[i]);
+        wrong = state_follows(saga, &record->event, &record->changes[i]);
         if (wrong)
             return err_note(note, ERR_INVALID, "record %lld, change %u: %s", (long long)record->seq, i + 1,
                             wrong);
         state_change(saga, &record->event, &record->changes[i]);
     }
+    wrong = state_inconsistent(saga);
+    if (wrong)
+        return err_note(note, ERR_INVALID, "record %lld: %s", (long long)record->seq, wrong);
     return ERR_OK;
 }
 

@@ -24,7 +24,7 @@ static const char *send_follows(const struct core_saga *saga, const struct core_
         return "a command is sent that nothing waited for";
     if (change->attempt != step->attempts[change->command] + 1)
         return "the attempts have a gap";
-    return NULL;
+    return change->due_us > 0 ? NULL : "a command is sent without a time to wait";
 }
 
 static const char *move_follows(const struct core_saga *saga, const struct core_change *change)
@@ -34,6 +34,8 @@ static const char *move_follows(const struct core_saga *saga, const struct core_
         return "the step is in another state";
     if (!state_move_allowed(state, change->state))
         return "the step may not move so";
+    if (state_is_active(change->state) != (change->due_us > 0))
+        return "an active step has no timer, or another one has";
     return NULL;
 }
 
@@ -42,7 +44,7 @@ static const char *extend_follows(const struct core_saga *saga, const struct cor
     const struct core_step *step = &saga->steps[change->step];
     if (!state_is_active(step->state) || step->pending_count >= LIMITS_PENDING_COUNT)
         return "the attempt cannot be extended";
-    return NULL;
+    return change->due_us > 0 ? NULL : "an attempt is extended without a time to wait";
 }
 
 static const char *cursor_follows(const struct core_saga *saga, const struct core_change *change)
@@ -64,7 +66,16 @@ static const char *text_follows(const struct core_change *change, bool may_be_em
     return NULL;
 }
 
-static const char *step_follows(const struct core_saga *saga, const struct core_change *change)
+static const char *output_follows(const struct core_saga *saga, const struct core_event *event,
+                                  const struct core_change *change)
+{
+    if (event->kind != CORE_EVENT_REPLY && event->kind != CORE_EVENT_FORCE)
+        return "an output comes from no reply";
+    return saga->steps[change->step].succeeded ? "the step has an output already" : NULL;
+}
+
+static const char *step_follows(const struct core_saga *saga, const struct core_event *event,
+                                const struct core_change *change)
 {
     if (change->step >= saga->step_count)
         return "the step was never opened";
@@ -76,8 +87,8 @@ static const char *step_follows(const struct core_saga *saga, const struct core_
         return extend_follows(saga, change);
     if (change->kind == CORE_CHANGE_FAULT)
         return text_follows(change, false);
-    if (change->kind == CORE_CHANGE_OUTPUT && saga->steps[change->step].succeeded)
-        return "the step has an output already";
+    if (change->kind == CORE_CHANGE_OUTPUT)
+        return output_follows(saga, event, change);
     return NULL;
 }
 
@@ -85,10 +96,13 @@ static const char *reason_follows(const struct core_saga *saga, const struct cor
 {
     if (change->step != CORE_NO_STEP && change->step >= saga->step_count)
         return "the reason names a step that was never opened";
+    if (change->code.size == 0 && change->message.size > 0)
+        return "a reason without a code";
     return text_follows(change, change->kind == CORE_CHANGE_PARK);
 }
 
-const char *state_follows(const struct core_saga *saga, const struct core_change *change)
+const char *state_follows(const struct core_saga *saga, const struct core_event *event,
+                          const struct core_change *change)
 {
     check(saga->frame_count > 0);
     switch (change->kind) {
@@ -101,7 +115,7 @@ const char *state_follows(const struct core_saga *saga, const struct core_change
     case CORE_CHANGE_FAULT:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_BUDGET:
-        return step_follows(saga, change);
+        return step_follows(saga, event, change);
     case CORE_CHANGE_CURSOR:
         return cursor_follows(saga, change);
     case CORE_CHANGE_CAUSE:
@@ -121,11 +135,26 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
     check(saga->seq >= 0);
     if (seq != saga->seq + 1)
         return "the journal has a gap";
-    if (event->at_us < saga->updated_us)
-        return "the journal goes back in time";
+    if (event->at_us < saga->updated_us || event->at_us <= 0 || event->at_us > INT64_MAX / 2)
+        return "the journal goes back in time, or out of it";
     if ((event->kind == CORE_EVENT_START) != (saga->seq == 0))
         return "a saga starts with its first record";
     if (event->kind == CORE_EVENT_REPLY && state_find(saga, event->step) == CORE_NO_STEP)
         return "a reply answers a step that was never opened";
+    return NULL;
+}
+
+const char *state_inconsistent(const struct core_saga *saga)
+{
+    bool back = saga->status == CORE_COMPENSATING || saga->status == CORE_COMPENSATED;
+    bool forward = saga->status == CORE_RUNNING || saga->status == CORE_COMPLETED;
+    check(saga->seq > 0);
+    check((unsigned)saga->status <= CORE_TERMINATED);
+    if ((back && saga->direction != CORE_BACK) || (forward && saga->direction != CORE_FORWARD))
+        return "the status does not fit the direction";
+    if ((saga->status == CORE_PARKED) != (saga->park_code.size > 0))
+        return "it is parked without a reason, or has one without being parked";
+    if (saga->direction == CORE_BACK && saga->cause_code.size == 0)
+        return "it goes back without a cause";
     return NULL;
 }

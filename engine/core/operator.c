@@ -41,55 +41,44 @@ static void terminate(struct work *work)
     work_status(work, CORE_TERMINATED, work->saga->direction);
 }
 
-static void pause(struct work *work, bool paused)
+static void hold(struct work *work, bool held)
 {
     check(!core_ended(work->saga));
-    if (work->saga->paused == paused) {
-        work_leave(work, CORE_REFUSED, paused ? "it is paused already" : "it is not paused");
+    check(work->saga->step_count > 0);
+    if (work->saga->paused == held) {
+        work_leave(work, CORE_REFUSED, held ? "it is paused already" : "it is not paused");
         return;
     }
     work_take(work);
-    work_change(work, (struct core_change){.kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = paused});
-    if (paused || work_held(work->saga))
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = held});
+    if (work_held(work->saga))
         return;
-    check(work->saga->step_count > 0);
-    for (uint16_t i = 0; i < work->saga->step_count && !core_ended(work->saga); i++)
+    for (uint16_t i = 0; i < work->saga->step_count; i++)
         attempt_go_if_due(work, i);
 }
 
+static void pause(struct work *work)
+{
+    hold(work, true);
+}
+
+static void resume(struct work *work)
+{
+    hold(work, false);
+}
+
+static void (*const verbs[])(struct work *work) = {
+    [CORE_EVENT_CANCEL] = cancel,       [CORE_EVENT_TERMINATE] = terminate, [CORE_EVENT_PAUSE] = pause,
+    [CORE_EVENT_RESUME] = resume,       [CORE_EVENT_RETRY] = resolve_retry, [CORE_EVENT_SKIP] = resolve_skip,
+    [CORE_EVENT_FORCE] = resolve_force,
+};
+
 void operator_verb(struct work *work)
 {
-    check(work->saga->seq > 0);
-    if (core_ended(work->saga)) {
+    check(work->event.kind < sizeof verbs / sizeof *verbs);
+    check(verbs[work->event.kind] != NULL);
+    if (core_ended(work->saga))
         work_leave(work, CORE_REFUSED, "the saga has ended");
-        return;
-    }
-    switch (work->event.kind) {
-    case CORE_EVENT_CANCEL:
-        cancel(work);
-        return;
-    case CORE_EVENT_TERMINATE:
-        terminate(work);
-        return;
-    case CORE_EVENT_PAUSE:
-        pause(work, true);
-        return;
-    case CORE_EVENT_RESUME:
-        pause(work, false);
-        return;
-    case CORE_EVENT_RETRY:
-        resolve_retry(work);
-        return;
-    case CORE_EVENT_SKIP:
-        resolve_skip(work);
-        return;
-    case CORE_EVENT_FORCE:
-        resolve_force(work);
-        return;
-    case CORE_EVENT_START:
-    case CORE_EVENT_REPLY:
-    case CORE_EVENT_TIMER:
-        check_never("no operator's verb");
-    }
-    check_never("an event of no kind");
+    else
+        verbs[work->event.kind](work);
 }

@@ -71,8 +71,7 @@ static enum err read_open(struct reader *reader, const struct json *from, struct
         return wrong(reader, "node");
     if (!read_u16(from, STR("frame"), &change->frame))
         return wrong(reader, "frame");
-    if (reader->opened >= CORE_NO_STEP - 1 - reader->saga->step_count)
-        return wrong(reader, "step");
+    check(reader->opened < LIMITS_RECORD_CHANGES); /* the fold stops long before 16 bits are used up */
     change->step = (uint16_t)(reader->saga->step_count + reader->opened++);
     return ERR_OK;
 }

@@ -278,7 +278,7 @@ static void take_output(struct core_saga *saga, struct core_step *step, const st
 void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change)
 {
     check(saga->seq > 0);
-    check(state_follows(saga, change) == NULL);
+    check(state_follows(saga, event, change) == NULL);
     struct core_step *step = change->step < saga->step_count ? &saga->steps[change->step] : NULL;
     switch (change->kind) {
     case CORE_CHANGE_OPEN:

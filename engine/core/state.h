@@ -20,8 +20,11 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
 void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change);
 /* NULL when the change can be applied to this state, else what is wrong with it: for journals, which may be
  * broken. */
-const char *state_follows(const struct core_saga *saga, const struct core_change *change);
+const char *state_follows(const struct core_saga *saga, const struct core_event *event,
+                          const struct core_change *change);
 /* The same for a record's event. */
 const char *state_event_follows(const struct core_saga *saga, int64_t seq, const struct core_event *event);
+/* The same for the state after a record: what no sequence of single changes that follow may leave behind. */
+const char *state_inconsistent(const struct core_saga *saga);
 /* The newest instance of the step with this path; CORE_NO_STEP when there is none. */
 uint16_t state_find(const struct core_saga *saga, struct str path);
