@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/ops/failpoint.h"
 #include "engine/runtime/control.h"
@@ -39,11 +40,11 @@ void act_send(struct runner *runner, const struct batch_send *send)
         return;
     }
     struct outbox *outbox = &runner->shards[send->shard].outbox;
-    uint64_t number = outbox_take(outbox, send->lsn);
+    uint64_t number = outbox_take(outbox, send->lsn, clock_monotonic_us());
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
     if (bus_publish(runner->engine->bus, send->message, send->id, cookie, &note) != ERR_OK)
-        outbox_answer(outbox, number, false);
+        (void)outbox_answer(outbox, number, false);
 }
 
 void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)

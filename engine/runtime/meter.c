@@ -83,6 +83,12 @@ void meter_dead(void)
     metrics_add(METRICS_REPLIES, 1, STR("dead"), METRICS_NO_LABEL);
 }
 
+void meter_published(int64_t taken_us, int64_t at_us)
+{
+    if (taken_us > 0)
+        metrics_observe(METRICS_PUBLISH_TIME, at_us - taken_us);
+}
+
 void meter_batch(uint32_t records, int64_t commit_us)
 {
     metrics_observe(METRICS_BATCH_EVENTS, records);

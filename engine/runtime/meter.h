@@ -6,6 +6,8 @@ void meter_transition(const struct core_saga *saga, const struct core_record *re
                       enum core_status before);
 void meter_verdict(const struct core_event *event, const struct core_update *update);
 void meter_dead(void);
+/* A broker's answer; taken_us 0: of a slot given up, not counted. */
+void meter_published(int64_t taken_us, int64_t at_us);
 void meter_batch(uint32_t records, int64_t commit_us);
 /* A start or verb asked for over the bus whose answer could not be sent. */
 void meter_answer_lost(void);

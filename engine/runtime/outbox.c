@@ -31,26 +31,28 @@ static void grow(struct outbox *outbox)
     memory_free(old);
 }
 
-uint64_t outbox_take(struct outbox *outbox, int64_t lsn)
+uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us)
 {
     check(outbox->next - outbox->first <= outbox->room);
     if (outbox->next - outbox->first == outbox->room)
         grow(outbox);
-    *slot(outbox, outbox->next) = (struct outbox_slot){.lsn = lsn};
+    *slot(outbox, outbox->next) = (struct outbox_slot){.lsn = lsn, .taken_us = now_us};
     outbox->open_count++;
     return outbox->next++;
 }
 
-void outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
+int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
 {
     if (number < outbox->first || number >= outbox->next)
-        return;
+        return 0;
+    int64_t taken_us = slot(outbox, number)->taken_us;
     check(outbox->open_count > 0);
     outbox->open_count--;
     slot(outbox, number)->confirmed = confirmed;
     outbox->behind = outbox->behind || !confirmed;
     while (outbox->first < outbox->next && slot(outbox, outbox->first)->confirmed)
         outbox->first++;
+    return taken_us;
 }
 
 void outbox_sent(struct outbox *outbox, int64_t lsn)

@@ -11,6 +11,7 @@
 
 struct outbox_slot {
     int64_t lsn;
+    int64_t taken_us; /* monotonic: when it was handed out, for the publish latency */
     bool confirmed;
 };
 struct outbox {
@@ -28,9 +29,10 @@ enum { OUTBOX_NUMBER_BITS = 48 };
 void outbox_init(struct outbox *outbox, int64_t mark);
 void outbox_fini(struct outbox *outbox);
 /* A slot for a command of this lsn; its number goes into the publish's cookie. */
-uint64_t outbox_take(struct outbox *outbox, int64_t lsn);
-/* The broker's answer for a slot. Numbers of slots given up since are ignored. */
-void outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed);
+uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us);
+/* The broker's answer for a slot; when it was taken. Numbers of slots given up since are ignored and give 0.
+ */
+int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed);
 /* All rows up to lsn have been handed out (or hold no commands). */
 void outbox_sent(struct outbox *outbox, int64_t lsn);
 int64_t outbox_mark(const struct outbox *outbox);

@@ -78,7 +78,7 @@ void runner_published(struct runner *runner, uint64_t cookie, bool confirmed)
         runner->answer_room = runner->answer_room == 0 ? 1024 : runner->answer_room * 2;
         runner->answers = memory_resize(runner->answers, runner->answer_room, sizeof *runner->answers);
     }
-    runner->answers[runner->answer_count++] = (struct runner_answer){cookie, confirmed};
+    runner->answers[runner->answer_count++] = (struct runner_answer){cookie, confirmed, clock_monotonic_us()};
     pthread_mutex_unlock(&runner->answers_lock);
     if (!confirmed || atomic_exchange(&runner->starved, false))
         inbox_wake(&runner->inbox);
@@ -99,7 +99,8 @@ static void take_answers(struct runner *runner)
         uint32_t shard = (uint32_t)(answers[i].cookie >> OUTBOX_NUMBER_BITS);
         uint64_t number = answers[i].cookie & ((UINT64_C(1) << OUTBOX_NUMBER_BITS) - 1);
         if (shard < runner->engine->shard_count && runner->shards[shard].owned)
-            outbox_answer(&runner->shards[shard].outbox, number, answers[i].confirmed);
+            meter_published(outbox_answer(&runner->shards[shard].outbox, number, answers[i].confirmed),
+                            answers[i].at_us);
     }
 }
 

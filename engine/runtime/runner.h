@@ -38,6 +38,7 @@ struct runner_asked {
 struct runner_answer {
     uint64_t cookie;
     bool confirmed;
+    int64_t at_us; /* monotonic */
 };
 struct runner {
     struct engine *engine;
