@@ -63,7 +63,7 @@ static void settle(struct load *load, struct run *run)
     load->running--;
     map_remove(&load->runs, (struct str){run->id, ID_TEXT_SIZE});
     memory_free(run);
-    pthread_cond_broadcast(&load->free);
+    pthread_cond_signal(&load->free);
 }
 
 static void on_event(natsConnection *nats, natsSubscription *subscription, natsMsg *message, void *context)
