@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
-#include "api/server.h"
+#include "api/api.h"
 #include "engine/base/check.h"
 #include "engine/bus/nats_bus.h"
 #include "engine/ops/log.h"
