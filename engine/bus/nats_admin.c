@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -30,6 +31,7 @@ static const struct stream {
     {"SAGA_PROBE", {"saga.probe"}, 1, js_LimitsPolicy, js_DiscardOld, 1, 0},
 };
 enum { STREAM_COUNT = sizeof streams / sizeof streams[0], DUPLICATES_S = 120 };
+_Static_assert((int)STREAM_COUNT == (int)NATS_STREAM_COUNT, "one time each");
 
 static void set_wait(jsOptions *options)
 {
@@ -82,6 +84,20 @@ static enum err make_stream(struct nats_bus *bus, const struct stream *stream, s
     return explain(status, "make stream", stream->name, note);
 }
 
+/* A stream that vanished under us is made again only after a while: nats-server 2.9 says that it is gone
+ * before its files are, and what is stored in a new one meanwhile is lost with them, its consumers stuck for
+ * good. */
+static enum err remake_stream(struct nats_bus *bus, const struct stream *stream, struct err_note *note)
+{
+    int64_t now_us = clock_monotonic_us();
+    int64_t *gone_us = &bus->gone_us[stream - streams];
+    if (bus->opened && *gone_us == 0)
+        *gone_us = now_us;
+    if (bus->opened && now_us - *gone_us < NATS_GONE_US)
+        return err_note(note, ERR_UNAVAILABLE, "stream %s is gone; it will be made again", stream->name);
+    return make_stream(bus, stream, note);
+}
+
 static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream, struct err_note *note)
 {
     jsOptions options;
@@ -89,7 +105,8 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
     set_wait(&options);
     natsStatus status = js_GetStreamInfo(&info, bus->js, stream->name, &options, NULL);
     if (status == NATS_NOT_FOUND)
-        return make_stream(bus, stream, note);
+        return remake_stream(bus, stream, note);
+    bus->gone_us[stream - streams] = 0;
     enum err err = explain(status, "look at stream", stream->name, note);
     if (err == ERR_OK &&
         (info->Config->Retention != stream->retention || !has_subjects(info->Config, stream)))
@@ -132,6 +149,24 @@ enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char 
     return explain(status == NATS_NOT_FOUND ? NATS_OK : status, "remove consumer", name, note);
 }
 
+/* Whether the stream holds messages for a consumer, whatever the consumer believes. */
+static bool holds_messages(struct nats_bus *bus, const struct nats_consumer *consumer)
+{
+    jsOptions options;
+    jsStreamInfo *info = NULL;
+    uint64_t count = 0;
+    set_wait(&options);
+    options.Stream.Info.SubjectsFilter = consumer->filter;
+    if (js_GetStreamInfo(&info, bus->js, consumer->stream, &options, NULL) != NATS_OK)
+        return false;
+    if (consumer->filter == NULL)
+        count = info->State.Msgs;
+    for (int i = 0; info->State.Subjects != NULL && i < info->State.Subjects->Count; i++)
+        count += info->State.Subjects->List[i].Msgs;
+    jsStreamInfo_Destroy(info);
+    return count > 0;
+}
+
 enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consumer,
                          struct nats_consumer_look *look, struct err_note *note)
 {
@@ -148,7 +183,10 @@ enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consu
     look->exists = true;
     look->ours = strcmp(mark, consumer->mark) == 0;
     look->waiting = info->NumWaiting > 0;
-    look->backlog = info->NumPending > 0 && look->waiting && info->NumAckPending < consumer->ack_pending_max;
+    look->backlog = look->waiting && info->NumAckPending < consumer->ack_pending_max && info->NumPending > 0;
+    /* A stalled consumer of 2.9 may also lose count of what waits for it. */
+    if (look->waiting && info->NumAckPending == 0 && info->NumPending == 0)
+        look->backlog = holds_messages(bus, consumer);
     look->progress = info->Delivered.Consumer + info->AckFloor.Consumer;
     jsConsumerInfo_Destroy(info);
     return ERR_OK;

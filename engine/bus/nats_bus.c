@@ -152,6 +152,7 @@ enum err nats_bus_open(const struct nats_bus_options *options, const struct bus_
         close_bus(&bus->base);
         return err;
     }
+    bus->opened = true;
     nats_keeper_start(bus);
     *opened = &bus->base;
     return ERR_OK;

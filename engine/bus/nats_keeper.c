@@ -2,9 +2,10 @@
  * publish or a pull was refused, and makes again what vanished.
  *
  * Also cures two things that make no error: a consumer that stalls (messages wait, somebody pulls, nothing
- * moves over several looks) is made anew; a shard's consumer that bears another's mark was taken over: we
- * stop pulling, and take it back only when nobody pulls from it any more though we were never told to
- * unlisten. An error ends the round; the next one comes soon. */
+ * moves over several looks; seen with nats-server 2.9.10 when a stream is deleted and made again) is made
+ * anew; a shard's consumer that bears another's mark was taken over: we stop pulling, and take it back only
+ * when nobody pulls from it any more though we were never told to unlisten. An error ends the round; the next
+ * one comes soon. */
 #include "engine/bus/nats_parts.h"
 
 #include <string.h>
@@ -33,6 +34,7 @@ static bool note_look(struct nats_bus *bus, uint32_t slot, const struct nats_con
         pull->still = deserted || stalled ? pull->still + 1 : 0;
         pull->seen = look->progress;
         remake_it = pull->still >= STILL_LOOKS;
+        bus->uneasy = bus->uneasy || pull->still > 0;
         if (remake_it)
             pull->still = 0;
         pull->lost = !look->ours;
@@ -104,6 +106,7 @@ static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct si
         return nats_admin_make(bus, &consumer, NULL);
     sight->still = look.backlog && look.progress == sight->seen ? sight->still + 1 : 0;
     sight->seen = look.progress;
+    bus->uneasy = bus->uneasy || sight->still > 0;
     if (sight->still >= STILL_LOOKS) {
         sight->still = 0;
         remake(bus, &consumer, UINT32_MAX);
@@ -160,7 +163,8 @@ static void *run(void *argument)
     struct sight sights[NATS_PARTICIPANTS_MAX];
     for (uint32_t i = 0; i < NATS_PARTICIPANTS_MAX; i++)
         sights[i] = none;
-    while (rest(bus, NATS_KEEPER_PERIOD_MS, true)) {
+    while (rest(bus, bus->uneasy ? NATS_KEEPER_UNEASY_MS : NATS_KEEPER_PERIOD_MS, true)) {
+        bus->uneasy = false;
         if (keep(bus, sights) != ERR_OK)
             nats_keeper_kick(bus);
         if (!rest(bus, NATS_KEEPER_REST_MS, false))

@@ -19,8 +19,11 @@ enum {
     NATS_PUBLISH_WAIT_US = 5000000, /* then the publish is unknown (bus.h) */
     NATS_API_WAIT_MS = 2000,        /* one call to the JetStream API: a healthy server takes 1 ms */
     NATS_KEEPER_PERIOD_MS = 5000,   /* streams and consumers are looked at this often, */
-    NATS_KEEPER_REST_MS = 200,      /* and when something failed, but not more often than this */
-    NATS_PULL_WINDOW = 512,         /* messages asked for at a time: max_ack_pending of a shard's consumer */
+    NATS_KEEPER_REST_MS = 200,      /* and when something failed, but not more often than this; */
+    NATS_KEEPER_UNEASY_MS = 1000,   /* and so often while a consumer does not move */
+    NATS_STREAM_COUNT = 5,
+    NATS_GONE_US = 1000000, /* before a vanished stream is made again; deleting files takes less */
+    NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
     NATS_PULL_EXPIRES_MS = 30000,
     NATS_PULL_HEARTBEAT_MS = 5000,
     NATS_PULL_SILENCE_US = 12000000, /* two heartbeats missed and some: ask again */
@@ -71,6 +74,8 @@ struct nats_bus {
     struct nats_held *held; /* NATS_SLOTS_MAX */
     uint32_t held_count;
     pthread_mutex_t admin_mutex; /* one maker of streams and consumers at a time; guards participants */
+    int64_t gone_us[NATS_STREAM_COUNT]; /* when a stream was first seen to be missing; 0: it is there */
+    bool opened;                        /* streams that miss now were there before */
     struct str *participants;
     uint32_t participant_count;
     pthread_mutex_t pull_mutex;
@@ -85,6 +90,7 @@ struct nats_bus {
     bool kicked; /* the keeper should look now */
     bool closing;
     bool keeper_runs;
+    bool uneasy; /* the keeper's own: something did not move since the last look */
     pthread_t keeper;
 };
 

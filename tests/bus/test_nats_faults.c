@@ -22,6 +22,26 @@ static struct bed_witness *open_listening(uint32_t shard)
     return witness;
 }
 
+static bool is_stopped(void *context)
+{
+    char path[64];
+    char line[256] = "";
+    const struct process *process = context;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file);
+    cr_assert_not_null(fgets(line, sizeof line, file));
+    fclose(file);
+    return strstr(line, ") T ") != NULL;
+}
+
+/* SIGSTOP takes effect when the server's threads next run: waits for that. */
+static void freeze(void)
+{
+    process_freeze(&bed.harness.nats.process);
+    cr_assert(bed_await(&bed, is_stopped, &bed.harness.nats.process, BED_PATIENCE_MS));
+}
+
 /* Publishes replies to shard 1 until one is refused, at most `most`; how many were taken. */
 static uint32_t publish_some(struct bed_witness *engine, const char *prefix, uint32_t most)
 {
@@ -135,8 +155,9 @@ Test(nats_faults, a_frozen_server_is_noticed_and_its_publishes_are_answered, .ti
 {
     bed_start(&bed, true);
     struct bed_witness *engine = open_listening(1);
-    process_freeze(&bed.harness.nats.process);
+    freeze();
     uint32_t taken = publish_some(engine, "frozen", 50);
+    cr_assert_eq(taken, 50);
     bus_flush(engine->bus);
     bed_await_published(engine, taken);
     bed_await_connected(engine, false);
@@ -160,9 +181,10 @@ Test(nats_faults, publishes_are_bounded_while_the_server_says_nothing, .timeout 
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
     process_freeze(&bed.harness.nats.process);
-    cr_assert_eq(publish_some(engine, "many", BUS_IN_FLIGHT_MAX + 1), BUS_IN_FLIGHT_MAX);
+    uint32_t taken = publish_some(engine, "many", BUS_IN_FLIGHT_MAX + 1);
+    cr_assert_eq(taken, BUS_IN_FLIGHT_MAX);
     cr_assert_str_eq(note.text, "8192 publishes are unanswered");
-    bed_await_published(engine, BUS_IN_FLIGHT_MAX);
+    bed_await_published(engine, taken);
     cr_assert_eq(bus_in_flight(engine->bus), 0);
     bed_stop(&bed);
 }
@@ -171,7 +193,7 @@ Test(nats_faults, closing_answers_what_is_under_way, .timeout = 60)
 {
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
-    process_freeze(&bed.harness.nats.process);
+    freeze();
     uint32_t taken = publish_some(engine, "closing", 10);
     bed_close(engine);
     cr_assert_eq(taken, 10);
