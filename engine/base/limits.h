@@ -34,8 +34,8 @@ enum {
     LIMITS_EXPR_BYTES = 16384,          /* source of one expression */
     LIMITS_EXPR_STEPS = 100000,         /* evaluation steps of one expression: about 10 ms */
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
-    LIMITS_EXPR_DEPTH = 200,    /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
-    LIMITS_EXPR_LOCALS = 32,    /* variables bound by `as` at once: kept on the stack of each evaluation */
+    LIMITS_EXPR_DEPTH = 200, /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
+    LIMITS_EXPR_LOCALS = 32, /* variables bound by `as` at once: kept on the stack of each evaluation */
     LIMITS_REGEX_BYTES = 1000,  /* source of one regular expression */
     LIMITS_REGEX_STATES = 2000, /* of its machine: lists of them are kept on the stack of each test, 24 KB */
     LIMITS_REGEX_REPEAT = 1000, /* the largest number in {m,n} */
@@ -44,8 +44,8 @@ enum {
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_RECORD_CHANGES =
         32, /* changes of one record: a sequence has one active step, and settling it takes at most a dozen */
-    LIMITS_PAYLOAD_DEPTH =
-        60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a journal row adds */
+    LIMITS_PAYLOAD_DEPTH = 60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a
+                                  journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
     LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
     LIMITS_BATCH_BYTES = 4194304,  /* payload bytes of one commit: bounds the batch arena */

@@ -225,10 +225,12 @@ Test(regex, agrees_with_the_c_library)
     for (int i = 0; i < RANDOM_ROUNDS; i++) {
         char pattern[64] = "";
         char text[16] = "";
+        int size = 0;
         for (uint64_t n = 1 + rng_below(&rng, 4); n > 0; n--)
-            strcat(pattern, parts[rng_below(&rng, sizeof(parts) / sizeof(parts[0]))]);
-        for (uint64_t n = rng_below(&rng, 8); n > 0; n--)
-            strncat(text, &"abc"[rng_below(&rng, 3)], 1);
+            size += snprintf(pattern + size, sizeof(pattern) - (size_t)size, "%s",
+                             parts[rng_below(&rng, sizeof(parts) / sizeof(parts[0]))]);
+        for (uint64_t n = rng_below(&rng, 8), at = 0; at < n; at++)
+            text[at] = "abc"[rng_below(&rng, 3)];
         regex_t posix;
         if (regcomp(&posix, pattern, REG_EXTENDED | REG_NOSUB) != 0)
             continue;
