@@ -1,16 +1,18 @@
 /* Journal records as JSON: what the `data` column holds, and back.
  *
  * Columns beside it: seq, at, kind (core_event_text), step and attempt (of REPLY, RETRY, SKIP, FORCE, and of
- * TIMER the step whose timer fired).
+ * TIMER the step whose timer fired). Absent members are empty, 0 or none.
+ *
  *   {"event": {…}, "changes": [{"change": "send", "step": "charge", …}, …]}
- *   event of start: {"input":…, "search":…, "key":…, "seed":"<decimal>", "correlation":…, "traceparent":…}
- *   event of reply:
- * {"kind":"do","participant":…,"status":"ok","code":…,"message":…,"retry_after_us":n,"body":…}   (absent:
- * empty) event of verbs: {"actor":…,"reason":…, force also "status", "body"} changes:
- * {"change":"open","step":path,"node":n,"frame":n}
- * {"change":"send","step":path,"kind":"do","attempt":n,"due":us,"to":"payments.charge","body":…}
- *            {"change":"step","step":path,"state":"done","due":us}
- * {"change":"status","status":"compensating","direction":"back"} …: every field of core.h's list by its name.
+ *
+ *   event of start   {"input", "search", "key", "seed": "<decimal>", "correlation", "traceparent"}
+ *            reply   {"kind": "do", "participant", "status": "ok", "code", "message", "retry_after_us",
+ * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"} changes
+ * open    {"step": path, "node": n, "frame": n} send    {"step", "kind": "do", "attempt": n, "due": us, "to":
+ * "payments.charge", "body"} step    {"step", "from": "sent", "state": "done", "due"} status  {"status":
+ * "compensating", "direction": "back"} …       every other field of core.h's list by its name: "due", "flag",
+ * "kind", "code", "message", "frame", "cursor", "body"
+ *
  * Times are integers, microseconds since 1970. Deterministic: the same record gives the same bytes, so replay
  * compares texts. */
 #pragma once
@@ -26,6 +28,11 @@ enum err record_read(const struct core_saga *saga, int64_t seq, int64_t at_us, s
 /* The step and attempt columns of a record ("" and 0 where none is meant). */
 struct str record_step(const struct core_saga *saga, const struct core_record *record);
 uint32_t record_attempt(const struct core_record *record);
-/* What happened and what was decided, in lines people read; the same in golden scripts, `sagactl history` and
- * `replay`: reply ok to charge, attempt 2 charge: sent -> done send ship do/1 to shipping.ship until +10s */
+/* What happened and what was decided, in lines that people read; the same in golden scripts, `sagactl
+ * history` and `replay`. `saga` is the state after it, or any later one.
+ *
+ *   reply ok to charge, attempt 2
+ *     charge: output {"receipt":7}
+ *     charge: sent -> done
+ *     send ship do/1 to shipping.ship until +10s with {}                                              */
 void record_narrate(struct buf *out, const struct core_saga *saga, const struct core_record *record);

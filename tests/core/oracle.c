@@ -70,6 +70,8 @@ static void watch_send(struct oracle *oracle, const struct core_change *change)
     PROMISE("S14", change->attempt == command->sent + 1);
     PROMISE("S14", change->attempt <= command->budget);
     PROMISE("S13", change->body != NULL);
+    PROMISE("pause", !oracle->paused);
+    PROMISE("park", oracle->status != CORE_PARKED);
     if (change->command == CORE_DO) {
         PROMISE("S7", !oracle->back);
         for (uint16_t i = 0; i < change->step; i++)
@@ -111,8 +113,11 @@ static void watch_timeout(struct oracle *oracle, const struct core_change *chang
                 change->from == CORE_STEP_UNDO_SENT;
     PROMISE("S22", !sent || command->due_us <= event->at_us);
     PROMISE("S22", !sent || command->outstanding);
-    if (sent)
-        command->outstanding = false;
+    if (!sent)
+        return;
+    command->outstanding = false;
+    if (kind == CORE_DO)
+        step->unanswered = true;
 }
 
 static void watch_step(struct oracle *oracle, const struct core_change *change,
@@ -132,8 +137,15 @@ static void watch_step(struct oracle *oracle, const struct core_change *change,
         step->doubt = true;
     if (change->state == CORE_STEP_UNDO_WAIVED)
         step->undo_waived = true;
-    if (change->state == CORE_STEP_REJECTED)
+    bool told = (event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_FORCE) &&
+                event->status == CORE_REPLY_REJECTED;
+    if (told && event->command_kind != CORE_UNDO)
+        step->unanswered = false;
+    if (change->state == CORE_STEP_REJECTED) {
         PROMISE("S8", !step->happened);
+        PROMISE("in doubt is not rejected", !step->unanswered);
+    }
+    step->rejected = change->state == CORE_STEP_REJECTED;
     if (change->state == CORE_STEP_UNDO_WAITING && change->from == CORE_STEP_WAIVED)
         step->doubt = true; /* skipped while in doubt */
     if (change->state == CORE_STEP_UNDO_WAITING && change->from <= CORE_STEP_DOUBT)
@@ -166,6 +178,10 @@ static void watch_status(struct oracle *oracle, const struct core_change *change
     PROMISE("S5", !was_ended || (oracle->status == CORE_COMPENSATED && change->status == CORE_COMPENSATING &&
                                  event->kind == CORE_EVENT_REPLY && event->status == CORE_REPLY_OK));
     PROMISE("S7", !oracle->back || change->direction == CORE_BACK);
+    for (uint16_t i = 0; i < ORACLE_STEPS && !oracle->back && change->direction == CORE_BACK; i++)
+        PROMISE("the pivot", !oracle->steps[i].opened || !plan_of(oracle, i)->pivot ||
+                                 oracle->steps[i].commands[CORE_DO].sent == 0 || oracle->steps[i].rejected ||
+                                 change->status == CORE_TERMINATED);
     oracle->back = change->direction == CORE_BACK;
     oracle->status = change->status;
     uint16_t count = oracle->plan->nodes[0].child_count;
@@ -242,13 +258,15 @@ void oracle_watch(struct oracle *oracle, const struct core_saga *saga, const str
         case CORE_CHANGE_STATUS:
             watch_status(oracle, change, &record->event);
             break;
+        case CORE_CHANGE_PAUSE:
+            oracle->paused = change->flag;
+            break;
         case CORE_CHANGE_FAULT:
         case CORE_CHANGE_UNKNOWN:
         case CORE_CHANGE_CURSOR:
         case CORE_CHANGE_DEADLINE:
         case CORE_CHANGE_CAUSE:
         case CORE_CHANGE_PARK:
-        case CORE_CHANGE_PAUSE:
         case CORE_CHANGE_RESULT:
             break;
         }

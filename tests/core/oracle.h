@@ -17,7 +17,9 @@ struct oracle_step {
     bool passed;   /* done or waived while going forward */
     bool happened; /* a success was taken */
     bool doubt;    /* given up without knowing */
-    bool let_go;   /* an operator decided something for it */
+    bool rejected;
+    bool unanswered; /* an attempt to do it timed out, and no rejection came since */
+    bool let_go;     /* an operator decided something for it */
     bool undo_waived;
     uint32_t undone; /* compensations that were answered, since it last had to be */
     bool undoing;
@@ -29,6 +31,7 @@ struct oracle {
     int64_t seq;
     int64_t at_us;
     bool back;
+    bool paused;
     bool cancelled;
     bool terminated;
     enum core_status status;
