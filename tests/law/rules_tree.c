@@ -13,9 +13,9 @@
 static bool is_top_level(const char *name)
 {
     static const char *const allowed[] = {
-        ".",      "..",           ".git",   ".gitignore", ".clang-format", ".ci",       "api",
-        "deploy", "definitions",  "engine", "migrations", "tests",         "README.md", "CMakeLists.txt",
-        "out",    "node_modules", NULL};
+        ".",         "..",      ".git",           ".gitignore", ".clang-format", ".ci",
+        "api",       "deploy",  "definitions",    "engine",     "migrations",    "tests",
+        "README.md", "LICENSE", "CMakeLists.txt", "out",        "node_modules",  NULL};
     for (size_t i = 0; allowed[i] != NULL; i++) {
         if (strcmp(name, allowed[i]) == 0) {
             return true;
