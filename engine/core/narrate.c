@@ -1,6 +1,7 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/core/record.h"
+#include "engine/core/words.h"
 
 /* A time as a span from the record's: "+10s". */
 static void put_span(struct buf *out, const struct core_record *record, int64_t due_us)
@@ -28,21 +29,21 @@ static void put_actor(struct buf *out, const struct core_event *event)
 {
     check(event->kind >= CORE_EVENT_CANCEL);
     if (event->actor.size > 0)
-        buf_printf(out, " by %.*s", STR_ARG(event->actor));
+        buf_printf(out, " by %.*s", WORDS(event->actor));
     if (event->reason.size > 0)
-        buf_printf(out, " (%.*s)", STR_ARG(event->reason));
+        buf_printf(out, " (%.*s)", WORDS(event->reason));
 }
 
 static void head_reply(struct buf *out, const struct core_event *event)
 {
     check(event->kind == CORE_EVENT_REPLY);
     struct str status = core_reply_text(event->status);
-    buf_printf(out, "reply %.*s to ", STR_ARG(status));
+    buf_printf(out, "reply %.*s to ", WORDS(status));
     if (event->command_kind != CORE_DO) {
         struct str kind = core_kind_text(event->command_kind);
-        buf_printf(out, "%.*s of ", STR_ARG(kind));
+        buf_printf(out, "%.*s of ", WORDS(kind));
     }
-    buf_printf(out, "%.*s, attempt %u", STR_ARG(event->step), event->attempt);
+    buf_printf(out, "%.*s, attempt %u", WORDS(event->step), event->attempt);
     if (event->error_code.size > 0) {
         buf_puts(out, ": ");
         put_reason(out, event->error_code, event->error_message);
@@ -58,10 +59,10 @@ static void head_verb(struct buf *out, const struct core_event *event)
     check(event->kind >= CORE_EVENT_CANCEL);
     buf_put(out, core_event_text(event->kind));
     if (event->kind >= CORE_EVENT_RETRY && event->step.size > 0)
-        buf_printf(out, " %.*s", STR_ARG(event->step));
+        buf_printf(out, " %.*s", WORDS(event->step));
     if (event->kind == CORE_EVENT_FORCE) {
         struct str status = core_reply_text(event->status);
-        buf_printf(out, " %.*s", STR_ARG(status));
+        buf_printf(out, " %.*s", WORDS(status));
     }
     put_actor(out, event);
 }
@@ -72,13 +73,13 @@ static void head(struct buf *out, const struct core_event *event)
     case CORE_EVENT_START:
         buf_puts(out, "start");
         if (event->key.size > 0)
-            buf_printf(out, " key %.*s", STR_ARG(event->key));
+            buf_printf(out, " key %.*s", WORDS(event->key));
         break;
     case CORE_EVENT_REPLY:
         head_reply(out, event);
         break;
     case CORE_EVENT_TIMER:
-        buf_printf(out, "timer of %.*s", STR_ARG(event->step.size > 0 ? event->step : STR("the saga")));
+        buf_printf(out, "timer of %.*s", WORDS(event->step.size > 0 ? event->step : STR("the saga")));
         break;
     case CORE_EVENT_CANCEL:
     case CORE_EVENT_TERMINATE:
@@ -102,8 +103,8 @@ static void line_send(struct buf *out, const struct core_saga *saga, const struc
     const struct plan_action *action = core_action(plan, change->command);
     check(action != NULL);
     check(change->body != NULL);
-    buf_printf(out, "send %.*s %.*s/%u to %.*s until ", STR_ARG(path), STR_ARG(kind), change->attempt,
-               STR_ARG(action->command));
+    buf_printf(out, "send %.*s %.*s/%u to %.*s until ", WORDS(path), WORDS(kind), change->attempt,
+               WORDS(action->command));
     put_span(out, record, change->due_us);
     buf_puts(out, " with ");
     json_write(out, change->body);
@@ -116,7 +117,7 @@ static void line_move(struct buf *out, const struct core_saga *saga, const struc
     struct str from = core_step_state_text(change->from);
     struct str to = core_step_state_text(change->state);
     check(change->kind == CORE_CHANGE_STEP);
-    buf_printf(out, "%.*s: %.*s -> %.*s", STR_ARG(path), STR_ARG(from), STR_ARG(to));
+    buf_printf(out, "%.*s: %.*s -> %.*s", WORDS(path), WORDS(from), WORDS(to));
     if (change->due_us > 0) {
         buf_puts(out, ", due ");
         put_span(out, record, change->due_us);
@@ -137,7 +138,7 @@ static void line_reason(struct buf *out, const struct core_saga *saga, const str
     check(change->code.size > 0);
     buf_puts(out, what);
     if (change->step != CORE_NO_STEP)
-        buf_printf(out, " at %.*s", STR_ARG(core_step_path(saga, change->step)));
+        buf_printf(out, " at %.*s", WORDS(core_step_path(saga, change->step)));
     buf_puts(out, ": ");
     put_reason(out, change->code, change->message);
 }
@@ -147,7 +148,7 @@ static void line_status(struct buf *out, const struct core_change *change)
     struct str status = core_status_text(change->status);
     struct str direction = core_direction_text(change->direction);
     check(change->kind == CORE_CHANGE_STATUS);
-    buf_printf(out, "saga: %.*s, %.*s", STR_ARG(status), STR_ARG(direction));
+    buf_printf(out, "saga: %.*s, %.*s", WORDS(status), WORDS(direction));
 }
 
 static void line_deadline(struct buf *out, const struct core_record *record, const struct core_change *change)

@@ -1,6 +1,7 @@
 #include "engine/core/record.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/core/words.h"
 
 /* What is being read: the state before the record, and the steps the record itself has opened so far. */
 struct reader {
@@ -256,7 +257,8 @@ enum err record_read(const struct core_saga *saga, int64_t seq, int64_t at_us, s
     check(arena != NULL);
     *record = (struct core_record){.seq = seq};
     if (!core_event_parse(kind, &record->event.kind))
-        return err_note(note, ERR_INVALID, "a journal record of unknown kind \"%.*s\"", STR_ARG(kind));
+        return err_note(note, ERR_INVALID, "a journal record of unknown kind \"%.*s\"",
+                        WORDS(arena_copy(arena, kind)));
     enum err error = json_parse(arena, data, SIZE_MAX, &root, note);
     if (error != ERR_OK)
         return error;

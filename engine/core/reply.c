@@ -4,6 +4,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/words.h"
 
 /* A do that is not decided yet: any success counts, and a rejection by its newest attempt. */
 static bool undecided(enum core_step_state state)
@@ -27,19 +28,18 @@ static bool belongs(struct work *work, uint16_t *step)
     *step = state_find(work->saga, event->step);
     struct str kind = core_kind_text(event->command_kind);
     if (*step == CORE_NO_STEP) {
-        work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded",
-                   STR_ARG(str_slice(event->step, 0, LIMITS_NAME_BYTES)));
+        work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded", WORDS(event->step));
         return false;
     }
     if (event->attempt == 0 || event->attempt > work_step(work, *step)->attempts[event->command_kind]) {
-        work_leave(work, CORE_DEAD, "%.*s attempt %u of %.*s was never sent", STR_ARG(kind), event->attempt,
-                   STR_ARG(event->step));
+        work_leave(work, CORE_DEAD, "%.*s attempt %u of %.*s was never sent", WORDS(kind), event->attempt,
+                   WORDS(event->step));
         return false;
     }
     struct str owner = work_action(work, *step, event->command_kind)->participant;
     if (event->participant.size > 0 && !str_equal(event->participant, owner)) {
-        work_leave(work, CORE_DEAD, "%.*s answered a command to %.*s", STR_ARG(event->participant),
-                   STR_ARG(owner));
+        work_leave(work, CORE_DEAD, "%.*s answered a command to %.*s", WORDS(event->participant),
+                   WORDS(owner));
         return false;
     }
     work->event.step = core_step_path(work->saga, *step);
@@ -70,7 +70,7 @@ static void take_success(struct work *work, uint16_t step)
     const struct core_step *it = work_step(work, step);
     check(work->event.status == CORE_REPLY_OK);
     if (it->succeeded) {
-        work_leave(work, CORE_DUPLICATE, "a success of %.*s was taken already", STR_ARG(work->event.step));
+        work_leave(work, CORE_DUPLICATE, "a success of %.*s was taken already", WORDS(work->event.step));
         return;
     }
     if (!undecided(it->state) && it->state != CORE_STEP_STUCK) {
@@ -89,12 +89,12 @@ static void take_undone(struct work *work, uint16_t step)
     check(work->event.status == CORE_REPLY_OK);
     if (work->event.attempt <= it->undo_floor || it->state == CORE_STEP_UNDONE) {
         work_leave(work, CORE_DUPLICATE, "%.*s was undone already, or is undone anew",
-                   STR_ARG(work->event.step));
+                   WORDS(work->event.step));
         return;
     }
     if (!undo_begun(it->state)) {
         work_leave(work, CORE_LATE, "an operator has let the compensation of %.*s go",
-                   STR_ARG(work->event.step));
+                   WORDS(work->event.step));
         return;
     }
     work_take(work);
@@ -127,7 +127,7 @@ static bool is_outstanding(struct work *work, uint16_t step)
     if (work_step(work, step)->state == state_sent(work->event.command_kind))
         return true;
     work_leave(work, CORE_LATE, "attempt %u of %.*s is not waited for any more", work->event.attempt,
-               STR_ARG(work->event.step));
+               WORDS(work->event.step));
     return false;
 }
 
@@ -222,7 +222,7 @@ static void take_rejected(struct work *work, uint16_t step)
     enum core_kind kind = work->event.command_kind;
     check(work->event.status == CORE_REPLY_REJECTED);
     if (!may_reject(work, step)) {
-        work_leave(work, CORE_LATE, "%.*s is decided already", STR_ARG(work->event.step));
+        work_leave(work, CORE_LATE, "%.*s is decided already", WORDS(work->event.step));
         return;
     }
     if (kind == CORE_DO) {

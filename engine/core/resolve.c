@@ -3,6 +3,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/words.h"
 
 static bool is_stuck(enum core_step_state state)
 {
@@ -63,7 +64,7 @@ static void leave_not_stuck(struct work *work)
                    "it is parked by its deadline; possible: retry without a step, terminate");
     else if (saga->status == CORE_PARKED)
         work_leave(work, CORE_REFUSED, "the step is not stuck; possible for %.*s: retry, skip, force",
-                   STR_ARG(core_step_path(saga, saga->park_step)));
+                   WORDS(core_step_path(saga, saga->park_step)));
     else if (saga->direction == CORE_BACK || saga->pivot_commanded)
         work_leave(work, CORE_REFUSED, "it is not parked; possible: %s, terminate",
                    saga->paused ? "resume" : "pause");

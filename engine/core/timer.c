@@ -3,6 +3,7 @@
 #include "engine/base/duration.h"
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
+#include "engine/core/words.h"
 
 static bool is_held(const struct core_saga *saga, const struct core_step *step)
 {
@@ -35,7 +36,7 @@ static void deadline(struct work *work)
     check(work->saga->direction == CORE_FORWARD);
     check(work->saga->deadline_us <= work->event.at_us);
     struct str limit = duration_text(work->scratch, work->saga->deadline_us - work->saga->started_us);
-    struct str message = work_text(work, "it was not done within %.*s", STR_ARG(limit));
+    struct str message = work_text(work, "it was not done within %.*s", WORDS(limit));
     if (!work->saga->pivot_commanded) {
         back_begin(work, CORE_NO_STEP, core_code_text(CORE_CODE_DEADLINE), message);
         return;
@@ -52,7 +53,7 @@ static void timed_out(struct work *work, uint16_t step)
     check(work_step(work, step)->attempts[kind] > 0);
     struct str code = core_code_text(CORE_CODE_TIMEOUT);
     struct str name = core_kind_text(kind);
-    struct str message = work_text(work, "%.*s attempt %u was not answered in time", STR_ARG(name),
+    struct str message = work_text(work, "%.*s attempt %u was not answered in time", WORDS(name),
                                    work_step(work, step)->attempts[kind]);
     if (kind == CORE_DO)
         work_unknown(work, step, true);

@@ -3,6 +3,7 @@
 #include "engine/base/duration.h"
 #include "engine/core/budget.h"
 #include "engine/core/state.h"
+#include "engine/core/words.h"
 
 /* What follows when the outstanding attempt is not answered either. */
 static const char *then(const struct core_saga *saga, const struct core_step *step, enum core_kind kind)
@@ -123,7 +124,7 @@ static void put_reason(struct buf *out, const char *key, const struct core_saga 
     if (step == CORE_NO_STEP)
         buf_puts(out, ",\"step\":null}");
     else
-        buf_printf(out, ",\"step\":\"%.*s\"}", STR_ARG(core_step_path(saga, step)));
+        buf_printf(out, ",\"step\":\"%.*s\"}", WORDS(core_step_path(saga, step)));
 }
 
 static void put_head(struct buf *out, const struct core_saga *saga)

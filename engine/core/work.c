@@ -4,6 +4,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/definition/schema.h"
+#include "engine/core/words.h"
 
 enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
 
@@ -12,6 +13,8 @@ enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
 static struct str clean(struct str text, size_t most)
 {
     check(most > 0);
+    if (text.size == 0)
+        return STR("");
     struct str cut = str_slice(text, 0, most);
     cut = str_slice(cut, 0, str_find(cut, '\0'));
     return str_slice(cut, 0, str_utf8_size(cut));
@@ -25,6 +28,8 @@ static bool fits_journal(const struct json *value)
 static void clean_texts(struct core_event *event)
 {
     check((unsigned)event->kind <= CORE_EVENT_FORCE);
+    event->step =
+        clean(event->step, LIMITS_REASON_BYTES); /* longer than any path, so none is cut to another */
     event->key = clean(event->key, LIMITS_KEY_BYTES);
     event->correlation = clean(event->correlation, LIMITS_KEY_BYTES);
     event->traceparent = clean(event->traceparent, LIMITS_KEY_BYTES);
@@ -135,7 +140,7 @@ bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherw
         return true;
     check(problems.count > 0);
     work_leave(work, otherwise, "the output breaks its schema at \"%.*s\": %.*s",
-               STR_ARG(problems.items[0].pointer), STR_ARG(problems.items[0].message));
+               WORDS(arena_copy(work->scratch, problems.items[0].pointer)), WORDS(problems.items[0].message));
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/core/record.h"
 #include "tests/core/oracle.h"
@@ -298,8 +299,7 @@ static const struct plan *random_plan(struct world *world)
 
 static void live(uint64_t seed, bool loud, unsigned ends[CORE_TERMINATED + 1])
 {
-    struct world *world = calloc(1, sizeof *world);
-    cr_assert(world != NULL);
+    struct world *world = memory_new(1, sizeof *world);
     rng_init(&world->rng, seed);
     world->loud = loud;
     world->now_us = twin_epoch_us;
@@ -318,7 +318,7 @@ static void live(uint64_t seed, bool loud, unsigned ends[CORE_TERMINATED + 1])
     check_effects(world);
     ends[world->twin.live.status]++;
     twin_fini(&world->twin);
-    free(world);
+    memory_free(world);
 }
 
 Test(core, random_walks, .timeout = 300)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "engine/base/map.h"
+#include "engine/base/memory.h"
 #include "engine/core/record.h"
 #include "tests/core/plan_builder.h"
 #include "tests/core/twin.h"
@@ -122,7 +123,7 @@ static void add_state(struct explorer *explorer, struct twin *twin)
     struct str key = signature(&explorer->arena, &twin->live);
     if (map_get(&explorer->seen, key)) {
         twin_fini(twin);
-        free(twin);
+        memory_free(twin);
         return;
     }
     map_set(&explorer->seen, key, twin);
@@ -181,8 +182,7 @@ static void check_verdict(const struct core_saga *before, const struct core_even
 
 static void try_event(struct explorer *explorer, const struct twin *from, const struct core_event *event)
 {
-    struct twin *twin = malloc(sizeof *twin);
-    cr_assert(twin != NULL);
+    struct twin *twin = memory_new(1, sizeof *twin);
     twin_copy(twin, from);
     twin_step(twin, event);
     check_verdict(&from->live, event, twin);
@@ -190,7 +190,7 @@ static void try_event(struct explorer *explorer, const struct twin *from, const 
     twin_clear(twin);
     if (twin->update.verdict != CORE_USED) {
         twin_fini(twin);
-        free(twin);
+        memory_free(twin);
         return;
     }
     add_state(explorer, twin);
@@ -262,18 +262,17 @@ static size_t explore(const struct plan *plan, struct map *cells, struct arena *
     struct explorer explorer = {.plan = plan, .cells = cells, .cells_arena = cells_arena};
     arena_init(&explorer.arena, 0);
     map_init(&explorer.seen);
-    explorer.states = calloc(STATES_MAX, sizeof *explorer.states);
-    struct twin *first = malloc(sizeof *first);
-    cr_assert(explorer.states != NULL && first != NULL);
+    explorer.states = memory_new(STATES_MAX, sizeof *explorer.states);
+    struct twin *first = memory_new(1, sizeof *first);
     twin_init(first, plan);
     add_state(&explorer, first);
     for (; explorer.next < explorer.count; explorer.next++)
         try_all(&explorer, explorer.states[explorer.next]);
     for (size_t i = 0; i < explorer.count; i++) {
         twin_fini(explorer.states[i]);
-        free(explorer.states[i]);
+        memory_free(explorer.states[i]);
     }
-    free(explorer.states);
+    memory_free(explorer.states);
     cr_log_info("%zu states", explorer.count);
     map_fini(&explorer.seen);
     arena_fini(&explorer.arena);
