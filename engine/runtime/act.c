@@ -3,11 +3,21 @@
 #include <stddef.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/duration.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/ops/failpoint.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/meter.h"
+
+/* Between tries of a saga whose own timer leads to rows that the database refuses: somebody must look. */
+static const int64_t refused_pause_us = 60 * DURATION_SECOND_US;
+
+/* Runners of one engine may own a shard in turn: an answer must not be taken for one to a command of another.
+ */
+enum { COOKIE_RUNNER_SHIFT = 40 };
+_Static_assert(LIMITS_RUNNERS_MAX <= 1 << (OUTBOX_NUMBER_BITS - COOKIE_RUNNER_SHIFT), "index fits");
 
 static struct str cookie_key(const uint64_t *cookie)
 {
@@ -19,13 +29,14 @@ static struct str cookie_key(const uint64_t *cookie)
 static void ask(struct runner *runner, const struct batch_send *send)
 {
     struct runner_asked *asked = memory_new(1, sizeof *asked);
-    *asked =
-        (struct runner_asked){.cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | ++runner->next_cookie,
-                              .saga = send->saga_id,
-                              .step = send->step,
-                              .kind = send->kind,
-                              .attempt = send->attempt,
-                              .action = send->action};
+    *asked = (struct runner_asked){.cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS |
+                                             (uint64_t)runner->index << COOKIE_RUNNER_SHIFT |
+                                             ++runner->next_cookie,
+                                   .saga = send->saga_id,
+                                   .step = send->step,
+                                   .kind = send->kind,
+                                   .attempt = send->attempt,
+                                   .action = send->action};
     struct err_note note;
     if (bus_request(runner->engine->bus, send->message, send->timeout_us, asked->cookie, &note) == ERR_OK)
         map_set(&runner->asked, cookie_key(&asked->cookie), asked);
@@ -47,22 +58,24 @@ void act_send(struct runner *runner, const struct batch_send *send)
         (void)outbox_answer(outbox, number, false);
 }
 
-void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)
+void act_tell(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)
 {
-    struct bus *bus = runner->engine->bus;
     if (item->call.done != NULL)
         item->call.done(item->call.context, answer);
-    if (item->control_ack.size > 0) {
-        struct str text = control_write_answer(answer, &item->arena);
-        if (bus_answer(bus, item->control_ack, text) != ERR_OK)
-            meter_answer_lost();
-    }
-    if (item->kind == INBOX_MESSAGE && item->delivery.source == BUS_SOURCE_CONTROL)
-        item->delivery.ack = (struct str){0};
-    if (item->delivery.ack.size > 0 && item->control_ack.size == 0)
-        bus_ack(bus, item->delivery.ack);
+    item->call.done = NULL;
+    if (item->control_ack.size > 0 && bus_answer(runner->engine->bus, item->control_ack,
+                                                 control_write_answer(answer, &item->arena)) != ERR_OK)
+        meter_answer_lost();
+    item->control_ack = (struct str){0};
+}
+
+void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)
+{
+    act_tell(runner, item, answer);
+    if (item->delivery.ack.size > 0)
+        bus_ack(runner->engine->bus, item->delivery.ack);
     if (item->message_ack.size > 0)
-        bus_ack(bus, item->message_ack);
+        bus_ack(runner->engine->bus, item->message_ack);
     inbox_item_free(item);
 }
 
@@ -88,17 +101,47 @@ static void publish(struct runner *runner)
     failpoint("after_publish");
 }
 
+/* A message is never dropped: it becomes a dead letter of one of the next batches. */
+static void bury(struct runner *runner, struct inbox_item *item, struct str reason)
+{
+    item->kind = INBOX_MESSAGE;
+    item->has_id = false;
+    item->dead_reason =
+        arena_printf(&item->arena, "the database refused what it led to: %.*s", STR_ARG(reason));
+    if (item->message_ack.size > 0)
+        item->delivery.ack = item->message_ack;
+    item->message_ack = (struct str){0};
+    runner_try_again(runner, item);
+}
+
+/* The database refused the saga's rows. Among several items the culprit is not known, so each is tried in a
+ * batch of its own. */
+static void answer_refused(struct runner *runner, struct batch_done *done)
+{
+    struct inbox_item *item = done->item;
+    const struct batch_saga *saga = &runner->batch.sagas[done->saga];
+    if (saga->item_count > 1 && !item->alone && item->kind != INBOX_WATCH) {
+        item->alone = true;
+        runner_try_again(runner, item);
+    } else if (item->kind == INBOX_MESSAGE || item->message_ack.size > 0) {
+        bury(runner, item, saga->reason);
+    } else {
+        done->answer.error = ERR_BAD_DATA;
+        done->answer.message = STR("the database refused a value of this saga; nothing of it was stored");
+        act_answer(runner, item, &done->answer);
+    }
+}
+
 static void answer_items(struct runner *runner)
 {
     struct batch *batch = &runner->batch;
     failpoint("before_ack");
     for (uint32_t i = 0; i < batch->done_count; i++) {
         struct batch_done *done = &batch->done[i];
-        if (!stored(batch, done->saga)) {
-            done->answer.error = ERR_BAD_DATA;
-            done->answer.message = STR("the database refused a value of this saga; nothing of it was stored");
-        }
-        act_answer(runner, done->item, &done->answer);
+        if (stored(batch, done->saga))
+            act_answer(runner, done->item, &done->answer);
+        else
+            answer_refused(runner, done);
     }
     bus_flush(runner->engine->bus);
     failpoint("after_ack");
@@ -109,12 +152,12 @@ static bool at_rest(const struct core_saga *saga)
     return core_ended(saga) || saga->status == CORE_PARKED;
 }
 
-static void answer_watch(struct runner *runner, struct resident_watch *watch)
+static void answer_watch(struct runner *runner, struct resident_watch *watch, enum err error, const char *why)
 {
     const struct core_saga *saga = watch->entry->saga;
-    struct engine_answer answer = {.error = ERR_OK, .id = watch->entry->id};
-    answer.status = saga == NULL ? CORE_RUNNING : saga->status;
-    answer.seq = saga == NULL ? 0 : saga->seq;
+    struct engine_answer answer = {.error = error, .message = str_from(why), .id = watch->entry->id};
+    answer.status = saga == NULL || error != ERR_OK ? CORE_RUNNING : saga->status;
+    answer.seq = saga == NULL || error != ERR_OK ? 0 : saga->seq;
     struct engine_call call = watch->call;
     resident_unwatch(&runner->resident, watch);
     call.done(call.context, &answer);
@@ -123,16 +166,38 @@ static void answer_watch(struct runner *runner, struct resident_watch *watch)
 void act_on_watches(struct runner *runner, struct resident_entry *entry)
 {
     while (entry->watches != NULL && entry->saga != NULL && at_rest(entry->saga))
-        answer_watch(runner, entry->watches);
+        answer_watch(runner, entry->watches, ERR_OK, "");
 }
 
 void act_on_late_watches(struct runner *runner)
 {
     int64_t now_us = runner_now_us(runner);
+    bool away = runner->commit.open; /* memory may be ahead of the database: it says nothing then */
     for (struct heap_item *item = heap_first(&runner->resident.watches);
          item != NULL && item->due_us <= now_us; item = heap_first(&runner->resident.watches))
         answer_watch(runner,
-                     (struct resident_watch *)((char *)item - offsetof(struct resident_watch, deadline)));
+                     (struct resident_watch *)((char *)item - offsetof(struct resident_watch, deadline)),
+                     away ? ERR_UNAVAILABLE : ERR_OK, away ? "PostgreSQL is away; try again" : "");
+}
+
+void act_on_vanished(struct runner *runner, struct resident_entry *entry)
+{
+    while (entry->watches != NULL)
+        answer_watch(runner, entry->watches, ERR_NOT_FOUND, "the database does not hold this saga");
+    resident_forget(&runner->resident, entry);
+}
+
+/* The batch holds nothing of this saga after all. due_us: when it is looked at again. */
+static void fall_back(struct runner *runner, const struct batch_saga *saga, int64_t due_us)
+{
+    struct resident_entry *entry = saga->entry;
+    if (!saga->changed)
+        return;
+    if (!saga->created) {
+        resident_fall_back(&runner->resident, entry, due_us);
+        return;
+    }
+    act_on_vanished(runner, entry);
 }
 
 static void settle_sagas(struct runner *runner)
@@ -140,9 +205,9 @@ static void settle_sagas(struct runner *runner)
     struct batch *batch = &runner->batch;
     for (uint32_t i = 0; i < batch->saga_count; i++) {
         struct resident_entry *entry = batch->sagas[i].entry;
-        if (batch->sagas[i].rejected) {
-            resident_unload(&runner->resident,
-                            entry); /* memory is ahead of the database: load it again when needed */
+        if (batch->sagas[i].rejected) { /* without an item its own timer led to it, and would at once again */
+            fall_back(runner, &batch->sagas[i],
+                      batch->now_us + (batch->sagas[i].item_count > 0 ? 0 : refused_pause_us));
             continue;
         }
         act_on_watches(runner, entry);
@@ -151,11 +216,22 @@ static void settle_sagas(struct runner *runner)
     }
 }
 
+static void count(const struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->move_count; i++) {
+        const struct batch_move *move = &batch->moves[i];
+        if (stored(batch, move->saga))
+            meter_transition(move->plan, move->record, move->before, move->after);
+    }
+    meter_dead(batch->dead_count);
+}
+
 void act_on_batch(struct runner *runner)
 {
     publish(runner);
     answer_items(runner);
     settle_sagas(runner);
+    count(&runner->batch);
 }
 
 void act_on_failure(struct runner *runner, enum err error, const char *why)
@@ -165,10 +241,14 @@ void act_on_failure(struct runner *runner, enum err error, const char *why)
         struct inbox_item *item = batch->done[i].item;
         struct engine_answer answer = {
             .error = error, .message = str_from(why), .id = batch->done[i].answer.id};
+        if (!runner_shard(runner, item->shard)->lost && item->kind != INBOX_WATCH) {
+            runner_try_again(runner, item);
+            continue;
+        }
         item->message_ack = (struct str){0};
         item->delivery.ack = (struct str){0};
         act_answer(runner, item, &answer);
     }
     for (uint32_t i = 0; i < batch->saga_count; i++)
-        resident_unload(&runner->resident, batch->sagas[i].entry);
+        fall_back(runner, &batch->sagas[i], batch->now_us);
 }

@@ -63,6 +63,8 @@ void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
 {
     batch->done = batch_grow(batch, batch->done, batch->done_count, &batch->done_room, sizeof *batch->done);
     batch->done[batch->done_count++] = (struct batch_done){.saga = saga, .item = item, .answer = *answer};
+    if (saga != BATCH_NO_SAGA && item->kind != INBOX_WATCH)
+        batch->sagas[saga].item_count++;
 }
 
 void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_message *message,

@@ -17,8 +17,17 @@ struct runner;
 struct batch_saga {
     struct resident_entry *entry;
     bool created;
-    bool changed;  /* has records in this batch */
-    bool rejected; /* by the database */
+    bool changed;        /* has records in this batch */
+    bool rejected;       /* by the database */
+    struct str reason;   /* why, then */
+    uint32_t item_count; /* items whose effect depends on it, watches not counted */
+};
+/* What the figures count once it is stored. */
+struct batch_move {
+    uint32_t saga;
+    const struct plan *plan;
+    const struct core_record *record;
+    enum core_status before, after;
 };
 enum { BATCH_NO_SAGA = UINT32_MAX };
 /* A message to hand to the broker: a command, or a lifecycle event. In the order of their lsn within a shard.
@@ -53,6 +62,8 @@ struct batch {
     uint32_t saga_count, saga_room;
     struct store_record *records;
     uint32_t record_count, record_room;
+    struct batch_move *moves;
+    uint32_t move_count, move_room;
     struct store_dead_letter *dead;
     uint32_t dead_count, dead_room;
     struct batch_send *sends;

@@ -1,7 +1,6 @@
 #include "engine/runtime/commit.h"
 
 #include "engine/base/check.h"
-#include "engine/base/clock.h"
 #include "engine/ops/failpoint.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
@@ -69,64 +68,38 @@ static void group_records(struct runner *runner)
 static void tell_callers(struct runner *runner)
 {
     for (uint32_t i = 0; i < runner->batch.done_count; i++) {
-        struct batch_done *done = &runner->batch.done[i];
+        struct inbox_item *item = runner->batch.done[i].item;
         struct engine_answer away = {
             .error = ERR_UNKNOWN_OUTCOME,
-            .id = done->answer.id,
+            .id = runner->batch.done[i].answer.id,
             .message = STR("PostgreSQL is away; whether this was stored will show when it is back")};
-        if (done->item->call.done != NULL)
-            done->item->call.done(done->item->call.context, &away);
-        done->item->call.done = NULL;
+        act_tell(runner, item, &away);
     }
 }
 
-static bool wait_for_database(struct runner *runner)
+static void hold(struct runner *runner, enum err error, const struct err_note *note)
 {
-    struct err_note note = {""};
-    int64_t until_us = clock_monotonic_us() + patience_us;
+    struct runner_commit *commit = &runner->commit;
+    int64_t now_us = engine_clock_us(runner->engine);
+    log_warn("commit_failed", "outcome=%s tries=%u why=%s", error == ERR_UNAVAILABLE ? "none" : "unknown",
+             commit->tries, note->text);
     atomic_store(&runner->store_connected, false);
-    while (store_reconnect(runner->store, &note) != ERR_OK) {
-        if (atomic_load(&runner->stop))
-            return false;
-        if (clock_monotonic_us() > until_us)
-            tell_callers(runner);
-        log_warn("database_away", "why=%s", note.text);
-        inbox_take(&runner->inbox, 0, 0, clock_monotonic_us() + reconnect_pause_us);
-    }
-    atomic_store(&runner->store_connected, true);
-    return true;
+    commit->try_at_us = now_us + (commit->tries == 1 ? 0 : reconnect_pause_us);
+    if (now_us - commit->began_us > patience_us)
+        tell_callers(runner);
 }
 
-static enum err append(struct runner *runner, const struct store_batch *rows, struct store_rejected *rejected,
-                       uint32_t *rejected_count, struct err_note *note)
+static void mark_rejected(struct runner *runner)
 {
-    for (;;) {
-        bool committed = false;
-        enum err error =
-            store_append(runner->store, rows, &runner->batch.arena, rejected, rejected_count, note);
-        if (error != ERR_UNAVAILABLE && error != ERR_UNKNOWN_OUTCOME)
-            return error;
-        log_warn("commit_failed", "outcome=%s why=%s", error == ERR_UNAVAILABLE ? "none" : "unknown",
-                 note->text);
-        do {
-            if (!wait_for_database(runner))
-                return error;
-            error = store_committed(runner->store, rows, &committed, note);
-        } while (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME);
-        if (error != ERR_OK || committed)
-            return error;
-    }
-}
-
-static void mark_rejected(struct runner *runner, const struct store_rejected *rejected, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
+    const struct store_rejected *rejected = runner->commit.rejected;
+    for (uint32_t i = 0; i < runner->commit.rejected_count; i++) {
         struct resident_entry *entry = resident_find(&runner->resident, rejected[i].id);
         char text[ID_TEXT_SIZE + 1];
         id_format(rejected[i].id, text);
         log_error("saga_refused_by_database", "saga=%s why=%.*s", text, STR_ARG(rejected[i].reason));
         check(entry != NULL && entry->batch == runner->batch.number);
         runner->batch.sagas[entry->batch_index].rejected = true;
+        runner->batch.sagas[entry->batch_index].reason = rejected[i].reason;
     }
 }
 
@@ -136,25 +109,73 @@ static void accept(struct runner *runner, const struct store_batch *rows)
         runner_shard(runner, rows->shards[i].shard)->store = rows->shards[i];
 }
 
-/* Another engine owns a shard of the batch: nothing of it counts. The shards still held are found out by
- * renewing. */
-static void lose(struct runner *runner, const struct store_batch *rows, enum err error,
-                 const struct err_note *note)
+static bool still_held(struct runner *runner, const struct runner_shard *shard)
 {
-    struct err_note renewed = {""};
+    struct err_note note = {""};
+    bool kept = false;
+    int64_t now_us = 0;
+    enum err error = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
+                                 &shard->store, 1, &kept, &now_us, &note);
+    return error == ERR_OK && kept;
+}
+
+/* Nothing of the batch counts. When it was fenced, the shards still held go on with what they were asked;
+ * after any other failure memory knows too little of its shards, and they are claimed anew. */
+static void lose(struct runner *runner, enum err error, const struct err_note *note)
+{
+    const struct store_batch *rows = &runner->commit.rows;
     log_warn("batch_not_committed", "error=%s why=%s", err_text(error), note->text);
-    act_on_failure(runner, error == ERR_FENCED ? ERR_UNAVAILABLE : error,
-                   "the engine lost the shard before it could store this; try again");
     for (uint32_t i = 0; i < rows->shard_count; i++) {
         struct runner_shard *shard = runner_shard(runner, rows->shards[i].shard);
-        bool kept = false;
-        int64_t now_us = 0;
-        enum err asked = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
-                                     &shard->store, 1, &kept, &now_us, &renewed);
+        shard->lost = error != ERR_FENCED || !still_held(runner, shard);
         shard->next_lsn = shard->store.last_lsn;
-        if (asked != ERR_OK || !kept)
-            runner_drop_shard(runner, rows->shards[i].shard, "another engine owns the shard");
     }
+    act_on_failure(runner, error == ERR_FENCED ? ERR_UNAVAILABLE : error,
+                   "the engine lost the shard before it could store this; try again");
+    for (uint32_t i = 0; i < rows->shard_count; i++)
+        if (runner_shard(runner, rows->shards[i].shard)->lost)
+            runner_drop_shard(runner, rows->shards[i].shard,
+                              error == ERR_FENCED ? "another engine owns the shard"
+                                                  : "a batch of it could not be stored");
+}
+
+void commit_try(struct runner *runner)
+{
+    struct runner_commit *commit = &runner->commit;
+    struct err_note note = {""};
+    bool committed = false;
+    enum err error = ERR_OK;
+    check(commit->open);
+    if (commit->tries++ > 0) {
+        error = store_reconnect(runner->store, &note);
+        if (error == ERR_OK)
+            error = store_committed(runner->store, &commit->rows, &committed, &note);
+    }
+    if (error == ERR_OK && !committed)
+        error = store_append(runner->store, &commit->rows, &runner->batch.arena, commit->rejected,
+                             &commit->rejected_count, &note);
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME) {
+        hold(runner, error, &note);
+        return;
+    }
+    failpoint("after_commit");
+    commit->open = false;
+    atomic_store(&runner->store_connected, true);
+    if (error != ERR_OK) {
+        lose(runner, error, &note);
+        return;
+    }
+    meter_batch(runner->batch.record_count, engine_clock_us(runner->engine) - commit->began_us);
+    accept(runner, &commit->rows);
+    mark_rejected(runner);
+    act_on_batch(runner);
+}
+
+void commit_give_up(struct runner *runner)
+{
+    struct err_note note = {"the engine stops while the database is away"};
+    runner->commit.open = false;
+    lose(runner, ERR_UNKNOWN_OUTCOME, &note);
 }
 
 void commit_batch(struct runner *runner)
@@ -164,23 +185,15 @@ void commit_batch(struct runner *runner)
         act_on_batch(runner);
         return;
     }
-    struct err_note note = {""};
-    uint32_t rejected_count = 0;
-    struct store_rejected *rejected = arena_array(&batch->arena, batch->saga_count, sizeof *rejected);
     group_records(runner);
-    struct store_batch rows = rows_of(runner);
-    int64_t before_us = clock_monotonic_us();
+    runner->commit = (struct runner_commit){
+        .open = true,
+        .rows = rows_of(runner),
+        .rejected = arena_array(&batch->arena, batch->saga_count, sizeof *runner->commit.rejected),
+        .began_us = engine_clock_us(runner->engine),
+    };
     failpoint("before_commit");
-    enum err error = append(runner, &rows, rejected, &rejected_count, &note);
-    failpoint("after_commit");
-    if (error != ERR_OK) {
-        lose(runner, &rows, error, &note);
-        return;
-    }
-    meter_batch(batch->record_count, clock_monotonic_us() - before_us);
-    accept(runner, &rows);
-    mark_rejected(runner, rejected, rejected_count);
-    act_on_batch(runner);
+    commit_try(runner);
 }
 
 void commit_marks(struct runner *runner)

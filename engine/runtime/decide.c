@@ -90,6 +90,17 @@ static void add_event(struct runner *runner, uint32_t row, const struct core_sag
     envelope_event(&then, what, &batch->arena, send->message, &send->id);
 }
 
+static void add_move(struct batch *batch, uint32_t row, const struct core_saga *saga,
+                     const struct core_record *record, enum core_status before)
+{
+    struct core_record *kept = arena_new(&batch->arena, struct core_record);
+    *kept = *record;
+    batch->moves =
+        batch_grow(batch, batch->moves, batch->move_count, &batch->move_room, sizeof *batch->moves);
+    batch->moves[batch->move_count++] = (struct batch_move){
+        .saga = row, .plan = saga->plan, .record = kept, .before = before, .after = saga->status};
+}
+
 static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
                            const struct core_update *update, enum core_status before)
 {
@@ -105,8 +116,15 @@ static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
         if (update->record.changes[i].kind == CORE_CHANGE_STATUS)
             add_event(runner, row, saga, lifecycle_of_status(update->record.changes[i].status),
                       update->record.changes[i].status);
-    meter_transition(saga, &update->record, before);
+    add_move(&runner->batch, row, saga, &update->record, before);
     return row;
+}
+
+static struct str text_of(struct runner *runner, struct id id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(id, text);
+    return arena_copy(&runner->batch.arena, str_from(text));
 }
 
 static enum err error_of(enum core_verdict verdict)
@@ -146,10 +164,9 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
     } else if (item != NULL && entry->batch == runner->batch.number) {
         row = entry->batch_index; /* what it repeats may stand in this very batch */
     }
-    if (item != NULL && update.verdict == CORE_DEAD) {
-        char saga[ID_TEXT_SIZE + 1];
-        id_format(entry->id, saga);
-        decide_dead(runner, item, arena_copy(&runner->batch.arena, str_from(saga)), update.why);
+    bool refused_message = item != NULL && item->message_ack.size > 0 && update.verdict == CORE_REFUSED;
+    if (item != NULL && (update.verdict == CORE_DEAD || refused_message)) {
+        decide_dead(runner, item, text_of(runner, entry->id), update.why);
     } else if (item != NULL) {
         finish_item(runner, item, row, entry, &update);
     }
@@ -159,7 +176,6 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
 void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga, struct str reason)
 {
     struct engine_answer none = {.error = ERR_OK};
-    meter_dead();
     batch_dead_letter(&runner->batch, item->shard, &item->delivery.message, saga, reason);
     batch_finish(&runner->batch, item, BATCH_NO_SAGA, &none);
 }
@@ -181,25 +197,18 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
     if (!core_status_parse(status, &answer.status))
         answer.status = CORE_RUNNING;
     const struct json *given = item->start.input == NULL ? &json_null : item->start.input;
-    if (!json_equal(input == NULL ? &json_null : input, given)) {
-        answer.error = ERR_CONFLICT;
-        answer.message =
-            arena_printf(&runner->batch.arena, "key \"%.*s\" of %.*s was used already, with another input",
-                         STR_ARG(item->start.key), STR_ARG(item->start.plan->name));
+    if (json_equal(input == NULL ? &json_null : input, given)) {
+        batch_finish(&runner->batch, item, row, &answer);
+        return;
     }
-    batch_finish(&runner->batch, item, row, &answer);
-}
-
-/* A start of the same key decided earlier in this batch. */
-static struct resident_entry *started_in_batch(struct runner *runner, const struct inbox_item *item)
-{
-    for (uint32_t i = 0; i < runner->batch.saga_count && item->start.key.size > 0; i++) {
-        struct resident_entry *entry = runner->batch.sagas[i].entry;
-        if (runner->batch.sagas[i].created && str_equal(entry->saga->key, item->start.key) &&
-            str_equal(entry->saga->plan->name, item->start.plan->name))
-            return entry;
-    }
-    return NULL;
+    answer.error = ERR_CONFLICT;
+    answer.message =
+        arena_printf(&runner->batch.arena, "key \"%.*s\" of %.*s was used already, with another input",
+                     STR_ARG(item->start.key), STR_ARG(item->start.plan->name));
+    if (item->message_ack.size > 0) /* nobody waits for the answer: it must not vanish */
+        decide_dead(runner, item, text_of(runner, id), answer.message);
+    else
+        batch_finish(&runner->batch, item, row, &answer);
 }
 
 static void begin(struct runner *runner, struct inbox_item *item, struct resident_entry *entry)
@@ -215,27 +224,40 @@ static void begin(struct runner *runner, struct inbox_item *item, struct residen
     decide_event(runner, entry, &start, item);
 }
 
-void decide_start(struct runner *runner, struct inbox_item *item, const struct store_keyed *keyed)
+/* A message delivered again. */
+static void answer_again(struct runner *runner, struct inbox_item *item, const struct resident_entry *entry)
+{
+    uint32_t row = entry->batch == runner->batch.number ? entry->batch_index : BATCH_NO_SAGA;
+    struct engine_answer answer = {.error = ERR_OK, .id = entry->id};
+    if (entry->saga != NULL) {
+        answer.status = entry->saga->status;
+        answer.seq = entry->saga->seq;
+    }
+    batch_finish(&runner->batch, item, row, &answer);
+}
+
+struct resident_entry *decide_start(struct runner *runner, struct inbox_item *item,
+                                    const struct store_keyed *keyed, struct resident_entry *twin)
 {
     if (keyed != NULL) {
         answer_repeated(runner, item, keyed->id, input_of(&runner->batch.arena, keyed->start_data),
                         keyed->status, BATCH_NO_SAGA);
-        return;
+        return NULL;
     }
-    struct resident_entry *entry = started_in_batch(runner, item);
-    if (entry != NULL) {
-        answer_repeated(runner, item, entry->id, entry->saga->input, core_status_text(entry->saga->status),
-                        entry->batch_index);
-        return;
+    if (twin != NULL) {
+        answer_repeated(runner, item, twin->id, twin->saga->input, core_status_text(twin->saga->status),
+                        twin->batch_index);
+        return NULL;
     }
     struct id id = item->has_id ? item->id : id_make(runner->batch.now_us, item->shard, &runner->rng);
-    entry = resident_enter(&runner->resident, id);
-    if (entry->saga != NULL) { /* a message delivered again */
-        uint32_t row = entry->batch == runner->batch.number ? entry->batch_index : BATCH_NO_SAGA;
-        struct engine_answer answer = {
-            .error = ERR_OK, .id = id, .status = entry->saga->status, .seq = entry->saga->seq};
-        batch_finish(&runner->batch, item, row, &answer);
-        return;
+    struct resident_entry *entry = resident_enter(&runner->resident, id);
+    if (entry->saga != NULL || entry->broken) {
+        answer_again(runner, item, entry);
+        return NULL;
     }
     begin(runner, item, entry);
+    if (entry->saga->seq > 0)
+        return entry;
+    resident_forget(&runner->resident, entry); /* refused: there is no saga */
+    return NULL;
 }

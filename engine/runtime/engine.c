@@ -76,8 +76,15 @@ static void connected(void *context, bool is_connected)
         log_info(is_connected ? "bus_connected" : "bus_lost", "instance=%s", engine->options.instance);
 }
 
+static int64_t machine_clock(void *context)
+{
+    (void)context;
+    return clock_monotonic_us();
+}
+
 static void fill_defaults(struct engine_options *options)
 {
+    options->clock_us = options->clock_us == NULL ? machine_clock : options->clock_us;
     options->runners = options->runners == 0 ? 1 : options->runners;
     options->batch_events = options->batch_events == 0 ? LIMITS_BATCH_EVENTS : options->batch_events;
     options->inbox_events = options->inbox_events == 0 ? LIMITS_INBOX_EVENTS : options->inbox_events;
@@ -161,17 +168,31 @@ void engine_close(struct engine *engine)
     if (engine->bus != NULL)
         bus_unlisten_in(engine->bus);
     if (engine->router != NULL)
-        router_close(engine->router);
+        router_stop(engine->router);
     for (uint32_t i = 0; i < engine->runner_count; i++)
         runner_stop(&engine->runners[i]);
+    if (engine->bus != NULL)
+        bus_close(engine->bus); /* its callbacks use router and runners */
+    engine->bus = NULL;
+    if (engine->router != NULL)
+        router_close(engine->router);
     for (uint32_t i = 0; i < engine->runner_count; i++)
         runner_close(&engine->runners[i]);
-    if (engine->bus != NULL)
-        bus_close(engine->bus);
     registry_free(engine->registry);
     memory_free(engine->runners);
     memory_free(engine->owners);
     memory_free(engine);
+}
+
+int64_t engine_turn(struct engine *engine)
+{
+    check(engine->options.by_hand);
+    int64_t next_us = router_turn(engine->router, false);
+    for (uint32_t i = 0; i < engine->runner_count; i++) {
+        int64_t duty_us = runner_turn(&engine->runners[i], false);
+        next_us = duty_us < next_us ? duty_us : next_us;
+    }
+    return next_us;
 }
 
 struct registry *engine_registry(struct engine *engine)

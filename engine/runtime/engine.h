@@ -31,12 +31,19 @@ struct engine_options {
     uint32_t resident_max; /* 0: LIMITS_RESIDENT_SAGAS */
     int64_t drain_us;
     bool events; /* publish lifecycle events */
+    /* For tests and the simulator, which drive real runners on one thread and in virtual time. */
+    uint64_t seed;                      /* of ids and jitter; 0: from the kernel */
+    int64_t (*clock_us)(void *context); /* monotonic; NULL: the machine's */
+    bool by_hand;                       /* no threads: nothing happens but in engine_turn */
 };
 
 enum err engine_open(const struct engine_options *options, struct engine **engine, struct err_note *note);
 /* Stops taking requests, finishes what is in the inboxes, waits for outstanding publishes up to drain_us,
  * gives the shards back. */
 void engine_close(struct engine *engine);
+/* With by_hand only: one turn of each runner's loop and of the router's, without waiting. Gives the time of
+ * clock_us until when there is nothing to do unless something arrives. */
+int64_t engine_turn(struct engine *engine);
 struct registry *engine_registry(struct engine *engine);
 /* A new handle for reading; the caller closes it. */
 enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note);

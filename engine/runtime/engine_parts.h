@@ -19,6 +19,11 @@ struct engine {
     atomic_bool bus_connected;
 };
 
+/* The monotonic clock all of this engine goes by. */
+static inline int64_t engine_clock_us(const struct engine *engine)
+{
+    return engine->options.clock_us(engine->options.context);
+}
 /* The runner that owns the shard here, or NULL. */
 struct runner *engine_owner(struct engine *engine, uint32_t shard);
 /* Where a saga with this key lives: the same on all instances, for ever. */

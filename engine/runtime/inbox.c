@@ -3,6 +3,7 @@
 #include <time.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/memory.h"
 
 void inbox_init(struct inbox *inbox, uint32_t count_max, size_t bytes_max)
 {
@@ -40,6 +41,7 @@ struct inbox_item *inbox_item_new(enum inbox_kind kind, size_t expected_bytes)
 void inbox_item_free(struct inbox_item *item)
 {
     struct arena arena = item->arena; /* the item lies in its own arena */
+    memory_free(item->asked);
     arena_fini(&arena);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/base/arena.h"
 #include "engine/runtime/engine.h"
 
+struct runner_asked;
 enum inbox_kind { INBOX_MESSAGE, INBOX_START, INBOX_VERB, INBOX_WATCH };
 struct inbox_item {
     struct inbox_item *next;
@@ -28,6 +29,8 @@ struct inbox_item {
     struct str control_ack;  /* came over saga.ctl: where the answer goes; "" : not */
     struct str message_ack;  /* came over SAGA_IN: acknowledge after commit */
     struct str dead_reason;  /* MESSAGE: found to be of no use already, and why; "" : not */
+    bool alone; /* refused by the database along with others: to be tried in a batch of its own */
+    struct runner_asked *asked; /* MESSAGE with an answer: what it answers; freed with the item */
 };
 struct inbox {
     pthread_mutex_t lock;

@@ -5,14 +5,19 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/duration.h"
-#include "engine/base/memory.h"
 #include "engine/bus/envelope.h"
 #include "engine/core/record.h"
 #include "engine/ops/failpoint.h"
+#include "engine/ops/log.h"
+#include "engine/runtime/act.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/recovery.h"
+
+static const int64_t again_pause_us = 100000;                   /* while the database cannot be asked */
+static const int64_t broken_pause_us = 60 * DURATION_SECOND_US; /* somebody must mend it first */
+#define broken_saga STR("the saga's journal cannot be read; the engine's log says why")
 
 /* One item on its way: what it means, before its saga is at hand. */
 struct intake {
@@ -23,6 +28,8 @@ struct intake {
     struct core_event event;
     struct str reason;
     const struct store_keyed *keyed; /* START: the saga that has this key already */
+    const struct intake *first;   /* START: the first item of this batch with the same key; may be itself */
+    struct resident_entry *begun; /* START: what became of it */
 };
 
 static void finish(struct runner *runner, struct intake *intake, uint32_t saga, enum err error,
@@ -50,12 +57,11 @@ static void read_answer(struct runner *runner, struct intake *intake)
 {
     const struct bus_delivery *delivery = &intake->item->delivery;
     uint64_t cookie = delivery->cookie;
-    struct runner_asked *asked =
-        map_remove(&runner->asked, (struct str){(const char *)&cookie, sizeof cookie});
-    if (asked == NULL) {
-        intake->what = INTAKE_NOTHING;
+    if (intake->item->asked == NULL)
+        intake->item->asked = map_remove(&runner->asked, (struct str){(const char *)&cookie, sizeof cookie});
+    const struct runner_asked *asked = intake->item->asked;
+    if (asked == NULL)
         return;
-    }
     struct envelope_command command = {.saga = asked->saga,
                                        .shard = id_shard(asked->saga),
                                        .step = asked->step,
@@ -66,16 +72,26 @@ static void read_answer(struct runner *runner, struct intake *intake)
     intake->id_known = true;
     bool fine = envelope_answer(delivery, &command, &runner->batch.arena, &intake->event, &intake->reason);
     intake->what = fine ? INTAKE_EVENT : intake->reason.size > 0 ? INTAKE_DEAD : INTAKE_NOTHING;
-    memory_free(asked);
+}
+
+/* A definition that another instance has stored may be news here. */
+static bool understood(struct runner *runner, struct inbox_item *item, struct str *reason)
+{
+    struct str body = item->delivery.message.body;
+    struct registry *registry = runner->engine->registry;
+    struct err_note note;
+    return control_read(body, registry, item, reason) ||
+           (registry_refresh(registry, runner->store, &note) == ERR_OK &&
+            control_read(body, registry, item, reason));
 }
 
 static void read_control(struct runner *runner, struct intake *intake)
 {
     struct inbox_item *item = intake->item;
-    struct str body = item->delivery.message.body;
-    item->control_ack = item->delivery.ack;
     struct str reason;
-    if (!control_read(body, runner->engine->registry, item, &reason))
+    item->control_ack = item->delivery.ack;
+    item->delivery.ack = (struct str){0}; /* it is answered, not acknowledged */
+    if (!understood(runner, item, &reason))
         finish(runner, intake, BATCH_NO_SAGA, ERR_INVALID, reason);
 }
 
@@ -86,6 +102,8 @@ static void read_message(struct runner *runner, struct intake *intake)
     if (item->dead_reason.size > 0) {
         intake->what = INTAKE_DEAD;
         intake->reason = item->dead_reason;
+        intake->id_known = item->has_id;
+        intake->id = item->id;
         return;
     }
     switch (item->delivery.source) {
@@ -150,6 +168,37 @@ static void refuse_foreign(struct runner *runner, struct intake *intake)
            STR("the shard has just moved to another engine; try again"));
 }
 
+static struct str key_of(struct arena *arena, struct str definition, struct str key)
+{
+    return arena_printf(arena, "%.*s/%.*s", STR_ARG(definition), STR_ARG(key));
+}
+
+/* Who has its key already: in the store, or in this very batch. */
+static void match_keys(struct runner *runner, struct intake *intakes, uint32_t count,
+                       struct store_keyed *found, uint32_t found_count)
+{
+    struct arena *arena = &runner->batch.arena;
+    struct map stored, firsts;
+    map_init(&stored);
+    map_init(&firsts);
+    for (uint32_t i = 0; i < found_count; i++)
+        map_set(&stored, key_of(arena, found[i].definition, found[i].key), &found[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct engine_start *start = &intakes[i].item->start;
+        if (intakes[i].what != INTAKE_START || start->key.size == 0)
+            continue;
+        struct str key = key_of(arena, start->plan->name, start->key);
+        intakes[i].keyed = map_get(&stored, key);
+        intakes[i].first = map_get(&firsts, key);
+        if (intakes[i].first == NULL) {
+            map_set(&firsts, key, &intakes[i]);
+            intakes[i].first = &intakes[i];
+        }
+    }
+    map_fini(&stored);
+    map_fini(&firsts);
+}
+
 static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint32_t count,
                              struct err_note *note)
 {
@@ -170,18 +219,7 @@ static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint
         store_find_keys(runner->store, definitions, keys, asked, arena, &found, &found_count, note);
     if (error != ERR_OK)
         return error;
-    struct map by_key;
-    map_init(&by_key);
-    for (uint32_t i = 0; i < found_count; i++)
-        map_set(&by_key,
-                arena_printf(arena, "%.*s/%.*s", STR_ARG(found[i].definition), STR_ARG(found[i].key)),
-                &found[i]);
-    for (uint32_t i = 0; i < count; i++)
-        if (intakes[i].what == INTAKE_START && intakes[i].item->start.key.size > 0)
-            intakes[i].keyed =
-                map_get(&by_key, arena_printf(arena, "%.*s/%.*s", STR_ARG(intakes[i].item->start.plan->name),
-                                              STR_ARG(intakes[i].item->start.key)));
-    map_fini(&by_key);
+    match_keys(runner, intakes, count, found, found_count);
     return ERR_OK;
 }
 
@@ -195,18 +233,32 @@ static enum err load(struct runner *runner, struct intake *intakes, uint32_t cou
     return recovery_load(runner, ids, wanted, note);
 }
 
-/* The database could not be asked: callers are told, messages stay unacknowledged and come again. */
+/* The database could not be asked: callers are told, messages are tried again in a moment. */
 static void give_up(struct runner *runner, struct intake *intakes, uint32_t count, enum err error,
                     const struct err_note *note)
 {
+    log_warn("batch_not_begun", "why=%s", note->text);
+    runner->renew_at_us = 0; /* reconnects */
+    runner->again.at_us = engine_clock_us(runner->engine) + again_pause_us;
     for (uint32_t i = 0; i < count; i++) {
+        struct inbox_item *item = intakes[i].item;
         if (intakes[i].what == INTAKE_ANSWERED)
             continue;
-        intakes[i].item->delivery.ack = (struct str){0};
-        intakes[i].item->message_ack = (struct str){0};
+        if (item->kind == INBOX_MESSAGE || item->message_ack.size > 0) {
+            runner_try_again(runner, item);
+            continue;
+        }
         finish(runner, &intakes[i], BATCH_NO_SAGA, error,
                arena_copy(&runner->batch.arena, str_from(note->text)));
     }
+}
+
+static void finish_unknown(struct runner *runner, struct intake *intake, const struct resident_entry *entry)
+{
+    if (entry != NULL && entry->broken)
+        finish(runner, intake, BATCH_NO_SAGA, ERR_IO, broken_saga);
+    else
+        finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
 }
 
 static void apply_event(struct runner *runner, struct intake *intake)
@@ -218,17 +270,17 @@ static void apply_event(struct runner *runner, struct intake *intake)
     }
     if (intake->item->kind == INBOX_MESSAGE) {
         intake->what = INTAKE_DEAD;
-        intake->reason = STR("there is no such saga");
+        intake->reason = entry != NULL && entry->broken ? broken_saga : STR("there is no such saga");
         return;
     }
-    finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
+    finish_unknown(runner, intake, entry);
 }
 
 static void apply_watch(struct runner *runner, struct intake *intake)
 {
     struct resident_entry *entry = resident_find(&runner->resident, intake->id);
     if (entry == NULL || entry->saga == NULL) {
-        finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
+        finish_unknown(runner, intake, entry);
         return;
     }
     resident_watch(&runner->resident, entry, runner->batch.now_us + intake->item->timeout_us,
@@ -244,7 +296,8 @@ static void apply(struct runner *runner, struct intake *intake)
     if (intake->what == INTAKE_EVENT)
         apply_event(runner, intake);
     if (intake->what == INTAKE_START)
-        decide_start(runner, intake->item, intake->keyed);
+        intake->begun = decide_start(runner, intake->item, intake->keyed,
+                                     intake->first != NULL ? intake->first->begun : NULL);
     if (intake->what == INTAKE_WATCH)
         apply_watch(runner, intake);
     if (intake->what == INTAKE_NOTHING)
@@ -305,6 +358,20 @@ static void fire(struct runner *runner, struct resident_entry *entry)
     resident_time(&runner->resident, entry);
 }
 
+static void look_again(struct runner *runner, struct resident_entry *entry, int64_t pause_us)
+{
+    heap_set(&runner->resident.timers, &entry->timer, runner->batch.now_us + pause_us);
+}
+
+/* The database does not know the saga: it has lost it, or never took it. */
+static void vanish(struct runner *runner, struct resident_entry *entry)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(entry->id, text);
+    log_error("saga_vanished", "saga=%s", text);
+    act_on_vanished(runner, entry);
+}
+
 void intake_timers(struct runner *runner)
 {
     uint32_t most = runner->engine->options.batch_events;
@@ -313,12 +380,20 @@ void intake_timers(struct runner *runner)
     uint32_t count = take_due(runner, due, most);
     for (uint32_t i = 0; i < count; i++)
         ids[i] = due[i]->id;
-    struct err_note note;
+    struct err_note note = {""};
     enum err error = recovery_load(runner, ids, count, &note);
+    if (error != ERR_OK) {
+        log_warn("timers_wait", "count=%u why=%s", count, note.text);
+        runner->renew_at_us = 0; /* reconnects */
+    }
     for (uint32_t i = 0; i < count; i++) {
-        if (error == ERR_OK && due[i]->saga != NULL)
+        if (error != ERR_OK)
+            look_again(runner, due[i], again_pause_us);
+        else if (due[i]->saga != NULL)
             fire(runner, due[i]);
-        else /* the database is away: the timer stays due, looked at again soon */
-            heap_set(&runner->resident.timers, &due[i]->timer, runner->batch.now_us + DURATION_SECOND_US);
+        else if (due[i]->broken)
+            look_again(runner, due[i], broken_pause_us);
+        else
+            vanish(runner, due[i]);
     }
 }

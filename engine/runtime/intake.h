@@ -3,7 +3,7 @@
 #pragma once
 #include "engine/runtime/runner.h"
 
-/* Steps all items (a list, taken) and due timers into runner->batch. ERR_UNAVAILABLE: sagas could not be
- * loaded; the items that needed it were answered or left unacknowledged, to come again. */
+/* Steps all items (a list, taken) and due timers into runner->batch. When
+ * sagas cannot be loaded, callers are told and messages are tried again in a moment. */
 void intake_items(struct runner *runner, struct inbox_item *items);
 void intake_timers(struct runner *runner);

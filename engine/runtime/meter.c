@@ -41,18 +41,26 @@ static void count_change(struct str definition, const struct core_change *change
         metrics_add(METRICS_STEPS, 1, definition, str_from(outcome));
 }
 
-void meter_transition(const struct core_saga *saga, const struct core_record *record, enum core_status before)
+static bool is_end(enum core_status status)
 {
-    struct str definition = saga->plan->name;
+    return status == CORE_COMPLETED || status == CORE_COMPENSATED || status == CORE_TERMINATED;
+}
+
+void meter_transition(const struct plan *plan, const struct core_record *record, enum core_status before,
+                      enum core_status after)
+{
+    struct str definition = plan->name;
     if (record->event.kind == CORE_EVENT_START)
         metrics_add(METRICS_SAGAS_STARTED, 1, definition, METRICS_NO_LABEL);
+    if (record->event.kind == CORE_EVENT_REPLY)
+        metrics_add(METRICS_REPLIES, 1, STR("used"), METRICS_NO_LABEL);
     for (uint32_t i = 0; i < record->change_count; i++)
         count_change(definition, &record->changes[i]);
-    if (saga->status == before && record->event.kind != CORE_EVENT_START)
+    if (after == before && record->event.kind != CORE_EVENT_START)
         return;
-    if (core_ended(saga))
-        metrics_add(METRICS_SAGAS_ENDED, 1, definition, core_status_text(saga->status));
-    if (saga->status == CORE_PARKED)
+    if (is_end(after))
+        metrics_add(METRICS_SAGAS_ENDED, 1, definition, core_status_text(after));
+    if (after == CORE_PARKED)
         metrics_add(METRICS_SAGAS_PARKED, 1, definition, METRICS_NO_LABEL);
 }
 
@@ -61,9 +69,6 @@ void meter_verdict(const struct core_event *event, const struct core_update *upd
     if (event->kind != CORE_EVENT_REPLY)
         return;
     switch (update->verdict) {
-    case CORE_USED:
-        metrics_add(METRICS_REPLIES, 1, STR("used"), METRICS_NO_LABEL);
-        return;
     case CORE_DUPLICATE:
         metrics_add(METRICS_REPLIES, 1, STR("duplicate"), METRICS_NO_LABEL);
         return;
@@ -71,6 +76,7 @@ void meter_verdict(const struct core_event *event, const struct core_update *upd
     case CORE_STALE:
         metrics_add(METRICS_REPLIES, 1, STR("late"), METRICS_NO_LABEL);
         return;
+    case CORE_USED: /* counted with its record */
     case CORE_DEAD: /* counted with its letter */
     case CORE_REFUSED:
     case CORE_IDLE:
@@ -78,9 +84,10 @@ void meter_verdict(const struct core_event *event, const struct core_update *upd
     }
 }
 
-void meter_dead(void)
+void meter_dead(uint32_t count)
 {
-    metrics_add(METRICS_REPLIES, 1, STR("dead"), METRICS_NO_LABEL);
+    if (count > 0)
+        metrics_add(METRICS_REPLIES, count, STR("dead"), METRICS_NO_LABEL);
 }
 
 void meter_published(int64_t taken_us, int64_t at_us)

@@ -2,10 +2,13 @@
 #pragma once
 #include "engine/core/core.h"
 
-void meter_transition(const struct core_saga *saga, const struct core_record *record,
-                      enum core_status before);
+/* A stored record. */
+void meter_transition(const struct plan *plan, const struct core_record *record, enum core_status before,
+                      enum core_status after);
+/* A reply that needed no record. */
 void meter_verdict(const struct core_event *event, const struct core_update *update);
-void meter_dead(void);
+/* Stored dead letters. */
+void meter_dead(uint32_t count);
 /* A broker's answer; taken_us 0: of a slot given up, not counted. */
 void meter_published(int64_t taken_us, int64_t at_us);
 void meter_batch(uint32_t records, int64_t commit_us);

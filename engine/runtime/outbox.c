@@ -3,9 +3,12 @@
 #include "engine/base/check.h"
 #include "engine/base/memory.h"
 
-void outbox_init(struct outbox *outbox, int64_t mark)
+void outbox_init(struct outbox *outbox, int64_t mark, int64_t epoch)
 {
-    *outbox = (struct outbox){.room = 64, .sent_lsn = mark, .behind = true};
+    const uint64_t number_mask =
+        (UINT64_C(1) << (OUTBOX_NUMBER_BITS - 1)) - 1; /* the top bit: never reached */
+    uint64_t first = ((uint64_t)epoch << OUTBOX_EPOCH_SHIFT) & number_mask;
+    *outbox = (struct outbox){.room = 64, .first = first, .next = first, .sent_lsn = mark, .behind = true};
     outbox->slots = memory_new(outbox->room, sizeof *outbox->slots);
 }
 

@@ -23,10 +23,12 @@ struct outbox {
     int64_t sent_lsn;          /* everything up to here was handed out or needs no sending */
     bool behind;               /* a publish failed, or the shard was just taken over */
 };
-enum { OUTBOX_NUMBER_BITS = 48 };
+enum { OUTBOX_NUMBER_BITS = 48, OUTBOX_EPOCH_SHIFT = 32 };
 
-/* Everything up to mark is confirmed; all above must be sent again. */
-void outbox_init(struct outbox *outbox, int64_t mark);
+/* Everything up to mark is confirmed; all above must be sent again. epoch: of the shard's claim; numbers
+ * begin with it, so that an answer to what an earlier owner in this process sent is told from the new ones.
+ */
+void outbox_init(struct outbox *outbox, int64_t mark, int64_t epoch);
 void outbox_fini(struct outbox *outbox);
 /* A slot for a command of this lsn; its number goes into the publish's cookie. */
 uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us);

@@ -1,7 +1,6 @@
 #include "engine/runtime/recovery.h"
 
 #include "engine/base/check.h"
-#include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/bus/envelope.h"
 #include "engine/core/record.h"
@@ -31,26 +30,48 @@ enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *
     return error;
 }
 
-static enum err place(struct runner *runner, const struct store_saga *row, const struct store_record *records,
-                      uint32_t count, struct arena *scratch, struct err_note *note)
+static enum err place(struct runner *runner, struct resident_entry *entry, const struct store_saga *row,
+                      const struct store_record *records, uint32_t count, struct arena *scratch,
+                      struct err_note *note)
 {
     struct registry *registry = runner->engine->registry;
     const struct plan *plan = registry_by_hash(registry, row->hash);
-    if (plan == NULL && registry_refresh(registry, runner->store, note) == ERR_OK)
-        plan = registry_by_hash(registry, row->hash);
+    enum err error = plan == NULL ? registry_refresh(registry, runner->store, note) : ERR_OK;
+    if (error != ERR_OK)
+        return error;
+    plan = registry_by_hash(registry, row->hash);
     if (plan == NULL)
         return err_note(note, ERR_INVALID, "definition %.*s of a saga is not in the store",
                         STR_ARG(row->hash));
-    struct resident_entry *entry = resident_enter(&runner->resident, row->id);
-    if (entry->saga != NULL)
-        return ERR_OK;
     struct core_saga *saga = resident_place(&runner->resident, entry, plan);
-    enum err error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
+    error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
     if (error != ERR_OK)
         resident_unload(&runner->resident, entry);
     else
         resident_time(&runner->resident, entry);
     return error;
+}
+
+/* A saga whose journal cannot be read stays known, so that messages for it are told apart from those for
+ * none; it is looked at again now and then, in case somebody mends it. */
+static enum err take_saga(struct runner *runner, const struct store_saga *row,
+                          const struct store_record *records, uint32_t count, struct arena *scratch,
+                          struct err_note *note)
+{
+    struct resident_entry *entry = resident_enter(&runner->resident, row->id);
+    if (entry->saga != NULL)
+        return ERR_OK;
+    enum err error = place(runner, entry, row, records, count, scratch, note);
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
+        return error; /* the definition could not be asked for: that says nothing about the saga */
+    bool was = entry->broken;
+    entry->broken = error != ERR_OK;
+    if (!entry->broken || was)
+        return ERR_OK;
+    char text[ID_TEXT_SIZE + 1];
+    id_format(row->id, text);
+    log_error("saga_not_loaded", "saga=%s why=%s", text, note->text);
+    return ERR_OK;
 }
 
 static uint32_t missing(struct runner *runner, const struct id *ids, uint32_t count, struct id *wanted)
@@ -82,12 +103,7 @@ enum err recovery_load(struct runner *runner, const struct id *ids, uint32_t cou
         uint32_t from = at;
         while (at < record_count && id_equal(records[at].id, sagas[i].id))
             at++;
-        struct err_note broken = {""};
-        if (place(runner, &sagas[i], records + from, at - from, &arena, &broken) != ERR_OK) {
-            char text[ID_TEXT_SIZE + 1];
-            id_format(sagas[i].id, text);
-            log_error("saga_not_loaded", "saga=%s why=%s", text, broken.text);
-        }
+        error = take_saga(runner, &sagas[i], records + from, at - from, &arena, note);
     }
     arena_fini(&arena);
     return error;
@@ -208,7 +224,7 @@ static enum err resend(struct runner *runner, uint32_t number, struct err_note *
 bool recovery_resend(struct runner *runner)
 {
     bool behind = false;
-    int64_t now_us = clock_monotonic_us();
+    int64_t now_us = engine_clock_us(runner->engine);
     for (uint32_t i = 0; i < runner->engine->shard_count; i++) {
         struct runner_shard *shard = &runner->shards[i];
         if (!shard->owned || !shard->outbox.behind)

@@ -105,6 +105,12 @@ void resident_unload(struct resident *resident, struct resident_entry *entry)
     resident->loaded_count--;
 }
 
+void resident_fall_back(struct resident *resident, struct resident_entry *entry, int64_t due_us)
+{
+    resident_unload(resident, entry);
+    heap_set(&resident->timers, &entry->timer, due_us);
+}
+
 void resident_forget(struct resident *resident, struct resident_entry *entry)
 {
     check(entry->watches == NULL);

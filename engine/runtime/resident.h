@@ -24,6 +24,7 @@ struct resident_entry {
     struct heap_item timer; /* the core's next wake-up, database clock */
     struct core_saga *saga; /* NULL: not in memory */
     struct arena arena;     /* of the saga, when it is there */
+    bool broken;            /* its journal could not be folded when it was last tried */
     struct resident_watch *watches;
     struct resident_entry *newer, *older; /* by use; only while the saga is in memory */
     uint64_t
@@ -52,6 +53,9 @@ void resident_touch(struct resident *resident, struct resident_entry *entry);
 void resident_time(struct resident *resident, struct resident_entry *entry);
 /* Drops the saga from memory, keeps entry, timer and watches. */
 void resident_unload(struct resident *resident, struct resident_entry *entry);
+/* Memory is ahead of the database: drops the saga and has it looked at again at due_us, when its true timer
+ * is set. */
+void resident_fall_back(struct resident *resident, struct resident_entry *entry, int64_t due_us);
 /* Forgets all of it. Watches must have been answered. */
 void resident_forget(struct resident *resident, struct resident_entry *entry);
 /* Drops the longest unused until at most `most` are loaded; those of batch `current` stay. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
-#include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
@@ -33,12 +32,38 @@ struct router {
     int64_t look_at_us;
 };
 
+/* No use to anybody: a runner of this instance stores it with its reason. */
+static void dead(struct router *router, struct inbox_item *item, struct str reason)
+{
+    struct engine *engine = router->engine;
+    item->kind = INBOX_MESSAGE;
+    item->has_id = false;
+    item->dead_reason = reason;
+    if (item->message_ack.size > 0)
+        item->delivery.ack = item->message_ack;
+    item->message_ack = (struct str){0};
+    for (uint32_t i = 0; i < engine->shard_count; i++) {
+        struct runner *owner = engine_owner(engine, i);
+        if (owner == NULL)
+            continue;
+        item->shard = i;
+        if (inbox_put(&owner->inbox, item, true))
+            return;
+    }
+    inbox_item_free(item); /* not acknowledged: it comes again */
+}
+
+/* A start by message is acknowledged only when its saga is known to be stored, and dead when it never can be;
+ * else it comes again, and is the same saga then. */
 static void answer(struct router *router, struct inbox_item *item, const struct engine_answer *given)
 {
     if (item->call.done != NULL)
         item->call.done(item->call.context, given);
-    /* A message whose saga could not be made now stays unacknowledged and comes again. */
-    if (item->message_ack.size > 0 && given->error != ERR_UNAVAILABLE && given->error != ERR_FULL)
+    if (item->message_ack.size > 0 && (given->error == ERR_CONFLICT || given->error == ERR_BAD_DATA)) {
+        dead(router, item, arena_copy(&item->arena, given->message));
+        return;
+    }
+    if (item->message_ack.size > 0 && given->error == ERR_OK)
         bus_ack(router->engine->bus, item->message_ack);
     inbox_item_free(item);
 }
@@ -93,23 +118,6 @@ static struct id identity_of(struct str ack, uint32_t shard_count)
     return id_make(time_ns / 1000, (uint32_t)(hash % shard_count), &rng);
 }
 
-/* No use to anybody: a runner of this instance stores it with its reason. */
-static void dead(struct router *router, struct inbox_item *item, struct str reason)
-{
-    struct engine *engine = router->engine;
-    item->kind = INBOX_MESSAGE;
-    item->dead_reason = reason;
-    for (uint32_t i = 0; i < engine->shard_count; i++) {
-        struct runner *owner = engine_owner(engine, i);
-        if (owner == NULL)
-            continue;
-        item->shard = i;
-        if (inbox_put(&owner->inbox, item, true))
-            return;
-    }
-    inbox_item_free(item); /* not acknowledged: it comes again */
-}
-
 static struct str problems_text(const struct schema_problems *problems, struct arena *arena)
 {
     struct buf out;
@@ -119,6 +127,23 @@ static struct str problems_text(const struct schema_problems *problems, struct a
         buf_printf(&out, " %.*s: %.*s;", STR_ARG(problems->items[i].pointer),
                    STR_ARG(problems->items[i].message));
     return buf_str(&out);
+}
+
+/* One that is not known here may have been stored by another instance. */
+static enum err find_plan(struct router *router, const struct envelope_start *start, const struct plan **plan)
+{
+    struct err_note note = {""};
+    struct registry *registry = router->engine->registry;
+    *plan = registry_find(registry, start->definition, start->version);
+    if (*plan != NULL)
+        return ERR_OK;
+    enum err error = registry_refresh(registry, router->store, &note);
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME) {
+        (void)store_reconnect(router->store, &note); /* for the next time */
+        return error;
+    }
+    *plan = registry_find(registry, start->definition, start->version);
+    return ERR_OK;
 }
 
 /* A start from SAGA_IN becomes an item like one from HTTP. */
@@ -132,7 +157,11 @@ static void take_start(struct router *router, struct inbox_item *item)
         dead(router, item, reason);
         return;
     }
-    const struct plan *plan = registry_find(engine->registry, start.definition, start.version);
+    const struct plan *plan = NULL;
+    if (find_plan(router, &start, &plan) != ERR_OK) {
+        inbox_item_free(item); /* not acknowledged: it comes again */
+        return;
+    }
     if (plan == NULL) {
         dead(router, item,
              arena_printf(&item->arena, "there is no definition %.*s version %d", STR_ARG(start.definition),
@@ -172,7 +201,7 @@ static void take_watch(struct router *router, struct inbox_item *item)
     struct remote_watch *watch = memory_new(1, sizeof *watch);
     *watch = (struct remote_watch){.next = router->watches,
                                    .id = item->id,
-                                   .until_us = clock_monotonic_us() + item->timeout_us,
+                                   .until_us = engine_clock_us(router->engine) + item->timeout_us,
                                    .call = item->call};
     router->watches = watch;
     inbox_item_free(item);
@@ -219,7 +248,7 @@ static bool look(struct router *router, const struct remote_watch *watch, struct
 
 static void look_at_watches(struct router *router, bool stopping)
 {
-    int64_t now_us = clock_monotonic_us();
+    int64_t now_us = engine_clock_us(router->engine);
     if (now_us < router->look_at_us && !stopping)
         return;
     router->look_at_us = now_us + look_every_us;
@@ -238,20 +267,25 @@ static void look_at_watches(struct router *router, bool stopping)
     arena_fini(&arena);
 }
 
+int64_t router_turn(struct router *router, bool wait)
+{
+    int64_t wait_us = router->watches != NULL ? look_every_us : DURATION_SECOND_US;
+    int64_t until_us = engine_clock_us(router->engine) + wait_us;
+    struct inbox_item *items = inbox_take(&router->inbox, ROUTER_TAKE, SIZE_MAX, wait ? until_us : 0);
+    while (items != NULL) {
+        struct inbox_item *item = items;
+        items = item->next;
+        take(router, item);
+    }
+    look_at_watches(router, false);
+    return router->watches != NULL ? router->look_at_us : until_us;
+}
+
 static void *run(void *context)
 {
     struct router *router = context;
-    while (!atomic_load(&router->stop)) {
-        int64_t wait_us = router->watches != NULL ? look_every_us : DURATION_SECOND_US;
-        struct inbox_item *items =
-            inbox_take(&router->inbox, ROUTER_TAKE, SIZE_MAX, clock_monotonic_us() + wait_us);
-        while (items != NULL) {
-            struct inbox_item *item = items;
-            items = item->next;
-            take(router, item);
-        }
-        look_at_watches(router, false);
-    }
+    while (!atomic_load(&router->stop))
+        router_turn(router, true);
     return NULL;
 }
 
@@ -265,15 +299,17 @@ enum err router_open(struct engine *engine, struct router **router, struct err_n
     (*router)->engine = engine;
     (*router)->store = store;
     inbox_init(&(*router)->inbox, ROUTER_EVENTS, LIMITS_INBOX_BYTES);
-    check(pthread_create(&(*router)->thread, NULL, run, *router) == 0);
+    if (!engine->options.by_hand)
+        check(pthread_create(&(*router)->thread, NULL, run, *router) == 0);
     return ERR_OK;
 }
 
-void router_close(struct router *router)
+void router_stop(struct router *router)
 {
     atomic_store(&router->stop, true);
     inbox_close(&router->inbox);
-    pthread_join(router->thread, NULL);
+    if (!router->engine->options.by_hand)
+        pthread_join(router->thread, NULL);
     struct inbox_item *items = inbox_take(&router->inbox, UINT32_MAX, SIZE_MAX, 0);
     while (items != NULL) {
         struct inbox_item *item = items;
@@ -284,6 +320,10 @@ void router_close(struct router *router)
             answer_error(router, item, ERR_UNAVAILABLE, "the engine stops");
     }
     look_at_watches(router, true);
+}
+
+void router_close(struct router *router)
+{
     inbox_fini(&router->inbox);
     store_close(router->store);
     memory_free(router);

@@ -6,6 +6,12 @@
 struct router;
 
 enum err router_open(struct engine *engine, struct router **router, struct err_note *note);
+/* One turn of the router's loop. wait: may sleep. Gives the monotonic time until when there is nothing to do
+ * unless something arrives. For the router's own thread, or whoever drives by hand. */
+int64_t router_turn(struct router *router, bool wait);
+/* Ends the thread; who is still waiting is told. */
+void router_stop(struct router *router);
+/* After router_stop, when no callback of the bus comes any more. */
 void router_close(struct router *router);
 /* Takes the item; its caller is answered in the end. False: no room. */
 bool router_put(struct router *router, struct inbox_item *item);

@@ -18,6 +18,8 @@
 static const int64_t idle_wait_us = 1000000;  /* longest sleep without anything to do */
 static const int64_t starved_wait_us = 50000; /* a lost wake-up costs no more */
 static const int64_t behind_wait_us = 100000; /* between looks at a failed publish */
+static const int64_t away_wait_us = 500000;   /* between tries to reach the database */
+enum { DRAIN_TURNS = 10000 };                 /* by hand: an inbox one by one */
 enum { ROOM_LEAST = 64 };                     /* publishes that must fit before a batch is begun */
 
 enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note)
@@ -29,7 +31,8 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     resident_init(&runner->resident);
     batch_init(&runner->batch);
     map_init(&runner->asked);
-    rng_init(&runner->rng, rng_entropy());
+    uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
+    rng_init(&runner->rng, rng_mix(seed, str_hash(str_from(runner->name))));
     check(pthread_mutex_init(&runner->answers_lock, NULL) == 0);
     runner->shards = memory_new(engine->shard_count, sizeof *runner->shards);
     uint32_t wanted = options->shards_max == 0 ? engine->shard_count : options->shards_max;
@@ -42,12 +45,6 @@ void runner_close(struct runner *runner)
     for (uint32_t i = 0; i < runner->engine->shard_count; i++)
         if (runner->shards[i].owned)
             runner_drop_shard(runner, i, "the engine stops");
-    size_t cursor = 0;
-    for (struct runner_asked *asked = map_next(&runner->asked, &cursor); asked != NULL;
-         asked = map_next(&runner->asked, &cursor)) {
-        map_remove(&runner->asked, (struct str){(const char *)&asked->cookie, sizeof asked->cookie});
-        memory_free(asked);
-    }
     map_fini(&runner->asked);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
@@ -62,7 +59,7 @@ void runner_close(struct runner *runner)
 
 int64_t runner_now_us(const struct runner *runner)
 {
-    return clock_monotonic_us() + runner->offset_us;
+    return engine_clock_us(runner->engine) + runner->offset_us;
 }
 
 struct runner_shard *runner_shard(struct runner *runner, uint32_t shard)
@@ -104,13 +101,52 @@ static void take_answers(struct runner *runner)
     }
 }
 
+/* What the shard has asked services: their answers go to its next owner, who does not know them. */
+static void forget_asked(struct runner *runner, uint32_t shard)
+{
+    size_t cursor = 0;
+    for (struct runner_asked *asked = map_next(&runner->asked, &cursor); asked != NULL;
+         asked = map_next(&runner->asked, &cursor)) {
+        if (id_shard(asked->saga) != shard)
+            continue;
+        map_remove(&runner->asked, (struct str){(const char *)&asked->cookie, sizeof asked->cookie});
+        memory_free(asked);
+    }
+}
+
+void runner_try_again(struct runner *runner, struct inbox_item *item)
+{
+    item->next = NULL;
+    if (runner->again.last != NULL)
+        runner->again.last->next = item;
+    else
+        runner->again.first = item;
+    runner->again.last = item;
+}
+
+/* All up to the next one that must be alone, or that one alone. */
+static struct inbox_item *take_again(struct runner *runner)
+{
+    struct inbox_item *first = runner->again.first;
+    struct inbox_item *last = first;
+    while (!first->alone && last->next != NULL && !last->next->alone)
+        last = last->next;
+    runner->again.first = last->next;
+    if (last->next == NULL)
+        runner->again.last = NULL;
+    last->next = NULL;
+    return first;
+}
+
 void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why)
 {
     struct runner_shard *lost = &runner->shards[shard];
     struct engine_answer answer = {.error = ERR_UNAVAILABLE, .message = str_from(why)};
     check(lost->owned);
     atomic_store(&runner->engine->owners[shard], NULL);
-    bus_unlisten(runner->engine->bus, shard);
+    if (runner->engine->bus != NULL)
+        bus_unlisten(runner->engine->bus, shard);
+    forget_asked(runner, shard);
     size_t cursor = 0;
     for (struct resident_entry *entry = map_next(&runner->resident.entries, &cursor); entry != NULL;
          entry = map_next(&runner->resident.entries, &cursor)) {
@@ -134,10 +170,15 @@ static void own(struct runner *runner, const struct store_shard *claimed)
 {
     struct runner_shard *shard = &runner->shards[claimed->shard];
     struct err_note note = {""};
+    if (shard->owned && claimed->epoch == shard->store.epoch + 1 &&
+        claimed->last_lsn == shard->store.last_lsn) {
+        shard->store.epoch = claimed->epoch; /* nobody else had it in between: what memory holds is true */
+        return;
+    }
     if (shard->owned)
         runner_drop_shard(runner, claimed->shard, "the shard was claimed anew");
     *shard = (struct runner_shard){.owned = true, .store = *claimed, .next_lsn = claimed->last_lsn};
-    outbox_init(&shard->outbox, claimed->published_lsn);
+    outbox_init(&shard->outbox, claimed->published_lsn, claimed->epoch);
     runner->owned_count++;
     if (recovery_enter(runner, claimed->shard, &note) != ERR_OK) {
         log_warn("shard_not_recovered", "shard=%u why=%s", claimed->shard, note.text);
@@ -148,17 +189,18 @@ static void own(struct runner *runner, const struct store_shard *claimed)
     log_info("shard_owned", "shard=%u epoch=%lld", claimed->shard, (long long)claimed->epoch);
 }
 
+/* The store offers own shards first, those held included, so that all wanted are asked for, not the missing.
+ */
 static enum err claim(struct runner *runner, struct err_note *note)
 {
     struct arena arena;
     struct store_shard *claimed = NULL;
     uint32_t count = 0;
     arena_init(&arena, 0);
-    uint32_t most = runner->shards_most - runner->owned_count;
     enum err error = ERR_OK;
     if (runner->owned_count < runner->shards_most)
-        error = store_claim(runner->store, str_from(runner->name), runner->engine->options.lease_us, most,
-                            &arena, &claimed, &count, note);
+        error = store_claim(runner->store, str_from(runner->name), runner->engine->options.lease_us,
+                            runner->shards_most, &arena, &claimed, &count, note);
     for (uint32_t i = 0; i < count && error == ERR_OK; i++)
         own(runner, &claimed[i]);
     arena_fini(&arena);
@@ -184,7 +226,7 @@ static enum err renew(struct runner *runner, struct err_note *note)
     /* Time never goes back in a runner: the offset only grows, so that a step of the database's clock cannot
      * fire a timer twice. */
     int64_t offset_us =
-        now_us - clock_monotonic_us(); /* at most the true one, so that no timer fires early */
+        now_us - engine_clock_us(runner->engine); /* at most the true one, so that no timer fires early */
     if (error == ERR_OK && offset_us > runner->offset_us)
         runner->offset_us = offset_us;
     arena_fini(&arena);
@@ -206,71 +248,126 @@ static void listen_all(struct runner *runner)
     }
 }
 
-/* Lease, clock and ownership; every third of a lease, or each second while something is missing. */
+/* When to look at the leases next: every third of one, or each second while something is missing. */
+static int64_t next_renewal(const struct runner *runner, enum err error, bool connected)
+{
+    int64_t third = runner->engine->options.lease_us / 3;
+    bool missing = runner->owned_count < runner->shards_most;
+    if (error != ERR_OK && connected)
+        return 0; /* back again: nobody waits longer than needed */
+    if (error != ERR_OK)
+        return third < away_wait_us ? third : away_wait_us;
+    return missing && third > DURATION_SECOND_US ? DURATION_SECOND_US : third;
+}
+
+/* Lease, clock and ownership. */
 static void keep_shards(struct runner *runner)
 {
-    int64_t now_us = clock_monotonic_us();
-    if (now_us < runner->renew_at_us)
+    if (engine_clock_us(runner->engine) < runner->renew_at_us)
         return;
     struct err_note note = {""};
-    int64_t third = runner->engine->options.lease_us / 3;
+    bool connected = true;
     enum err error = renew(runner, &note);
     if (error == ERR_OK)
         error = claim(runner, &note);
     if (error != ERR_OK) {
         log_warn("lease_not_renewed", "why=%s", note.text);
-        atomic_store(&runner->store_connected, false);
-        if (store_reconnect(runner->store, &note) != ERR_OK)
-            third = DURATION_SECOND_US / 2;
-    } else {
-        atomic_store(&runner->store_connected, true);
+        connected = store_reconnect(runner->store, &note) == ERR_OK;
     }
+    atomic_store(&runner->store_connected, error == ERR_OK);
     listen_all(runner);
-    bool missing = runner->owned_count < runner->shards_most;
-    runner->renew_at_us =
-        clock_monotonic_us() + (missing && third > DURATION_SECOND_US ? DURATION_SECOND_US : third);
+    runner->renew_at_us = engine_clock_us(runner->engine) + next_renewal(runner, error, connected);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Until when there is nothing to do, on the monotonic clock. */
 static int64_t next_duty(const struct runner *runner, bool behind)
 {
-    int64_t until_us = clock_monotonic_us() + (behind ? behind_wait_us : idle_wait_us);
+    int64_t until_us = engine_clock_us(runner->engine) + (behind ? behind_wait_us : idle_wait_us);
     const struct heap_item *timer = heap_first(&runner->resident.timers);
     const struct heap_item *watch = heap_first(&runner->resident.watches);
-    if (timer != NULL && timer->due_us - runner->offset_us < until_us)
-        until_us = timer->due_us - runner->offset_us;
-    if (watch != NULL && watch->due_us - runner->offset_us < until_us)
-        until_us = watch->due_us - runner->offset_us;
-    return until_us < runner->renew_at_us ? until_us : runner->renew_at_us;
+    if (timer != NULL)
+        until_us = earlier(until_us, timer->due_us - runner->offset_us);
+    if (watch != NULL)
+        until_us = earlier(until_us, watch->due_us - runner->offset_us);
+    return earlier(until_us, runner->renew_at_us);
 }
 
-static struct inbox_item *wait_for_items(struct runner *runner, bool behind)
+/* Sleeps, whatever is in the inbox, unless driven by hand. */
+static void rest(struct runner *runner, bool wait, int64_t until_us)
 {
+    inbox_take(&runner->inbox, 0, 0, wait ? until_us : 0);
+}
+
+static struct inbox_item *wait_for_items(struct runner *runner, bool behind, bool wait)
+{
+    int64_t now_us = engine_clock_us(runner->engine);
+    if (runner->again.first != NULL && now_us >= runner->again.at_us)
+        return take_again(runner);
+    if (runner->again.first != NULL) { /* the database could not be asked: newer items would fare no better */
+        rest(runner, wait, runner->again.at_us);
+        return NULL;
+    }
     uint32_t in_flight = bus_in_flight(runner->engine->bus);
     uint32_t room = in_flight < BUS_IN_FLIGHT_MAX ? BUS_IN_FLIGHT_MAX - in_flight : 0;
     uint32_t most = runner->engine->options.batch_events;
     if (room < ROOM_LEAST) { /* no more work until the broker has answered some */
         atomic_store(&runner->starved, true);
-        return inbox_take(&runner->inbox, 0, 0, clock_monotonic_us() + starved_wait_us);
+        rest(runner, wait, now_us + starved_wait_us);
+        return NULL;
     }
     return inbox_take(&runner->inbox, most < room ? most : room, LIMITS_BATCH_BYTES,
-                      next_duty(runner, behind));
+                      wait ? next_duty(runner, behind) : 0);
 }
 
-static void turn(struct runner *runner)
+/* Something is left to do at once, or from when on. */
+static int64_t next_turn(const struct runner *runner, bool behind)
 {
-    keep_shards(runner);
-    take_answers(runner);
-    bool behind = recovery_resend(runner);
-    struct inbox_item *items = wait_for_items(runner, behind);
+    if (runner->commit.open)
+        return runner->commit.try_at_us;
+    if (runner->again.first != NULL)
+        return earlier(runner->again.at_us, next_duty(runner, behind));
+    return next_duty(runner, behind);
+}
+
+static void new_batch(struct runner *runner, bool behind, bool wait)
+{
+    struct inbox_item *items = wait_for_items(runner, behind, wait);
     batch_begin(&runner->batch, runner_now_us(runner));
     if (items != NULL)
         intake_items(runner, items);
     intake_timers(runner);
     commit_batch(runner);
+}
+
+static void open_commit(struct runner *runner, bool wait)
+{
+    if (engine_clock_us(runner->engine) < runner->commit.try_at_us)
+        rest(runner, wait, runner->commit.try_at_us);
+    else
+        commit_try(runner);
+}
+
+int64_t runner_turn(struct runner *runner, bool wait)
+{
+    bool behind = false;
+    if (runner->commit.open) {
+        open_commit(runner, wait);
+    } else {
+        keep_shards(runner);
+        take_answers(runner);
+        behind = recovery_resend(runner);
+        new_batch(runner, behind, wait);
+    }
     act_on_late_watches(runner);
-    resident_shrink(&runner->resident, runner->engine->options.resident_max, runner->batch.number);
+    if (!runner->commit.open)
+        resident_shrink(&runner->resident, runner->engine->options.resident_max, runner->batch.number);
     atomic_store(&runner->resident_figure, runner->resident.loaded_count);
+    return next_turn(runner, behind);
 }
 
 static bool publishes_open(const struct runner *runner)
@@ -281,21 +378,31 @@ static bool publishes_open(const struct runner *runner)
     return false;
 }
 
+static bool work_left(struct runner *runner)
+{
+    uint32_t depth = 0;
+    int64_t oldest_us = 0;
+    inbox_look(&runner->inbox, &depth, &oldest_us);
+    return depth > 0 || runner->again.first != NULL || runner->commit.open;
+}
+
 /* What is in the inbox is finished, the broker's answers are awaited so that the next owner has nothing to
- * send twice, the shards are given back. */
+ * send twice, the shards are given back. By hand time stands still meanwhile, so that turns are counted. */
 static void drain(struct runner *runner)
 {
-    int64_t until_us = clock_monotonic_us() + runner->engine->options.drain_us;
-    uint32_t depth = 1;
-    int64_t oldest_us = 0;
-    while (depth > 0 && clock_monotonic_us() < until_us) {
-        turn(runner);
-        inbox_look(&runner->inbox, &depth, &oldest_us);
-    }
-    for (take_answers(runner); publishes_open(runner) && clock_monotonic_us() < until_us;
+    const struct engine_options *options = &runner->engine->options;
+    bool wait = !options->by_hand;
+    int64_t until_us = engine_clock_us(runner->engine) + options->drain_us;
+    for (uint32_t turns = 0;
+         work_left(runner) && engine_clock_us(runner->engine) < until_us && (wait || turns < DRAIN_TURNS);
+         turns++)
+        runner_turn(runner, wait);
+    if (runner->commit.open)
+        commit_give_up(runner);
+    for (take_answers(runner); wait && publishes_open(runner) && engine_clock_us(runner->engine) < until_us;
          take_answers(runner)) {
         atomic_store(&runner->starved, true);
-        inbox_take(&runner->inbox, 0, 0, clock_monotonic_us() + starved_wait_us);
+        rest(runner, wait, engine_clock_us(runner->engine) + starved_wait_us);
     }
     commit_marks(runner);
 }
@@ -304,7 +411,7 @@ static void *run(void *context)
 {
     struct runner *runner = context;
     while (!atomic_load(&runner->stop))
-        turn(runner);
+        runner_turn(runner, true);
     drain(runner);
     return NULL;
 }
@@ -315,15 +422,35 @@ enum err runner_start(struct runner *runner, struct err_note *note)
     enum err error = store_now(runner->store, &now_us, note);
     if (error != ERR_OK)
         return error;
-    runner->offset_us = now_us - clock_monotonic_us();
+    runner->offset_us = now_us - engine_clock_us(runner->engine);
     keep_shards(runner);
-    check(pthread_create(&runner->thread, NULL, run, runner) == 0);
+    if (!runner->engine->options.by_hand)
+        check(pthread_create(&runner->thread, NULL, run, runner) == 0);
     return ERR_OK;
+}
+
+/* There was no time for these any more. Their messages stay unacknowledged. */
+static void refuse_rest(struct runner *runner, struct inbox_item *items)
+{
+    struct engine_answer stopping = {.error = ERR_UNAVAILABLE, .message = STR("the engine stops; try again")};
+    while (items != NULL) {
+        struct inbox_item *item = items;
+        items = item->next;
+        item->delivery.ack = (struct str){0};
+        item->message_ack = (struct str){0};
+        act_answer(runner, item, &stopping);
+    }
 }
 
 void runner_stop(struct runner *runner)
 {
     atomic_store(&runner->stop, true);
     inbox_close(&runner->inbox);
-    pthread_join(runner->thread, NULL);
+    if (runner->engine->options.by_hand)
+        drain(runner);
+    else
+        pthread_join(runner->thread, NULL);
+    refuse_rest(runner, runner->again.first);
+    runner->again = (struct runner_again){0};
+    refuse_rest(runner, inbox_take(&runner->inbox, UINT32_MAX, SIZE_MAX, 0));
 }

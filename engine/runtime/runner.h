@@ -20,6 +20,7 @@
 
 struct runner_shard {
     bool owned;
+    bool lost;                /* found out while a batch was given up; dropped at the end of that */
     bool listening;           /* to its replies; false while the broker could not be asked */
     struct store_shard store; /* epoch and marks as of the last commit */
     int64_t next_lsn;         /* of the batch in hand */
@@ -40,6 +41,22 @@ struct runner_answer {
     bool confirmed;
     int64_t at_us; /* monotonic */
 };
+/* A batch on its way into the database. While it is open, because nobody knows how the commit went or the
+ * database is away, nothing else is begun. */
+struct runner_commit {
+    bool open;
+    uint32_t tries;
+    struct store_batch rows;
+    struct store_rejected *rejected; /* by the last try */
+    uint32_t rejected_count;
+    int64_t began_us; /* monotonic */
+    int64_t try_at_us;
+};
+/* Items of a batch that came to nothing, to be taken before anything newer: at most one batch's worth. */
+struct runner_again {
+    struct inbox_item *first, *last;
+    int64_t at_us; /* monotonic: not before */
+};
 struct runner {
     struct engine *engine;
     uint32_t index;
@@ -49,6 +66,8 @@ struct runner {
     struct inbox inbox;
     struct resident resident;
     struct batch batch;
+    struct runner_commit commit;
+    struct runner_again again;
     struct rng rng;
     struct runner_shard *shards; /* by number; shard_count of the engine */
     uint32_t owned_count;
@@ -69,12 +88,18 @@ struct runner {
 enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note);
 /* Claims first shards before it returns, so that the engine is ready when it is open. */
 enum err runner_start(struct runner *runner, struct err_note *note);
-/* Drains and ends the thread. */
+/* One turn of the loop. wait: may sleep until there is something to do. Gives the monotonic time until when
+ * there is nothing to do unless something arrives. For the runner's own thread, or whoever drives by hand. */
+int64_t runner_turn(struct runner *runner, bool wait);
+/* Drains and ends the thread; who is still waiting is told. The bus must be open. */
 void runner_stop(struct runner *runner);
+/* The bus must be closed or never have been opened, so that no callback comes any more. */
 void runner_close(struct runner *runner);
 /* The bus's word on a publish; any thread. */
 void runner_published(struct runner *runner, uint64_t cookie, bool confirmed);
 int64_t runner_now_us(const struct runner *runner);
 struct runner_shard *runner_shard(struct runner *runner, uint32_t shard);
+/* Takes an item whose batch came to nothing, to be tried once more. */
+void runner_try_again(struct runner *runner, struct inbox_item *item);
 /* Drops all that memory holds of a shard: it was lost, or is given back. Callers that wait are told `why`. */
 void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why);

@@ -5,7 +5,7 @@
 
 static void ready(struct outbox *outbox, int64_t mark)
 {
-    outbox_init(outbox, mark);
+    outbox_init(outbox, mark, 1);
     cr_assert(outbox->behind, "a shard taken over has everything above its mark to send");
     cr_assert(outbox_restart(outbox));
     outbox->behind = false;
