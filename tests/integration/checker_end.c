@@ -1,0 +1,296 @@
+/* The rules at the end: the stored row against the journal, the participants' effects against both, what
+ * participants saw, what the client was told. */
+#include <string.h>
+#include "tests/integration/checker_parts.h"
+
+static bool is(struct str text, const char *literal)
+{
+    return str_equal(text, str_from(literal));
+}
+
+#define PROBLEM(walk, rule, ...) checker_problem((walk)->checker, rule, (walk)->saga->id, __VA_ARGS__)
+
+/* --- one saga ------------------------------------------------------------------------------------------ */
+
+static const struct checker_key *key_of(struct checker_walk *walk, unsigned step)
+{
+    static const struct checker_key nothing;
+    struct str key = checker_text(walk->checker, "%.*s/%c", STR_ARG(walk->saga->id), 'a' + (int)step);
+    const struct checker_key *found = map_get(&walk->checker->keys, key);
+    return found == NULL ? &nothing : found;
+}
+
+static void check_row(struct checker_walk *walk)
+{
+    const struct facts_saga *saga = walk->saga;
+    if (saga->seq != saga->record_count)
+        PROBLEM(walk, "S4", "the row is at seq %lld, the journal has %u", (long long)saga->seq,
+                saga->record_count);
+    if (!str_equal(saga->status, walk->status) || saga->ended != walk->ended)
+        PROBLEM(walk, "S4", "the row says %.*s, the journal %.*s", STR_ARG(saga->status),
+                STR_ARG(walk->status));
+    if (!str_equal(saga->hash, saga->definition_hash))
+        PROBLEM(walk, "S23", "its definition is not the one it started with");
+    if (saga->overdue)
+        PROBLEM(walk, "S22", "its timer was due long ago");
+    if (is(saga->status, "parked") && saga->reason_code.size == 0)
+        PROBLEM(walk, "S11", "parked without a reason");
+}
+
+static void check_completed(struct checker_walk *walk, unsigned step)
+{
+    const struct checker_view *view = &walk->views[step];
+    const struct checker_key *key = key_of(walk, step);
+    if (!is(view->state, "done") && !is(view->state, "waived"))
+        PROBLEM(walk, "S10", "completed while %c is %.*s", 'a' + (int)step, STR_ARG(view->state));
+    if (view->sent[CHECKER_UNDO] > 0)
+        PROBLEM(walk, "S10", "completed though %c was undone", 'a' + (int)step);
+    if (is(view->state, "done") && !view->forced && walk->plan->steps[step].logged &&
+        (key->do_effects != 1 || key->undo_effects != 0))
+        PROBLEM(walk, "S11", "completed, and the effect of %c is there %u times, undone %u times",
+                'a' + (int)step, key->do_effects, key->undo_effects);
+}
+
+static void check_compensated(struct checker_walk *walk, unsigned step)
+{
+    const struct checker_view *view = &walk->views[step];
+    const struct checker_key *key = key_of(walk, step);
+    bool has_undo = walk->plan->steps[step].attempts[CHECKER_UNDO] > 0;
+    bool fine = !view->opened || is(view->state, "rejected") || is(view->state, "undone") ||
+                is(view->state, "undo_waived") || is(view->state, "waived") || !has_undo;
+    if (!fine)
+        PROBLEM(walk, "S8", "compensated while %c is %.*s", 'a' + (int)step, STR_ARG(view->state));
+    if (has_undo && !view->forced && walk->plan->steps[step].logged && !is(view->state, "undo_waived") &&
+        key->do_effects != key->undo_effects)
+        PROBLEM(walk, "S11", "compensated, and the effect of %c is there %u times, undone %u times",
+                'a' + (int)step, key->do_effects, key->undo_effects);
+}
+
+/* S9 once more, by the participants' clocks, which are one. */
+static void check_order(struct checker_walk *walk)
+{
+    bool late = false;
+    for (unsigned i = 0; i < CHECKER_STEPS; i++)
+        late = late || walk->views[i].successes > 1;
+    for (unsigned i = 1; i < CHECKER_STEPS && !late; i++) {
+        int64_t before_us = key_of(walk, i - 1)->undone_at_us;
+        int64_t after_us = key_of(walk, i)->undone_at_us;
+        if (before_us != 0 && after_us != 0 && before_us < after_us)
+            PROBLEM(walk, "S9", "the participant of %c was undone before that of %c", 'a' + (int)i - 1,
+                    'a' + (int)i);
+    }
+}
+
+static void check_step(struct checker_walk *walk, unsigned step)
+{
+    const struct checker_view *view = &walk->views[step];
+    if (view->undone > (view->successes == 0 ? 1 : view->successes))
+        PROBLEM(walk, "S8", "step %c was undone %u times", 'a' + (int)step, view->undone);
+    if (is(walk->status, "completed"))
+        check_completed(walk, step);
+    if (is(walk->status, "compensated"))
+        check_compensated(walk, step);
+    bool must_know = walk->checker->facts->lossless && !is(walk->status, "terminated") &&
+                     walk->plan->steps[step].attempts[CHECKER_UNDO] > 0;
+    if (must_know && key_of(walk, step)->said_ok && !view->succeeded)
+        PROBLEM(walk, "S16", "a success of %c was said, and the journal does not know it", 'a' + (int)step);
+}
+
+void checker_end(struct checker_walk *walk)
+{
+    if (walk->plan == NULL)
+        return;
+    check_row(walk);
+    check_order(walk);
+    for (unsigned step = 0; step < CHECKER_STEPS; step++)
+        check_step(walk, step);
+}
+
+/* --- participants -------------------------------------------------------------------------------------- */
+
+static void take_effect(struct checker *checker, struct checker_key *key, const struct facts_line *line)
+{
+    bool undo = is(line->kind, "undo");
+    key->do_effects += !undo;
+    key->undo_effects += undo;
+    if (undo)
+        key->undone_at_us = line->at_us;
+    else
+        key->done_at_us = line->at_us;
+    if (key->do_effects > 1 || key->undo_effects > 1)
+        checker_problem(checker, "S12", line->key, "%.*s had its effect twice", STR_ARG(line->kind));
+    if (!undo && key->undo_effects > 0)
+        checker_problem(checker, "S12", line->key, "an effect after its undo");
+    if (undo && key->do_effects == 0)
+        checker_problem(checker, "S12", line->key, "undone without an effect");
+}
+
+void checker_read_lines(struct checker *checker)
+{
+    for (uint32_t i = 0; i < checker->facts->line_count; i++) {
+        const struct facts_line *line = &checker->facts->lines[i];
+        struct checker_key *key = map_get(&checker->keys, line->key);
+        if (key == NULL) {
+            key = arena_new(&checker->arena, struct checker_key);
+            map_set(&checker->keys, line->key, key);
+        }
+        if (is(line->what, "effect"))
+            take_effect(checker, key, line);
+        if (!is(line->what, "reply"))
+            continue;
+        key->said_ok |= is(line->status, "ok") && is(line->kind, "do");
+        map_set(&checker->replies,
+                checker_text(checker, "%.*s %.*s", STR_ARG(line->command), STR_ARG(line->status)), key);
+    }
+}
+
+static void check_received(struct checker *checker, const struct facts_line *line)
+{
+    struct checker_send *send = map_get(&checker->sends, line->command);
+    if (send == NULL) {
+        checker_problem(checker, "S17", line->command, "received by %.*s, and not in the journal",
+                        STR_ARG(line->participant));
+        return;
+    }
+    send->received = true;
+    struct str to = checker_text(checker, "%.*s.%.*s", STR_ARG(line->participant), STR_ARG(line->action));
+    if (!str_equal(to, send->to))
+        checker_problem(checker, "S13", line->command, "sent to %.*s, received by %.*s", STR_ARG(send->to),
+                        STR_ARG(to));
+    if (!str_equal(line->body, send->body))
+        checker_problem(checker, "S13", line->command, "received as %.*s, in the journal %.*s",
+                        STR_ARG(line->body), STR_ARG(send->body));
+    struct str stem = checker_text(checker, "%.*s/%.*s/%lld", STR_ARG(line->key), STR_ARG(line->kind),
+                                   (long long)line->attempt);
+    if (!str_equal(stem, line->command))
+        checker_problem(checker, "S13", line->command, "its headers name %.*s", STR_ARG(stem));
+}
+
+/* S16, S27: nonsense is a dead letter, once; nothing else is. */
+static void check_nonsense(struct checker *checker, const struct facts_line *line)
+{
+    bool nonsense = is(line->status, "garbage") || is(line->status, "foreign");
+    bool dead = map_get(&checker->dead, line->id) != NULL;
+    if (nonsense && !dead && checker->facts->lossless)
+        checker_problem(checker, "S27", line->command, "%.*s left no dead letter", STR_ARG(line->id));
+    if (!nonsense && dead)
+        checker_problem(checker, "S16", line->command, "a good reply %.*s became a dead letter",
+                        STR_ARG(line->id));
+}
+
+void checker_lines(struct checker *checker)
+{
+    for (uint32_t i = 0; i < checker->facts->line_count; i++) {
+        const struct facts_line *line = &checker->facts->lines[i];
+        if (is(line->what, "recv"))
+            check_received(checker, line);
+        if (is(line->what, "reply"))
+            check_nonsense(checker, line);
+    }
+}
+
+/* --- the client ---------------------------------------------------------------------------------------- */
+
+static bool accepted(const struct facts_start *start)
+{
+    return start->status == 200 || start->status == 201;
+}
+
+static bool same_json(struct checker *checker, struct str text, const struct json *value)
+{
+    const struct json *parsed = NULL;
+    struct err_note note;
+    return json_parse(&checker->arena, text, SIZE_MAX, &parsed, &note) == ERR_OK && value != NULL &&
+           json_equal(parsed, value);
+}
+
+static const struct json *input_of(const struct checker *checker, const struct facts_saga *saga)
+{
+    if (saga->record_count == 0)
+        return NULL;
+    return json_get(json_get(checker->facts->records[saga->first_record].data, STR("event")), STR("input"));
+}
+
+static void check_start(struct checker *checker, const struct facts_start *start)
+{
+    const struct facts_saga *saga = map_get(&checker->sagas, start->id);
+    if (!accepted(start))
+        return;
+    if (saga == NULL) {
+        checker_problem(checker, "S1", start->id, "accepted, and not there");
+        return;
+    }
+    if (!str_equal(saga->definition, start->definition) || !str_equal(saga->key, start->key))
+        checker_problem(checker, "S1", start->id, "started as %.*s with key %.*s", STR_ARG(start->definition),
+                        STR_ARG(start->key));
+    if (!same_json(checker, start->input, input_of(checker, saga)))
+        checker_problem(checker, start->status == 200 ? "S2" : "S1", start->id, "another input than %.*s",
+                        STR_ARG(start->input));
+}
+
+/* A start of this saga that the client made and was not refused. */
+static bool was_started(struct checker *checker, const struct facts_saga *saga)
+{
+    for (uint32_t i = 0; i < checker->facts->start_count; i++) {
+        const struct facts_start *start = &checker->facts->starts[i];
+        bool maybe = start->by_nats || start->status == 0 || start->status == 503;
+        if (accepted(start) && str_equal(start->id, saga->id))
+            return true;
+        if (maybe && str_equal(start->definition, saga->definition) &&
+            (start->key.size == 0 || str_equal(start->key, saga->key)) &&
+            same_json(checker, start->input, input_of(checker, saga)))
+            return true;
+    }
+    return false;
+}
+
+static void check_keys(struct checker *checker)
+{
+    struct map keys;
+    map_init(&keys);
+    for (uint32_t i = 0; i < checker->facts->saga_count; i++) {
+        const struct facts_saga *saga = &checker->facts->sagas[i];
+        struct str key = checker_text(checker, "%.*s %.*s", STR_ARG(saga->definition), STR_ARG(saga->key));
+        if (saga->key.size > 0 && map_set(&keys, key, &checker->facts->sagas[i]) != NULL)
+            checker_problem(checker, "S2", saga->id, "another saga has its key %.*s", STR_ARG(saga->key));
+        if (!was_started(checker, saga))
+            checker_problem(checker, "S3", saga->id, "nobody started it");
+    }
+    map_fini(&keys);
+}
+
+static uint32_t records_of(struct checker *checker, const struct facts_verb *verb)
+{
+    const struct facts_saga *saga = map_get(&checker->sagas, verb->id);
+    uint32_t found = 0;
+    for (uint32_t i = 0; saga != NULL && i < saga->record_count; i++) {
+        const struct facts_record *record = &checker->facts->records[saga->first_record + i];
+        const struct json *event = json_get(record->data, STR("event"));
+        found += str_equal(record->kind, verb->verb) &&
+                 str_equal(json_get_str(event, STR("reason")), verb->reason) &&
+                 str_equal(json_get_str(event, STR("actor")), verb->actor);
+    }
+    return found;
+}
+
+static void check_verb(struct checker *checker, const struct facts_verb *verb)
+{
+    const struct facts_saga *saga = map_get(&checker->sagas, verb->id);
+    uint32_t found = records_of(checker, verb);
+    bool unknown = verb->status == 0 || verb->status == 503;
+    if (found > 1 || (verb->status == 200 && found != 1) || (!unknown && verb->status != 200 && found != 0))
+        checker_problem(checker, "S26", verb->id,
+                        "%.*s was answered with %d and stands %u times in the journal", STR_ARG(verb->verb),
+                        verb->status, found);
+    if (verb->status == 200 && is(verb->verb, "cancel") && saga != NULL && is(saga->status, "completed"))
+        checker_problem(checker, "S21", verb->id, "cancelled, and completed");
+}
+
+void checker_client(struct checker *checker)
+{
+    for (uint32_t i = 0; i < checker->facts->start_count; i++)
+        check_start(checker, &checker->facts->starts[i]);
+    for (uint32_t i = 0; i < checker->facts->verb_count; i++)
+        check_verb(checker, &checker->facts->verbs[i]);
+    check_keys(checker);
+}

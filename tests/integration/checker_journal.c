@@ -1,0 +1,272 @@
+/* The rules that one saga's journal can show: a small model of its own, fed with the records in order. */
+#include "tests/integration/checker_parts.h"
+
+static bool is(struct str text, const char *literal)
+{
+    return str_equal(text, str_from(literal));
+}
+
+#define PROBLEM(walk, rule, ...) checker_problem((walk)->checker, rule, (walk)->saga->id, __VA_ARGS__)
+
+static struct str command_id(struct checker_walk *walk, struct str step, struct str kind, int64_t attempt)
+{
+    return checker_text(walk->checker, "%.*s/%.*s/%.*s/%lld", STR_ARG(walk->saga->id), STR_ARG(step),
+                        STR_ARG(kind), (long long)attempt);
+}
+
+static bool settled_forward(const struct checker_view *view)
+{
+    return view->opened && (is(view->state, "done") || is(view->state, "waived"));
+}
+
+/* A later step that still has something to undo, or is being undone, or may yet come to have an effect. */
+static bool holds_back(const struct checker_view *view)
+{
+    return view->opened && !is(view->state, "undone") && !is(view->state, "undo_waived") &&
+           !is(view->state, "rejected") && !is(view->state, "waived");
+}
+
+static void check_do(struct checker_walk *walk, unsigned step)
+{
+    for (unsigned i = 0; i < step; i++)
+        if (!settled_forward(&walk->views[i]))
+            PROBLEM(walk, "S6", "step %c is commanded while %c is %.*s", 'a' + (int)step, 'a' + (int)i,
+                    STR_ARG(walk->views[i].state));
+    if (walk->back)
+        PROBLEM(walk, "S7", "step %c is commanded after the decision to go back", 'a' + (int)step);
+}
+
+static void check_undo(struct checker_walk *walk, unsigned step)
+{
+    if (!walk->back)
+        PROBLEM(walk, "S8", "step %c is undone while the saga goes forward", 'a' + (int)step);
+    for (unsigned i = step + 1; i < CHECKER_STEPS; i++)
+        if (holds_back(&walk->views[i]) && walk->plan->steps[i].attempts[CHECKER_UNDO] > 0)
+            PROBLEM(walk, "S9", "step %c is undone before %c, which is %.*s", 'a' + (int)step, 'a' + (int)i,
+                    STR_ARG(walk->views[i].state));
+}
+
+/* {"n":…,"how":…} and, for an undo, "of": what the step's own reply said. */
+static void check_body(struct checker_walk *walk, unsigned step, enum checker_kind kind, struct str body)
+{
+    char id = (char)('a' + (int)step);
+    struct checker_view *view = &walk->views[step];
+    struct str name = {&id, 1};
+    struct str n = json_text(&walk->checker->arena, json_get(walk->input, STR("n")));
+    const struct json *hows = json_get(walk->input, kind == CHECKER_UNDO ? STR("undo") : STR("how"));
+    struct str how = json_get_str(hows, name);
+    struct str wanted;
+    if (kind != CHECKER_UNDO)
+        wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\"}", STR_ARG(n), STR_ARG(how));
+    else if (view->succeeded)
+        wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\",\"of\":\"%.*s/%c\"}", STR_ARG(n),
+                              STR_ARG(how), STR_ARG(walk->saga->id), id);
+    else
+        wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\",\"of\":null}", STR_ARG(n),
+                              STR_ARG(how));
+    if (!view->forced && !str_equal(wanted, body))
+        PROBLEM(walk, "S24", "step %c is commanded with %.*s, the definition says %.*s", id, STR_ARG(body),
+                STR_ARG(wanted));
+}
+
+static void take_send(struct checker_walk *walk, unsigned step, const struct json *change)
+{
+    struct checker_view *view = &walk->views[step];
+    enum checker_kind kind = checker_kind(json_get_str(change, STR("kind")));
+    int64_t attempt = 0;
+    bool told = json_get_i64(change, STR("attempt"), &attempt);
+    if (kind == CHECKER_NO_KIND || !told) {
+        PROBLEM(walk, "S13", "a command of no kind or without an attempt");
+        return;
+    }
+    if (attempt != ++view->sent[kind])
+        PROBLEM(walk, "S14", "attempt %lld of %c follows attempt %lld", (long long)attempt, 'a' + (int)step,
+                (long long)view->sent[kind] - 1);
+    if (attempt > walk->plan->steps[step].attempts[kind] * (1 + view->grants[kind]))
+        PROBLEM(walk, "S14", "attempt %lld of %c is over what the definition allows", (long long)attempt,
+                'a' + (int)step);
+    if (kind == CHECKER_DO)
+        check_do(walk, step);
+    if (kind == CHECKER_UNDO)
+        check_undo(walk, step);
+    struct checker_send *send = arena_new(&walk->checker->arena, struct checker_send);
+    send->command =
+        command_id(walk, json_get_str(change, STR("step")), json_get_str(change, STR("kind")), attempt);
+    send->to = json_get_str(change, STR("to"));
+    const struct json *body = json_get(change, STR("body"));
+    send->body = json_text(&walk->checker->arena, body == NULL ? &json_null : body);
+    if (map_set(&walk->checker->sends, send->command, send) != NULL)
+        PROBLEM(walk, "S13", "%.*s is commanded twice in the journal", STR_ARG(send->command));
+    check_body(walk, step, kind, send->body);
+}
+
+static void take_state(struct checker_walk *walk, unsigned step, const struct json *change)
+{
+    struct checker_view *view = &walk->views[step];
+    struct str state = json_get_str(change, STR("state"));
+    if (is(state, "undo_waiting") && !view->forced && !is(view->state, "done") &&
+        !is(view->state, "in_doubt") && !is(view->state, "waived") && !is(view->state, "undoing") &&
+        !is(view->state, "undo_stuck") && !is(view->state, "undo_waiting"))
+        PROBLEM(walk, "S8", "step %c is undone though it is %.*s", 'a' + (int)step, STR_ARG(view->state));
+    bool again = is(view->state, "undone") || is(view->state, "undo_waived") ||
+                 is(view->state, "undo_stuck") || is(view->state, "undo_waiting") ||
+                 is(view->state, "undoing");
+    if (is(state, "done") || is(state, "in_doubt") || is(state, "waived")) {
+        view->successes += view->successes == 0 || again;
+        view->grants[CHECKER_UNDO] += again;
+    }
+    view->undone += is(state, "undone");
+    view->state = state;
+}
+
+static void take_step_change(struct checker_walk *walk, const struct json *change, struct str what)
+{
+    unsigned step = checker_step(json_get_str(change, STR("step")));
+    if (step == CHECKER_STEPS) {
+        PROBLEM(walk, "S4", "a change of a step that the definition has not");
+        return;
+    }
+    struct checker_view *view = &walk->views[step];
+    int64_t due_us = 0;
+    (void)json_get_i64(change, STR("due"), &due_us);
+    if (is(what, "open")) {
+        view->opened = true;
+        view->state = STR("waiting");
+        due_us = walk->record->at_us;
+    }
+    if (is(what, "send")) {
+        take_send(walk, step, change);
+        enum checker_kind kind = checker_kind(json_get_str(change, STR("kind")));
+        view->state = kind == CHECKER_DO       ? STR("sent")
+                      : kind == CHECKER_VERIFY ? STR("verifying")
+                                               : STR("undoing");
+    }
+    if (is(what, "step"))
+        take_state(walk, step, change);
+    if (is(what, "output"))
+        view->succeeded = true;
+    if (is(what, "budget") && checker_kind(json_get_str(change, STR("kind"))) != CHECKER_NO_KIND)
+        view->grants[checker_kind(json_get_str(change, STR("kind")))]++;
+    if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "extend"))
+        view->due_us = due_us;
+}
+
+static bool is_end(struct str status)
+{
+    return is(status, "completed") || is(status, "compensated") || is(status, "terminated");
+}
+
+/* True when the record holds a success that came late: the only thing that opens an ended saga again. */
+static bool has_output(const struct facts_record *record)
+{
+    for (uint32_t i = 0; i < record->changes->count; i++)
+        if (is(json_get_str(record->changes->items[i], STR("change")), "output"))
+            return true;
+    return false;
+}
+
+static void take_status(struct checker_walk *walk, const struct json *change)
+{
+    struct str status = json_get_str(change, STR("status"));
+    bool reopened = is(walk->status, "compensated") && is(status, "compensating") && has_output(walk->record);
+    if (walk->ended && !reopened)
+        PROBLEM(walk, "S5", "%.*s after %.*s", STR_ARG(status), STR_ARG(walk->status));
+    walk->status = status;
+    walk->back = is(json_get_str(change, STR("direction")), "back");
+    walk->ended = is_end(status);
+}
+
+static void take_change(struct checker_walk *walk, const struct json *change)
+{
+    struct str what = json_get_str(change, STR("change"));
+    if (is(what, "status"))
+        take_status(walk, change);
+    else if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "output") ||
+             is(what, "budget") || is(what, "extend"))
+        take_step_change(walk, change, what);
+}
+
+static void check_reply(struct checker_walk *walk, const struct json *event)
+{
+    const struct facts_record *record = walk->record;
+    unsigned step = checker_step(record->step);
+    struct str kind_text = json_get_str(event, STR("kind"));
+    struct str status = json_get_str(event, STR("status"));
+    struct str participant = json_get_str(event, STR("participant"));
+    enum checker_kind kind = checker_kind(kind_text);
+    if (step == CHECKER_STEPS || kind == CHECKER_NO_KIND) {
+        PROBLEM(walk, "S15", "seq %lld is a reply to nothing", (long long)record->seq);
+        return;
+    }
+    const struct checker_step *plan = &walk->plan->steps[step];
+    int64_t newest = walk->views[step].sent[kind];
+    if (record->attempt < 1 || record->attempt > newest)
+        PROBLEM(walk, "S15", "a reply to attempt %lld of %c, which was never scheduled",
+                (long long)record->attempt, 'a' + (int)step);
+    if (participant.size > 0 && !is(participant, plan->participant))
+        PROBLEM(walk, "S15", "%.*s answered for %s", STR_ARG(participant), plan->participant);
+    if (!is(status, "ok") && record->attempt != newest)
+        PROBLEM(walk, "S15", "%.*s of attempt %lld was taken, the newest is %lld", STR_ARG(status),
+                (long long)record->attempt, (long long)newest);
+    struct str said =
+        checker_text(walk->checker, "%.*s %.*s",
+                     STR_ARG(command_id(walk, record->step, kind_text, record->attempt)), STR_ARG(status));
+    if (plan->logged && map_get(&walk->checker->replies, said) == NULL)
+        PROBLEM(walk, "S15", "no participant ever said %.*s", STR_ARG(said));
+    if (!is(status, "pending") && map_set(&walk->checker->cited, said, walk) != NULL)
+        PROBLEM(walk, "S15", "%.*s is cited twice", STR_ARG(said));
+}
+
+static void check_timer(struct checker_walk *walk)
+{
+    unsigned step = checker_step(walk->record->step);
+    if (step == CHECKER_STEPS)
+        return; /* the saga's own deadline */
+    int64_t due_us = walk->views[step].due_us;
+    if (due_us == 0)
+        PROBLEM(walk, "S22", "a timer of %c fired that was not set, at seq %lld", 'a' + (int)step,
+                (long long)walk->record->seq);
+    else if (walk->record->at_us < due_us)
+        PROBLEM(walk, "S22", "the timer of %c fired %lld us early", 'a' + (int)step,
+                (long long)(due_us - walk->record->at_us));
+    walk->views[step].due_us = 0;
+}
+
+static void take_record(struct checker_walk *walk)
+{
+    const struct facts_record *record = walk->record;
+    const struct json *event = json_get(record->data, STR("event"));
+    if (is(record->kind, "start")) {
+        walk->input = json_get(event, STR("input"));
+        walk->status = STR("running");
+    }
+    if (is(record->kind, "reply"))
+        check_reply(walk, event);
+    if (is(record->kind, "timer"))
+        check_timer(walk);
+    if (is(record->kind, "force") && checker_step(record->step) != CHECKER_STEPS)
+        walk->views[checker_step(record->step)].forced = true;
+    for (uint32_t i = 0; record->changes != NULL && i < record->changes->count; i++)
+        take_change(walk, record->changes->items[i]);
+}
+
+void checker_journal(struct checker *checker, const struct facts_saga *saga, struct checker_walk *walk)
+{
+    *walk = (struct checker_walk){.checker = checker, .saga = saga, .plan = checker_plan(saga->definition)};
+    if (walk->plan == NULL) {
+        PROBLEM(walk, "S23", "a definition that nobody made: %.*s", STR_ARG(saga->definition));
+        return;
+    }
+    int64_t lsn = 0;
+    for (uint32_t i = 0; i < saga->record_count; i++) {
+        walk->record = &checker->facts->records[saga->first_record + i];
+        if (walk->record->seq != i + 1)
+            PROBLEM(walk, "S4", "seq %lld stands where %u should", (long long)walk->record->seq, i + 1);
+        if ((i == 0) != is(walk->record->kind, "start"))
+            PROBLEM(walk, "S4", "a start that is not the first record, or a first record that is no start");
+        if (walk->record->lsn < lsn)
+            PROBLEM(walk, "S4", "lsn %lld follows %lld", (long long)walk->record->lsn, (long long)lsn);
+        lsn = walk->record->lsn;
+        take_record(walk);
+    }
+}
