@@ -29,7 +29,7 @@ struct batch_move {
     const struct core_record *record;
     enum core_status before, after;
 };
-enum { BATCH_NO_SAGA = UINT32_MAX };
+#define BATCH_NO_SAGA UINT32_MAX
 /* A message to hand to the broker: a command, or a lifecycle event. In the order of their lsn within a shard.
  */
 struct batch_send {

@@ -163,7 +163,8 @@ static void read_more(struct load *load, struct connection *connection)
     ssize_t got =
         read(connection->fd, connection->response + connection->size, RESPONSE_BYTES - 1 - connection->size);
     if (got <= 0) {
-        fprintf(stderr, "load: the service closed a connection after: %.300s\n", connection->size > 0 ? connection->response : "nothing");
+        fprintf(stderr, "load: the service closed a connection after: %.300s\n",
+                connection->size > 0 ? connection->response : "nothing");
         exit(1);
     }
     connection->size += (size_t)got;

@@ -60,6 +60,9 @@ Test(table, transitions_touch_no_index)
 {
     static struct world world;
     world_open(&world, WORLD_POSTGRES);
+    /* Room for all versions of a row on its page: whether the server prunes old ones in time depends on who
+     * else looks. */
+    (void)harness_query(world.url, "alter table saga set (fillfactor = 10)");
     for (int i = 0; i < 100; i++)
         world_start(&world, 0, "");
     static struct store_saga rows[100];
@@ -73,7 +76,7 @@ Test(table, transitions_touch_no_index)
     store_close(world.store); /* the server's counters are complete when the session has ended */
     world.store = world_handle(&world);
     const char *all_hot =
-        harness_query(world.url, "select n_tup_upd = 500 and n_tup_hot_upd >= 490 from pg_stat_user_tables "
+        harness_query(world.url, "select n_tup_upd = 500 and n_tup_hot_upd = 500 from pg_stat_user_tables "
                                  "where relname = 'saga'");
     cr_assert_str_eq(all_hot, "t", "%s",
                      harness_query(world.url, "select n_tup_upd || ' updates, hot ' || n_tup_hot_upd from "
