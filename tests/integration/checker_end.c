@@ -71,7 +71,7 @@ static void check_order(struct checker_walk *walk)
 {
     bool late = false;
     for (unsigned i = 0; i < CHECKER_STEPS; i++)
-        late = late || walk->views[i].successes > 1;
+        late = late || walk->views[i].late;
     for (unsigned i = 1; i < CHECKER_STEPS && !late; i++) {
         int64_t before_us = key_of(walk, i - 1)->undone_at_us;
         int64_t after_us = key_of(walk, i)->undone_at_us;

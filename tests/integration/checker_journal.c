@@ -115,6 +115,7 @@ static void take_state(struct checker_walk *walk, unsigned step, const struct js
         view->successes += view->successes == 0 || again;
         view->grants[CHECKER_UNDO] += again;
     }
+    view->late |= is(state, "done") && walk->back;
     view->undone += is(state, "undone");
     view->state = state;
 }

@@ -262,6 +262,10 @@ static enum participant_outcome behave(struct shop *shop, const struct participa
         reply_as(shop, command, "retry", (struct participant_reply){.status = STR("retry")});
         return PARTICIPANT_DONE;
     }
+    if (how == SHOP_STUBBORN && command->attempt <= SHOP_STUBBORN_ATTEMPTS) {
+        say_rejected(shop, command, STR("NOT_YET"));
+        return PARTICIPANT_DONE;
+    }
     if (first && how == SHOP_DIE_BEFORE)
         return PARTICIPANT_DONE;
     if (first && how == SHOP_DIE_AFTER) {

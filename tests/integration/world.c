@@ -81,7 +81,6 @@ void world_open(struct world *world)
         snprintf(world->engines[i].name, sizeof world->engines[i].name, "engine%u", i);
     copy_definitions(world);
     migrate(world);
-    world_shop_start(world);
 }
 
 void world_close(struct world *world)
@@ -176,6 +175,8 @@ bool world_serve(struct world *world, uint32_t index, const char *failpoint)
         cr_assert(clock_monotonic_us() < until_us, "%s is not ready", engine->name);
         process_pause(20);
     }
+    if (!process_running(&world->shop.process, NULL))
+        world_shop_start(world); /* not before its consumers exist */
     return true;
 }
 
@@ -355,10 +356,21 @@ void world_await_status(struct world *world, struct str id, const char *status)
                    status, STR_ARG(answer.body));
 }
 
+static bool is_quiet(void *context)
+{
+    struct world *world = context;
+    return world_stream_count(world, "SAGA_CMD") == 0 && world_stream_count(world, "SAGA_REPLY") == 0 &&
+           world_stream_count(world, "SAGA_IN") == 0;
+}
+
 void world_await_rest(struct world *world, int timeout_ms)
 {
     world_await_query(world, "select count(*) = 0 from saga where ended_at is null and status <> 'parked'",
                       timeout_ms);
+    cr_assert(harness_await(is_quiet, world, timeout_ms),
+              "messages are left over: %llu commands, %llu replies",
+              (unsigned long long)world_stream_count(world, "SAGA_CMD"),
+              (unsigned long long)world_stream_count(world, "SAGA_REPLY"));
 }
 
 void world_await_ready(struct world *world, uint32_t engine, int status)

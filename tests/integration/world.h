@@ -38,7 +38,7 @@ struct world_plan {
     const char *undo[3];
 };
 
-/* Servers, the schema, the definitions and the shop; no engine yet. */
+/* Servers, the schema and the definitions; the first engine that is ready brings the shop. */
 void world_open(struct world *world);
 void world_close(struct world *world);
 
@@ -70,7 +70,7 @@ struct client_answer world_verb(struct world *world, uint32_t engine, struct str
 struct str world_status(struct world *world, struct str id);
 /* Waits until the saga's status is this; ends the test otherwise. */
 void world_await_status(struct world *world, struct str id, const char *status);
-/* Waits until every saga has ended or is parked. */
+/* Waits until every saga has ended or is parked, and no command, reply or start is under way any more. */
 void world_await_rest(struct world *world, int timeout_ms);
 /* Waits until a query, whose answer is "t" or not, says so. */
 void world_await_query(struct world *world, const char *sql, int timeout_ms);
@@ -78,6 +78,13 @@ void world_await_query(struct world *world, const char *sql, int timeout_ms);
 void world_await_ready(struct world *world, uint32_t engine, int status);
 /* Waits until such lines (what, and kind unless NULL) of all participants' logs are this many. */
 void world_await_lines(struct world *world, const char *what, const char *kind, uint32_t count);
+
+/* Publishes to JetStream and waits for its acknowledgement; headers are name and value in turn, ended by
+ * NULL. */
+void world_publish(struct world *world, const char *subject, const char *const *headers, struct str body);
+/* Messages of a stream that nobody has acknowledged yet. */
+uint64_t world_stream_count(struct world *world, const char *stream);
+void world_stream_delete(struct world *world, const char *stream);
 
 /* Stops the engines that run, reads all sources and asks the checker, sagactl replay and sagactl doctor:
  * nothing may be wrong. */

@@ -1,0 +1,58 @@
+/* The test's own connection to NATS: made anew for each call, because servers come and go. */
+#include <criterion/criterion.h>
+#include <nats/nats.h>
+#include <stdio.h>
+#include "tests/integration/world.h"
+
+struct line {
+    natsConnection *connection;
+    jsCtx *js;
+};
+
+static bool line_open(struct line *line, struct world *world)
+{
+    *line = (struct line){0};
+    return natsConnection_ConnectTo(&line->connection, world->harness.nats.url) == NATS_OK &&
+           natsConnection_JetStream(&line->js, line->connection, NULL) == NATS_OK;
+}
+
+static void line_close(struct line *line)
+{
+    jsCtx_Destroy(line->js);
+    natsConnection_Destroy(line->connection);
+}
+
+void world_publish(struct world *world, const char *subject, const char *const *headers, struct str body)
+{
+    struct line line;
+    natsMsg *message = NULL;
+    cr_assert(line_open(&line, world), "no connection to NATS");
+    natsMsg_Create(&message, subject, NULL, body.data, (int)body.size);
+    for (; *headers != NULL; headers += 2)
+        natsMsgHeader_Set(message, headers[0], headers[1]);
+    natsStatus status = js_PublishMsg(NULL, line.js, message, NULL, NULL);
+    cr_assert_eq(status, NATS_OK, "%s was not stored: %s", subject, natsStatus_GetText(status));
+    natsMsg_Destroy(message);
+    line_close(&line);
+}
+
+uint64_t world_stream_count(struct world *world, const char *stream)
+{
+    struct line line;
+    jsStreamInfo *info = NULL;
+    uint64_t count = UINT64_MAX; /* not known */
+    if (line_open(&line, world) && js_GetStreamInfo(&info, line.js, stream, NULL, NULL) == NATS_OK)
+        count = info->State.Msgs;
+    jsStreamInfo_Destroy(info);
+    line_close(&line);
+    return count;
+}
+
+void world_stream_delete(struct world *world, const char *stream)
+{
+    struct line line;
+    cr_assert(line_open(&line, world), "no connection to NATS");
+    natsStatus status = js_DeleteStream(line.js, stream, NULL, NULL);
+    cr_assert_eq(status, NATS_OK, "%s was not deleted: %s", stream, natsStatus_GetText(status));
+    line_close(&line);
+}
