@@ -1,0 +1,106 @@
+/* A world for real engines on one thread and in virtual time: hosts that run an engine each, over one
+ * in-memory store and one in-memory broker, with a seam where faults are let in.
+ *
+ * Happy path: world_open, world_boot for each host, then world_turn, world_deliver and world_advance in any
+ * order. Every call of an engine to its store or bus is an action; a host may die before any of them
+ * (world_die_in), after which nothing it does has an effect, as after kill -9; world_bury then frees its
+ * memory. Owner: the caller owns the struct; hosts own their engines. One thread. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/bus/memory_bus.h"
+#include "engine/runtime/engine.h"
+#include "engine/store/memory_store.h"
+
+/* What becomes of a publish. */
+enum world_fate {
+    WORLD_FINE,
+    WORLD_ANSWER_LOST, /* F12: stored, and reported as timed out */
+    WORLD_LOST,        /* F11: reported as stored, and gone */
+    WORLD_REFUSED,     /* not connected */
+    WORLD_LATE,        /* F15: reported as timed out, delivered later */
+    WORLD_FORGOTTEN,   /* F18: the broker does not know the id any more */
+};
+enum { WORLD_HOSTS_MAX = 4, WORLD_FORCED_MAX = 8192 };
+
+struct world_host;
+/* Where faults and observers come in; any may be NULL. */
+struct world_hooks {
+    void *context;
+    enum world_fate (*publish)(void *context, struct world_host *host, const struct bus_message *message);
+    enum memory_store_fault (*append)(void *context, struct world_host *host);
+    /* The database refuses a value of this batch. */
+    bool (*refuses)(void *context, const struct store_batch *batch);
+    /* After a batch has been stored; the answer may still be lost. */
+    void (*stored)(void *context, struct world_host *host, const struct store_batch *batch);
+    /* Each message the broker has taken. */
+    void (*published)(void *context, struct world_host *host, const struct bus_message *message);
+    /* An acknowledgement that reached the broker. */
+    void (*acknowledged)(void *context, struct world_host *host, struct str ack);
+};
+struct world_notice {
+    uint64_t cookie;
+    enum err error;
+};
+struct world_late {
+    struct world_late *next;
+    int64_t due_us;
+    struct arena arena;
+    struct bus_message message;
+};
+struct world_host {
+    struct world *world;
+    uint32_t index;
+    char name[16];
+    int64_t skew_us; /* of its monotonic clock: each machine has begun at another time */
+    struct engine *engine;
+    struct bus_callbacks callbacks;
+    struct bus *inner;     /* the broker's end */
+    bool dead;             /* killed, and not buried yet */
+    bool turning;          /* inside engine_turn */
+    uint32_t actions_left; /* until it dies; 0: it does not */
+    uint64_t actions;
+    struct world_notice *forced; /* answers that will be told otherwise; and those without a message */
+    uint32_t forced_count;
+    struct world_notice *notices;
+    uint32_t notice_count;
+    struct str answer; /* to a call under way */
+    struct arena *answer_arena;
+    bool answered;
+};
+struct world {
+    struct memory_store_world *store;
+    struct memory_bus_broker *broker;
+    struct world_host hosts[WORLD_HOSTS_MAX];
+    struct world_host *listener[16]; /* by shard */
+    uint32_t shard_count;
+    int64_t clock_us;
+    bool store_down;
+    bool bus_down;
+    struct world_hooks hooks;
+    struct world_late *late;
+    int64_t late_us; /* how long a late message takes */
+    uint64_t seed;
+    struct engine_options options; /* for world_boot; instance and functions are filled in */
+};
+
+void world_open(struct world *world, uint64_t seed, uint32_t shards);
+void world_close(struct world *world);
+/* Starts the engine of a host. An error leaves it off. */
+enum err world_boot(struct world *world, uint32_t host, struct err_note *note);
+/* Stops it in good order. */
+void world_stop(struct world *world, uint32_t host);
+/* The host dies before its n-th action from now, n from 1. */
+void world_die_in(struct world *world, uint32_t host, uint32_t actions);
+/* Frees what a dead host has left in memory. */
+void world_bury(struct world *world, uint32_t host);
+bool world_is_up(const struct world *world, uint32_t host);
+/* One turn of its engine; the virtual time of its next duty, or INT64_MAX when it is off. */
+int64_t world_turn(struct world *world, uint32_t host);
+/* Hands out at most `most` of what the broker holds for engines; how many. */
+uint32_t world_deliver(struct world *world, uint32_t most);
+void world_advance(struct world *world, int64_t span_us);
+/* The store's clock. */
+int64_t world_now_us(const struct world *world);
+/* A handle that no fault reaches, for observers. */
+struct store *world_observe(struct world *world);

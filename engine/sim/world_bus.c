@@ -1,0 +1,261 @@
+/* A host's end of the bus: every call is an action, and the hooks' faults come in here. */
+#include "engine/sim/world_parts.h"
+
+#include "engine/base/check.h"
+#include "engine/base/memory.h"
+
+struct world_bus {
+    struct bus base; /* first */
+    struct world_host *host;
+};
+enum { CALL_TURNS = 4 }; /* of the asked engine, until it must have answered */
+
+static struct world_host *host_of(struct bus *bus)
+{
+    return ((struct world_bus *)bus)->host;
+}
+
+static enum err enter(struct bus *bus, struct err_note *note)
+{
+    struct world_host *host = host_of(bus);
+    if (!world_act(host) || host->world->bus_down)
+        return err_note(note, ERR_UNAVAILABLE, "the broker is away");
+    return ERR_OK;
+}
+
+static enum err participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note)
+{
+    enum err error = enter(bus, note);
+    return error == ERR_OK ? bus_participants(host_of(bus)->inner, names, count, note) : error;
+}
+
+static enum err listen(struct bus *bus, uint32_t shard, struct err_note *note)
+{
+    struct world_host *host = host_of(bus);
+    enum err error = enter(bus, note);
+    if (error != ERR_OK)
+        return error;
+    host->world->listener[shard] = host;
+    return bus_listen(host->inner, shard, note);
+}
+
+static void unlisten(struct bus *bus, uint32_t shard)
+{
+    struct world_host *host = host_of(bus);
+    if (host->world->listener[shard] == host)
+        host->world->listener[shard] = NULL;
+    bus_unlisten(host->inner, shard);
+}
+
+static enum err listen_in(struct bus *bus, struct err_note *note)
+{
+    enum err error = enter(bus, note);
+    return error == ERR_OK ? bus_listen_in(host_of(bus)->inner, note) : error;
+}
+
+static void unlisten_in(struct bus *bus)
+{
+    bus_unlisten_in(host_of(bus)->inner);
+}
+
+static void notify(struct world_notice *list, uint32_t *count, uint64_t cookie, enum err error)
+{
+    check(*count < WORLD_FORCED_MAX);
+    list[(*count)++] = (struct world_notice){cookie, error};
+}
+
+static void keep_late(struct world *world, const struct bus_message *message)
+{
+    struct world_late *late = memory_new(1, sizeof *late);
+    arena_init(&late->arena, 0);
+    late->due_us = world->clock_us + world->late_us;
+    late->message = *message;
+    late->message.subject = arena_copy(&late->arena, message->subject);
+    late->message.body = arena_copy(&late->arena, message->body);
+    for (uint32_t i = 0; i < message->header_count; i++) {
+        late->message.headers[i].name = arena_copy(&late->arena, message->headers[i].name);
+        late->message.headers[i].value = arena_copy(&late->arena, message->headers[i].value);
+    }
+    late->next = world->late;
+    world->late = late;
+}
+
+static enum err publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
+                        struct err_note *note)
+{
+    struct world_host *host = host_of(bus);
+    const struct world_hooks *hooks = &host->world->hooks;
+    enum err error = enter(bus, note);
+    if (error != ERR_OK)
+        return error;
+    enum world_fate fate =
+        hooks->publish != NULL ? hooks->publish(hooks->context, host, message) : WORLD_FINE;
+    switch (fate) {
+    case WORLD_REFUSED:
+        return err_note(note, ERR_UNAVAILABLE, "the broker is away, as asked for");
+    case WORLD_LOST:
+        notify(host->notices, &host->notice_count, cookie, ERR_OK);
+        return ERR_OK;
+    case WORLD_LATE:
+        keep_late(host->world, message);
+        notify(host->notices, &host->notice_count, cookie, ERR_TIMEOUT);
+        return ERR_OK;
+    case WORLD_ANSWER_LOST:
+        notify(host->forced, &host->forced_count, cookie, ERR_TIMEOUT);
+        break;
+    case WORLD_FINE:
+    case WORLD_FORGOTTEN:
+        break;
+    }
+    if (hooks->published != NULL)
+        hooks->published(hooks->context, host, message);
+    return bus_publish(host->inner, message, fate == WORLD_FORGOTTEN ? STR("") : id, cookie, note);
+}
+
+static enum err event(struct bus *bus, const struct bus_message *message, struct str id)
+{
+    enum err error = enter(bus, NULL);
+    return error == ERR_OK ? bus_event(host_of(bus)->inner, message, id) : error;
+}
+
+static enum err request(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
+                        uint64_t cookie, struct err_note *note)
+{
+    enum err error = enter(bus, note);
+    return error == ERR_OK ? bus_request(host_of(bus)->inner, message, timeout_us, cookie, note) : error;
+}
+
+static enum err answer(struct bus *bus, struct str ack, struct str body)
+{
+    struct world_host *host = host_of(bus);
+    (void)ack; /* one call at a time */
+    enum err error = enter(bus, NULL);
+    if (error != ERR_OK || host->answer_arena == NULL)
+        return error;
+    host->answer = arena_copy(host->answer_arena, body);
+    host->answered = true;
+    return ERR_OK;
+}
+
+/* The asked engine is turned here, inside the asker's turn, unless it is inside one itself. */
+static enum err call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us,
+                     struct arena *arena, struct str *answer_text, struct err_note *note)
+{
+    struct world_host *host = host_of(bus);
+    struct world *world = host->world;
+    (void)timeout_us;
+    enum err error = enter(bus, note);
+    if (error != ERR_OK)
+        return error;
+    struct world_host *asked = world->listener[shard];
+    if (asked == NULL || asked->engine == NULL)
+        return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %u", shard);
+    if (asked->turning || asked->dead || asked->answer_arena != NULL)
+        return err_note(note, ERR_TIMEOUT, "the owner of shard %u did not answer in time", shard);
+    struct bus_delivery delivery = {.source = BUS_SOURCE_CONTROL,
+                                    .shard = shard,
+                                    .ack = STR("call"),
+                                    .delivery_count = 1,
+                                    .message = {.subject = STR("saga.ctl"), .body = body}};
+    asked->answer_arena = arena;
+    asked->answered = false;
+    if (asked->callbacks.deliver(asked->callbacks.context, &delivery))
+        for (int i = 0; i < CALL_TURNS && !asked->answered; i++)
+            (void)world_turn(world, asked->index);
+    asked->answer_arena = NULL;
+    if (!asked->answered)
+        return err_note(note, ERR_TIMEOUT, "the owner of shard %u did not answer in time", shard);
+    *answer_text = asked->answer;
+    return ERR_OK;
+}
+
+static void acknowledge(struct bus *bus, struct str ack)
+{
+    struct world_host *host = host_of(bus);
+    const struct world_hooks *hooks = &host->world->hooks;
+    if (enter(bus, NULL) != ERR_OK)
+        return;
+    if (hooks->acknowledged != NULL)
+        hooks->acknowledged(hooks->context, host, ack);
+    bus_ack(host->inner, ack);
+}
+
+static void flush(struct bus *bus)
+{
+    (void)bus;
+}
+
+static enum err probe(struct bus *bus, struct err_note *note)
+{
+    return enter(bus, note);
+}
+
+static uint32_t in_flight(struct bus *bus)
+{
+    return bus_in_flight(host_of(bus)->inner) + host_of(bus)->notice_count;
+}
+
+static void close_bus(struct bus *bus)
+{
+    bus_close(host_of(bus)->inner);
+    host_of(bus)->inner = NULL;
+    memory_free(bus);
+}
+
+static const struct bus_ops ops = {
+    .participants = participants,
+    .listen = listen,
+    .unlisten = unlisten,
+    .listen_in = listen_in,
+    .unlisten_in = unlisten_in,
+    .publish = publish,
+    .event = event,
+    .request = request,
+    .answer = answer,
+    .call = call,
+    .ack = acknowledge,
+    .flush = flush,
+    .probe = probe,
+    .in_flight = in_flight,
+    .close = close_bus,
+};
+
+static bool deliver(void *context, const struct bus_delivery *delivery)
+{
+    struct world_host *host = context;
+    return !host->dead && host->callbacks.deliver(host->callbacks.context, delivery);
+}
+
+static void published(void *context, uint64_t cookie, enum err error)
+{
+    struct world_host *host = context;
+    for (uint32_t i = 0; i < host->forced_count; i++)
+        if (host->forced[i].cookie == cookie) {
+            error = host->forced[i].error;
+            host->forced[i] = host->forced[--host->forced_count];
+            break;
+        }
+    host->callbacks.published(host->callbacks.context, cookie, error);
+}
+
+static void connected(void *context, bool is_connected)
+{
+    struct world_host *host = context;
+    host->callbacks.connected(host->callbacks.context, is_connected);
+}
+
+enum err world_open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                        struct err_note *note)
+{
+    struct world_host *host = context;
+    if (!world_act(host) || host->world->bus_down)
+        return err_note(note, ERR_UNAVAILABLE, "the broker is away");
+    struct world_bus *opened = memory_new(1, sizeof *opened);
+    struct bus_callbacks between = {
+        .context = host, .deliver = deliver, .published = published, .connected = connected};
+    *opened = (struct world_bus){.base = {.ops = &ops}, .host = host};
+    host->callbacks = *callbacks;
+    host->inner = memory_bus_open(host->world->broker, &between);
+    *bus = &opened->base;
+    return ERR_OK;
+}

@@ -1,0 +1,10 @@
+/* What the files of the world share. Not for others. */
+#pragma once
+#include "engine/sim/world.h"
+
+/* One action of the host; false when it is dead: the action must have no effect. */
+bool world_act(struct world_host *host);
+/* For engine_options; context: the host. */
+enum err world_open_store(void *context, struct store **store, struct err_note *note);
+enum err world_open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                        struct err_note *note);

@@ -1,0 +1,169 @@
+/* A host's end of the store: every call is an action, and the hooks' faults come in here. */
+#include "engine/sim/world_parts.h"
+
+#include "engine/base/memory.h"
+
+struct world_store {
+    struct store base; /* first */
+    struct store *inner;
+    struct world_host *host;
+};
+
+static struct world_store *mine(struct store *store)
+{
+    return (struct world_store *)store;
+}
+
+static enum err enter(struct store *store, struct err_note *note)
+{
+    struct world_host *host = mine(store)->host;
+    if (!world_act(host))
+        return err_note(note, ERR_UNAVAILABLE, "the host is dead");
+    if (host->world->store_down)
+        return err_note(note, ERR_UNAVAILABLE, "the database is away");
+    return ERR_OK;
+}
+
+/* Calls that only pass on: enter, then the same of the twin. */
+#define PASS(name, parameters, arguments)                                                                    \
+    static enum err name parameters                                                                          \
+    {                                                                                                        \
+        enum err error = enter(store, note);                                                                 \
+        store = mine(store)->inner;                                                                          \
+        return error == ERR_OK ? store->ops->name arguments : error;                                         \
+    }
+
+PASS(reconnect, (struct store * store, struct err_note *note), (store, note))
+PASS(now, (struct store * store, int64_t *now_us, struct err_note *note), (store, now_us, note))
+PASS(shard_count, (struct store * store, uint32_t *count, struct err_note *note), (store, count, note))
+PASS(claim,
+     (struct store * store, struct str instance, int64_t lease_us, uint32_t most, struct arena *arena,
+      struct store_shard **shards, uint32_t *count, struct err_note *note),
+     (store, instance, lease_us, most, arena, shards, count, note))
+PASS(renew,
+     (struct store * store, struct str instance, int64_t lease_us, const struct store_shard *shards,
+      uint32_t count, bool *kept, int64_t *now_us, struct err_note *note),
+     (store, instance, lease_us, shards, count, kept, now_us, note))
+PASS(release, (struct store * store, const struct store_shard *shards, uint32_t count, struct err_note *note),
+     (store, shards, count, note))
+PASS(committed,
+     (struct store * store, const struct store_batch *batch, bool *committed, struct err_note *note),
+     (store, batch, committed, note))
+PASS(open_sagas,
+     (struct store * store, uint32_t shard, struct arena *arena, struct store_open_saga **sagas,
+      uint32_t *count, struct err_note *note),
+     (store, shard, arena, sagas, count, note))
+PASS(unpublished,
+     (struct store * store, uint32_t shard, int64_t after_lsn, uint32_t most, struct arena *arena,
+      struct store_record **records, uint32_t *count, struct err_note *note),
+     (store, shard, after_lsn, most, arena, records, count, note))
+PASS(load,
+     (struct store * store, struct id id, struct arena *arena, struct store_saga *saga,
+      struct store_record **records, uint32_t *count, struct err_note *note),
+     (store, id, arena, saga, records, count, note))
+PASS(load_many,
+     (struct store * store, const struct id *ids, uint32_t id_count, struct arena *arena,
+      struct store_saga **sagas, uint32_t *saga_count, struct store_record **records, uint32_t *record_count,
+      struct err_note *note),
+     (store, ids, id_count, arena, sagas, saga_count, records, record_count, note))
+PASS(find_keys,
+     (struct store * store, const struct str *definitions, const struct str *keys, uint32_t count,
+      struct arena *arena, struct store_keyed **found, uint32_t *found_count, struct err_note *note),
+     (store, definitions, keys, count, arena, found, found_count, note))
+PASS(list,
+     (struct store * store, const struct store_filter *filter, struct arena *arena, struct store_saga **sagas,
+      uint32_t *count, struct err_note *note),
+     (store, filter, arena, sagas, count, note))
+PASS(dead_letters,
+     (struct store * store, int64_t before_number, uint32_t limit, struct arena *arena,
+      struct store_dead_letter **letters, uint32_t *count, struct err_note *note),
+     (store, before_number, limit, arena, letters, count, note))
+PASS(definition_put, (struct store * store, const struct store_definition *definition, struct err_note *note),
+     (store, definition, note))
+PASS(definitions,
+     (struct store * store, struct arena *arena, struct store_definition **definitions, uint32_t *count,
+      struct err_note *note),
+     (store, arena, definitions, count, note))
+PASS(doctor,
+     (struct store * store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
+      struct err_note *note),
+     (store, arena, stuck, count, note))
+PASS(probe, (struct store * store, struct err_note *note), (store, note))
+
+static bool refuses(const struct world_host *host, const struct store_batch *batch)
+{
+    const struct world_hooks *hooks = &host->world->hooks;
+    return hooks->refuses != NULL && hooks->refuses(hooks->context, batch);
+}
+
+static enum err append_try(struct store *store, const struct store_batch *batch, struct err_note *note)
+{
+    enum err error = enter(store, note);
+    if (error == ERR_OK && refuses(mine(store)->host, batch))
+        error = err_note(note, ERR_BAD_DATA, "a value was refused, as asked for");
+    struct store *inner = mine(store)->inner;
+    return error == ERR_OK ? inner->ops->append_try(inner, batch, note) : error;
+}
+
+static enum err append_once(struct store *store, const struct store_batch *batch, struct err_note *note)
+{
+    struct world_host *host = mine(store)->host;
+    const struct world_hooks *hooks = &host->world->hooks;
+    enum err error = enter(store, note);
+    if (error != ERR_OK)
+        return error;
+    if (refuses(host, batch))
+        return err_note(note, ERR_BAD_DATA, "a value was refused, as asked for");
+    enum memory_store_fault fault =
+        hooks->append != NULL ? hooks->append(hooks->context, host) : MEMORY_STORE_FINE;
+    memory_store_fail(host->world->store, fault);
+    struct store *inner = mine(store)->inner;
+    error = inner->ops->append_once(inner, batch, note);
+    memory_store_fail(host->world->store, MEMORY_STORE_FINE);
+    bool stored = error == ERR_OK || fault == MEMORY_STORE_LOST;
+    if (stored && hooks->stored != NULL)
+        hooks->stored(hooks->context, host, batch);
+    return error;
+}
+
+static void close_store(struct store *store)
+{
+    store_close(mine(store)->inner);
+    memory_free(store);
+}
+
+static const struct store_ops ops = {
+    .reconnect = reconnect,
+    .now = now,
+    .shard_count = shard_count,
+    .claim = claim,
+    .renew = renew,
+    .release = release,
+    .append_once = append_once,
+    .append_try = append_try,
+    .committed = committed,
+    .open_sagas = open_sagas,
+    .unpublished = unpublished,
+    .load = load,
+    .load_many = load_many,
+    .find_keys = find_keys,
+    .list = list,
+    .dead_letters = dead_letters,
+    .definition_put = definition_put,
+    .definitions = definitions,
+    .doctor = doctor,
+    .probe = probe,
+    .close = close_store,
+};
+
+enum err world_open_store(void *context, struct store **store, struct err_note *note)
+{
+    struct world_host *host = context;
+    if (!world_act(host) || host->world->store_down)
+        return err_note(note, ERR_UNAVAILABLE, "the database is away");
+    struct world_store *opened = memory_new(1, sizeof *opened);
+    *opened = (struct world_store){
+        .base = {.ops = &ops}, .inner = memory_store_open(host->world->store), .host = host};
+    *store = &opened->base;
+    return ERR_OK;
+}

@@ -1,0 +1,222 @@
+#include "tests/runtime/bed.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <string.h>
+#include "engine/base/duration.h"
+#include "engine/ops/log.h"
+#include "engine/runtime/loader.h"
+
+static const char definition[] = "saga: order\n"
+                                 "version: 1\n"
+                                 "defaults:\n"
+                                 "  timeout: 2s\n"
+                                 "  retry: { max_attempts: 3, initial: 1s, jitter: none }\n"
+                                 "steps:\n"
+                                 "  - id: reserve\n"
+                                 "    command: shop.reserve\n"
+                                 "    with: { what: \"${ $input.what }\" }\n"
+                                 "    compensate: shop.release\n"
+                                 "  - id: charge\n"
+                                 "    command: shop.charge\n"
+                                 "    compensate: shop.refund\n";
+
+static enum world_fate fate_of(void *context, struct world_host *host, const struct bus_message *message)
+{
+    struct bed *bed = context;
+    enum world_fate fate = bed->next_publish;
+    (void)host;
+    if (!str_starts(message->subject, STR("saga.cmd.")))
+        return WORLD_FINE;
+    bed->next_publish = WORLD_FINE;
+    return fate;
+}
+
+static enum memory_store_fault fault_of(void *context, struct world_host *host)
+{
+    struct bed *bed = context;
+    enum memory_store_fault fault = bed->next_append;
+    (void)host;
+    bed->next_append = MEMORY_STORE_FINE;
+    return fault;
+}
+
+static void note_publish(void *context, struct world_host *host, const struct bus_message *message)
+{
+    struct bed *bed = context;
+    (void)host;
+    bed->published_commands += str_starts(message->subject, STR("saga.cmd."));
+    bed->published_events += str_starts(message->subject, STR("saga.event."));
+}
+
+static void put_definition(struct bed *bed)
+{
+    struct diag_list diags;
+    const struct plan *plan = NULL;
+    bool created = false;
+    struct err_note note = {""};
+    for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++)
+        if (bed->world.hosts[i].engine != NULL)
+            cr_assert(registry_put(engine_registry(bed->world.hosts[i].engine), bed->store, STR("order.yaml"),
+                                   str_from(definition), NULL, &bed->arena, &diags, &plan, &created,
+                                   &note) == ERR_OK,
+                      "%s", note.text);
+}
+
+void bed_open(struct bed *bed, uint32_t hosts)
+{
+    struct err_note note = {""};
+    memset(bed, 0, sizeof *bed);
+    log_set_level(LOG_LEVEL_ERROR);
+    world_open(&bed->world, 1, 2);
+    arena_init(&bed->arena, 0);
+    bed->world.hooks = (struct world_hooks){
+        .context = bed, .publish = fate_of, .append = fault_of, .published = note_publish};
+    bed->store = world_observe(&bed->world);
+    for (uint32_t i = 0; i < hosts; i++)
+        cr_assert(world_boot(&bed->world, i, &note) == ERR_OK, "%s", note.text);
+    put_definition(bed);
+}
+
+void bed_close(struct bed *bed)
+{
+    world_close(&bed->world);
+    store_close(bed->store);
+    for (uint32_t i = 0; i < bed->call_count; i++)
+        cr_assert(eq(u32, bed->calls[i].count, 1), "call %u was answered %u times", i, bed->calls[i].count);
+    arena_fini(&bed->arena);
+}
+
+void bed_settle(struct bed *bed)
+{
+    for (int round = 0; round < 8; round++) {
+        for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++)
+            world_turn(&bed->world, i);
+        world_deliver(&bed->world, 1000);
+    }
+}
+
+void bed_advance(struct bed *bed, int64_t span_us)
+{
+    const int64_t step_us = 100000;
+    for (int64_t passed = 0; passed < span_us; passed += step_us) {
+        world_advance(&bed->world, step_us);
+        bed_settle(bed);
+    }
+}
+
+static void done(void *context, const struct engine_answer *answer)
+{
+    struct bed_call *call = context;
+    call->count++;
+    call->answer = *answer;
+    snprintf(call->message, sizeof call->message, "%.*s", STR_ARG(answer->message));
+}
+
+static struct bed_call *new_call(struct bed *bed)
+{
+    cr_assert(lt(u32, bed->call_count, BED_CALLS_MAX));
+    return &bed->calls[bed->call_count++];
+}
+
+/* A call that is refused at once counts as answered. */
+static struct bed_call *submitted(struct bed_call *call, enum err error)
+{
+    if (error != ERR_OK) {
+        call->count++;
+        call->answer.error = error;
+    }
+    return call;
+}
+
+struct bed_call *bed_start(struct bed *bed, uint32_t host, const char *key, const char *input)
+{
+    struct bed_call *call = new_call(bed);
+    struct engine *engine = bed->world.hosts[host].engine;
+    struct err_note note = {""};
+    struct engine_start start = {.plan = registry_find(engine_registry(engine), STR("order"), 1),
+                                 .key = str_from(key)};
+    cr_assert(start.plan != NULL);
+    cr_assert(json_parse(&bed->arena, str_from(input), 1000, &start.input, &note) == ERR_OK);
+    return submitted(call, engine_start(engine, &start, (struct engine_call){call, done}, &note));
+}
+
+struct bed_call *bed_verb(struct bed *bed, uint32_t host, struct id id, enum core_event_kind kind)
+{
+    struct bed_call *call = new_call(bed);
+    struct err_note note = {""};
+    struct core_event verb = {.kind = kind, .actor = STR("ann"), .reason = STR("test")};
+    return submitted(
+        call, engine_verb(bed->world.hosts[host].engine, id, &verb, (struct engine_call){call, done}, &note));
+}
+
+struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t timeout_us)
+{
+    struct bed_call *call = new_call(bed);
+    struct err_note note = {""};
+    return submitted(call, engine_watch(bed->world.hosts[host].engine, id, timeout_us,
+                                        (struct engine_call){call, done}, &note));
+}
+
+static bool take(struct bed *bed, struct bus_message *message)
+{
+    return memory_bus_take_command(bed->world.broker, STR("shop"), &bed->arena, message);
+}
+
+struct bus_message bed_take(struct bed *bed, const char *action)
+{
+    struct bus_message message = {.header_count = 0};
+    cr_assert(take(bed, &message), "there is no command; %s was expected", action);
+    cr_assert(str_ends(message.subject, str_from(action)), "%.*s came, not %s", STR_ARG(message.subject),
+              action);
+    return message;
+}
+
+bool bed_has_command(struct bed *bed)
+{
+    struct bus_message message;
+    return take(bed, &message);
+}
+
+void bed_reply(struct bed *bed, const struct bus_message *command, const char *status, const char *body)
+{
+    struct bus_message reply = {.subject = bus_header(command, STR("Saga-Reply-To")), .body = str_from(body)};
+    bus_header_add(&reply, STR("Saga-Command"), bus_header(command, STR("Saga-Command")));
+    bus_header_add(&reply, STR("Saga-Status"), str_from(status));
+    memory_bus_send(bed->world.broker, &reply);
+}
+
+struct store_saga bed_row(struct bed *bed, struct id id)
+{
+    struct store_saga row = {0}, folded;
+    struct core_saga saga;
+    struct err_note note = {""};
+    struct registry *registry = registry_new();
+    enum err error = loader_load(registry, bed->store, id, &bed->arena, &bed->arena, &saga, &row, &note);
+    cr_assert(error == ERR_OK, "%s", note.text);
+    loader_row(&saga, &bed->arena, &folded);
+    cr_assert(eq(i64, folded.seq, row.seq));
+    cr_assert(str_equal(folded.status, row.status) && folded.wake_us == row.wake_us &&
+              str_equal(folded.waiting, row.waiting));
+    registry_free(registry);
+    return row;
+}
+
+void bed_expect(struct bed *bed, struct id id, const char *status)
+{
+    struct store_saga row = bed_row(bed, id);
+    cr_assert(str_equal(row.status, str_from(status)), "the saga is %.*s, not %s (%.*s)", STR_ARG(row.status),
+              status, STR_ARG(row.waiting));
+}
+
+uint32_t bed_dead_letters(struct bed *bed, const char *part_of_reason)
+{
+    struct store_dead_letter *letters = NULL;
+    uint32_t count = 0, matching = 0;
+    struct err_note note;
+    cr_assert(store_dead_letters(bed->store, 0, 100, &bed->arena, &letters, &count, &note) == ERR_OK);
+    for (uint32_t i = 0; i < count; i++)
+        matching += strstr(letters[i].reason.data, part_of_reason) != NULL;
+    return matching;
+}

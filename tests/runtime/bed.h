@@ -1,0 +1,39 @@
+/* What the engine's tests share: a world with one definition, callers that note their answers, and a
+ * participant's hand. */
+#pragma once
+#include "engine/sim/world.h"
+
+enum { BED_CALLS_MAX = 64 };
+
+struct bed_call {
+    uint32_t count; /* of answers: must be 1 in the end */
+    struct engine_answer answer;
+    char message[200];
+};
+struct bed {
+    struct world world;
+    struct store *store; /* for looking */
+    struct arena arena;
+    struct bed_call calls[BED_CALLS_MAX];
+    uint32_t call_count;
+    enum memory_store_fault next_append;
+    enum world_fate next_publish;
+    uint32_t published_commands, published_events;
+};
+
+void bed_open(struct bed *bed, uint32_t hosts);
+void bed_close(struct bed *bed);
+/* Turns and deliveries until nothing is to be done at this time. */
+void bed_settle(struct bed *bed);
+void bed_advance(struct bed *bed, int64_t span_us);
+struct bed_call *bed_start(struct bed *bed, uint32_t host, const char *key, const char *input);
+struct bed_call *bed_verb(struct bed *bed, uint32_t host, struct id id, enum core_event_kind kind);
+struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t timeout_us);
+/* The next command of participant shop; fails the test when there is none, or it is another. */
+struct bus_message bed_take(struct bed *bed, const char *action);
+bool bed_has_command(struct bed *bed);
+void bed_reply(struct bed *bed, const struct bus_message *command, const char *status, const char *body);
+/* The saga's stored row, folded from its journal and compared with it on the way. */
+struct store_saga bed_row(struct bed *bed, struct id id);
+void bed_expect(struct bed *bed, struct id id, const char *status);
+uint32_t bed_dead_letters(struct bed *bed, const char *part_of_reason);
