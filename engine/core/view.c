@@ -92,6 +92,16 @@ static void put_string(struct buf *out, const char *key, struct str text)
     json_write_string(out, text);
 }
 
+/* What there is none of is null, here as in lists. */
+static void put_optional(struct buf *out, const char *key, struct str text)
+{
+    check(key[0] != '\0');
+    if (text.size > 0)
+        put_string(out, key, text);
+    else
+        buf_printf(out, ",\"%s\":null", key);
+}
+
 static void put_time(struct buf *out, const char *key, int64_t time_us)
 {
     check(time_us >= 0);
@@ -138,14 +148,14 @@ static void put_head(struct buf *out, const struct core_saga *saga)
     put_string(out, "status", core_status_text(saga->status));
     put_string(out, "direction", core_direction_text(saga->direction));
     buf_printf(out, ",\"paused\":%s", saga->paused ? "true" : "false");
-    put_string(out, "key", saga->key);
+    put_optional(out, "key", saga->key);
     put_value(out, "search", saga->search);
     put_reason(out, "reason", saga, saga->cause_code, saga->cause_message, saga->cause_step);
     put_reason(out, "park", saga, saga->park_code, saga->park_message, saga->park_step);
     struct buf waiting;
     buf_init(&waiting, out->arena);
     view_waiting(&waiting, saga);
-    put_string(out, "waiting", buf_str(&waiting));
+    put_optional(out, "waiting", buf_str(&waiting));
 }
 
 static void put_step(struct buf *out, const struct core_saga *saga, uint16_t index)

@@ -414,7 +414,7 @@ Test(core, the_view_shows_all)
     expect_view(
         "{\"id\":\"019b774c-9000-7000-8000-000000000000\",\"definition\":\"built\",\"version\":1,\"hash\":"
         "\"0\","
-        "\"status\":\"running\",\"direction\":\"forward\",\"paused\":false,\"key\":\"\",\"search\":null,"
+        "\"status\":\"running\",\"direction\":\"forward\",\"paused\":false,\"key\":null,\"search\":null,"
         "\"reason\":null,\"park\":null,\"waiting\":\"waiting for reply to one, attempt 1, until "
         "2026-01-01T00:00:10.000000Z, then try again\",\"input\":null,\"output\":null,\"seq\":1,"
         "\"started_at\":\"2026-01-01T00:00:00.000000Z\",\"updated_at\":\"2026-01-01T00:00:00.000000Z\","
@@ -436,7 +436,7 @@ Test(core, the_view_shows_all)
     expect_view(
         "{\"id\":\"019b774c-9000-7000-8000-000000000000\",\"definition\":\"built\",\"version\":1,\"hash\":"
         "\"0\","
-        "\"status\":\"parked\",\"direction\":\"forward\",\"paused\":false,\"key\":\"\",\"search\":null,"
+        "\"status\":\"parked\",\"direction\":\"forward\",\"paused\":false,\"key\":null,\"search\":null,"
         "\"reason\":null,\"park\":{\"code\":\"TIMEOUT\",\"message\":\"do attempt 1 was not answered in "
         "time\",\"step\":\"one\"},\"waiting\":\"parked at one: TIMEOUT, do attempt 1 was not answered in "
         "time\",\"input\":null,\"output\":null,\"seq\":2,\"started_at\":\"2026-01-01T00:00:00.000000Z\","
@@ -453,9 +453,9 @@ Test(core, the_view_shows_all)
     expect_view(
         "{\"id\":\"019b774c-9000-7000-8000-000000000000\",\"definition\":\"built\",\"version\":1,\"hash\":"
         "\"0\","
-        "\"status\":\"terminated\",\"direction\":\"forward\",\"paused\":true,\"key\":\"\",\"search\":null,"
+        "\"status\":\"terminated\",\"direction\":\"forward\",\"paused\":true,\"key\":null,\"search\":null,"
         "\"reason\":{\"code\":\"TERMINATED\",\"message\":\"a "
-        "test\",\"step\":null},\"park\":null,\"waiting\":\"\","
+        "test\",\"step\":null},\"park\":null,\"waiting\":null,"
         "\"input\":null,\"output\":null,\"seq\":4,\"started_at\":\"2026-01-01T00:00:00.000000Z\","
         "\"updated_at\":\"2026-01-01T00:00:10.000000Z\",\"ended_at\":\"2026-01-01T00:00:10.000000Z\","
         "\"deadline\":null,\"steps\":[{\"id\":\"one\",\"state\":\"stuck\",\"command\":\"one\",\"attempts\":{"
