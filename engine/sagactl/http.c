@@ -3,19 +3,25 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include "engine/sagactl/show.h"
 
+enum { ANSWER_BYTES_MAX = 67108864 }; /* eight times the service's longest page */
+
+/* Taking less than was offered ends the transfer with an error. */
 static size_t take(char *data, size_t size, size_t count, void *context)
 {
+    if (buf_str(context).size + size * count > ANSWER_BYTES_MAX)
+        return 0;
     buf_put(context, (struct str){data, size * count});
     return size * count;
 }
 
-static struct curl_slist *header_lines(const char *content_type, struct arena *arena)
+static struct curl_slist *header_lines(const char *const *headers)
 {
-    struct curl_slist *lines = NULL;
-    if (content_type != NULL)
-        lines = curl_slist_append(lines, arena_printf(arena, "Content-Type: %s", content_type).data);
-    return curl_slist_append(lines, "Expect:");
+    struct curl_slist *lines = curl_slist_append(NULL, "Expect:"); /* no round trip for 100-continue */
+    for (; headers != NULL && *headers != NULL; headers++)
+        lines = curl_slist_append(lines, *headers);
+    return lines;
 }
 
 static struct http_answer perform(CURL *curl, struct invocation *invocation, const char *url)
@@ -42,14 +48,14 @@ static struct http_answer perform(CURL *curl, struct invocation *invocation, con
 }
 
 struct http_answer http_request(struct invocation *invocation, const char *method, struct str path,
-                                struct str body, const char *content_type)
+                                struct str body, const char *const *headers)
 {
     CURL *curl = curl_easy_init();
     struct str base = str_from(invocation_url(invocation));
     while (str_ends(base, STR("/")))
         base.size--;
     struct str url = arena_printf(invocation->arena, "%.*s%.*s", STR_ARG(base), STR_ARG(path));
-    struct curl_slist *lines = header_lines(content_type, invocation->arena);
+    struct curl_slist *lines = header_lines(headers);
     curl_easy_setopt(curl, CURLOPT_URL, url.data);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
@@ -68,14 +74,9 @@ struct http_answer http_request(struct invocation *invocation, const char *metho
     return answer;
 }
 
-void http_param(struct buf *path, const char *name, const char *value)
+void http_escape(struct buf *path, const char *text)
 {
-    if (value == NULL)
-        return;
-    struct str so_far = buf_str(path);
-    buf_char(path, str_find(so_far, '?') == so_far.size ? '?' : '&');
-    buf_printf(path, "%s=", name);
-    for (const char *c = value; *c != '\0'; c++) {
+    for (const char *c = text; *c != '\0'; c++) {
         bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
                      strchr("-._~", *c) != NULL;
         if (plain)
@@ -85,25 +86,57 @@ void http_param(struct buf *path, const char *name, const char *value)
     }
 }
 
-int http_refused(const struct invocation *invocation, const struct http_answer *answer)
+void http_param(struct buf *path, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    struct str so_far = buf_str(path);
+    buf_char(path, str_find(so_far, '?') == so_far.size ? '?' : '&');
+    http_escape(path, name);
+    buf_char(path, '=');
+    http_escape(path, value);
+}
+
+static void show_errors(const struct json *errors, struct arena *arena)
+{
+    for (uint32_t i = 0; errors != NULL && errors->kind == JSON_ARRAY && i < errors->count; i++)
+        fprintf(stderr, "  %.*s: %.*s\n",
+                STR_ARG(show_plain(arena, json_get_str(errors->items[i], STR("pointer")))),
+                STR_ARG(show_plain(arena, json_get_str(errors->items[i], STR("detail")))));
+}
+
+static void show_problem(const struct invocation *invocation, const struct json *problem)
+{
+    struct arena *arena = invocation->arena;
+    struct str detail = show_plain(arena, json_get_str(problem, STR("detail")));
+    struct str hint = show_plain(arena, json_get_str(problem, STR("hint")));
+    struct str rendered = json_get_str(problem, STR("rendered")); /* the diagnostics of a definition */
+    fprintf(stderr, "sagactl %s: %.*s%s%.*s\n", invocation->command->name,
+            STR_ARG(json_get_str(problem, STR("title"))), detail.size > 0 ? ": " : "", STR_ARG(detail));
+    if (hint.size > 0)
+        fprintf(stderr, "  hint: %.*s\n", STR_ARG(hint));
+    if (rendered.size > 0)
+        fprintf(stderr, "%.*s", STR_ARG(rendered));
+    else
+        show_errors(json_get(problem, STR("errors")), arena);
+}
+
+int http_outcome(const struct invocation *invocation, const struct http_answer *answer)
 {
     if (answer->status == 0)
         return INVOCATION_AWAY;
-    if (invocation->json || answer->body == NULL) {
-        fprintf(invocation->json ? stdout : stderr, "%.*s", STR_ARG(answer->text));
-    } else {
-        struct str detail = json_get_str(answer->body, STR("detail")),
-                   hint = json_get_str(answer->body, STR("hint"));
-        fprintf(stderr, "sagactl: %.*s", STR_ARG(json_get_str(answer->body, STR("title"))));
-        fprintf(stderr, "%s%.*s\n", detail.size > 0 ? ": " : "", STR_ARG(detail));
-        if (hint.size > 0)
-            fprintf(stderr, "  hint: %.*s\n", STR_ARG(hint));
-        struct str rendered = json_get_str(answer->body, STR("rendered"));
-        fprintf(stderr, "%.*s", STR_ARG(rendered));
-        const struct json *errors = json_get(answer->body, STR("errors"));
-        for (uint32_t i = 0; rendered.size == 0 && errors != NULL && i < errors->count; i++)
-            fprintf(stderr, "  %.*s: %.*s\n", STR_ARG(json_get_str(errors->items[i], STR("pointer"))),
-                    STR_ARG(json_get_str(errors->items[i], STR("detail"))));
+    if (answer->body == NULL) {
+        fprintf(stderr,
+                "sagactl: what %s answered (%ld) is not JSON: is that sagad? (--url or SAGAD_URL names "
+                "another)\n",
+                invocation_url(invocation), answer->status);
+        return INVOCATION_AWAY;
     }
+    if (answer->status >= 200 && answer->status <= 299)
+        return INVOCATION_FINE;
+    if (invocation->json)
+        printf("%.*s", STR_ARG(answer->text));
+    else
+        show_problem(invocation, answer->body);
     return answer->status >= 500 || answer->status == 429 ? INVOCATION_AWAY : INVOCATION_FAILED;
 }

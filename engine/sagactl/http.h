@@ -10,12 +10,14 @@ struct http_answer {
     const struct json *body; /* NULL when it is no JSON */
 };
 
-/* method and path ("/v1/sagas"); body: JSON or YAML text, "" for none. Everything in the invocation's arena.
- */
+/* method and path ("/v1/sagas"); body: text, "" for none; headers: "Name: value" …, ended by NULL, or NULL.
+ * Everything in the invocation's arena. */
 struct http_answer http_request(struct invocation *invocation, const char *method, struct str path,
-                                struct str body, const char *content_type);
+                                struct str body, const char *const *headers);
+/* Appends the text, percent-encoded but for letters, digits and -._~ */
+void http_escape(struct buf *path, const char *text);
 /* Appends "name=value", percent-encoded, with ? or & before it; nothing when value is NULL. */
 void http_param(struct buf *path, const char *name, const char *value);
-/* Shows a refusal (problem+json) for people, on stderr, or as it came with --json, on stdout. The exit code
- * that goes with it. */
-int http_refused(const struct invocation *invocation, const struct http_answer *answer);
+/* INVOCATION_FINE when the service did as asked and its answer is JSON. Else the exit code, after the refusal
+ * (problem+json) was shown: for people on stderr, with --json as it came on stdout. */
+int http_outcome(const struct invocation *invocation, const struct http_answer *answer);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "engine/base/buf.h"
 
@@ -18,6 +19,8 @@ static const struct option options[] = {
 #undef X
 };
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
+enum { HELP_WIDTH = 26 };
+enum { NEAR = 2 }; /* edits between a word and the option that was meant */
 
 /* Whether a word stands in a list separated by spaces. */
 static bool listed(const char *list, const char *word)
@@ -35,6 +38,22 @@ static const struct option *find_option(const struct invocation_command *command
         if (strcmp(options[i].name, name) == 0 && listed(command->options, name))
             return &options[i];
     return NULL;
+}
+
+static bool refuse_option(const struct invocation_command *command, const char *name)
+{
+    const char *meant = NULL;
+    for (int i = 0; i < OPTION_COUNT && meant == NULL; i++)
+        if (listed(command->options, options[i].name) &&
+            str_distance(str_from(options[i].name), str_from(name), NEAR) <= NEAR)
+            meant = options[i].name;
+    if (meant != NULL)
+        fprintf(stderr, "sagactl %s: there is no option --%s: did you mean --%s? See sagactl %s --help\n",
+                command->name, name, meant, command->name);
+    else
+        fprintf(stderr, "sagactl %s: there is no option --%s; see sagactl %s --help\n", command->name, name,
+                command->name);
+    return false;
 }
 
 static bool add_option(struct invocation *invocation, const char *name, const char *value)
@@ -55,11 +74,8 @@ static bool parse_option(struct invocation *invocation, int argc, char **argv, i
     size_t equals = str_find(given, '=');
     const char *name = arena_copy(invocation->arena, str_slice(given, 0, equals)).data;
     const struct option *option = find_option(invocation->command, name);
-    if (option == NULL) {
-        fprintf(stderr, "sagactl %s: there is no option --%s; see sagactl %s --help\n",
-                invocation->command->name, name, invocation->command->name);
-        return false;
-    }
+    if (option == NULL)
+        return refuse_option(invocation->command, name);
     *at += 1;
     if (option->value[0] == '\0') {
         if (equals < given.size)
@@ -81,15 +97,22 @@ bool invocation_parse(struct invocation *invocation, int argc, char **argv)
 {
     invocation->arguments = arena_array(invocation->arena, (size_t)argc, sizeof(char *));
     for (int i = 2; i < argc;) {
-        if (strncmp(argv[i], "--", 2) != 0) {
+        if (argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
             invocation->arguments[invocation->argument_count++] = argv[i++];
             continue;
+        }
+        if (strncmp(argv[i], "--", 2) != 0) {
+            fprintf(stderr, "sagactl %s: options begin with two dashes, unlike %s; see sagactl %s --help\n",
+                    invocation->command->name, argv[i], invocation->command->name);
+            return false;
         }
         if (!parse_option(invocation, argc, argv, &i))
             return false;
     }
     invocation->json = invocation_option(invocation, "json") != NULL;
-    invocation->terminal = isatty(1) == 1;
+    struct winsize size = {0};
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    invocation->columns = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
     return true;
 }
 
@@ -133,9 +156,33 @@ void invocation_help(const struct invocation_command *command)
 {
     printf("usage: sagactl %s %s%s[--option value …]\n\n%s\n\n", command->name, command->arguments,
            command->arguments[0] ? " " : "", command->sentence);
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (listed(command->options, options[i].name))
-            printf("  --%-12s %-12s %s\n", options[i].name, options[i].value, options[i].sentence);
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (!listed(command->options, options[i].name))
+            continue;
+        printf("  --%s %-*s %s\n", options[i].name, (int)(HELP_WIDTH - strlen(options[i].name)),
+               options[i].value, options[i].sentence);
+    }
+    printf("  --%-*s %s\n\n%s", HELP_WIDTH + 1, "help", "this page", INVOCATION_EXIT_CODES);
+}
+
+bool invocation_id(const struct invocation *invocation, const char *text, struct id *id)
+{
+    bool fine = id_parse(str_from(text), id);
+    if (!fine)
+        fprintf(stderr,
+                "sagactl %s: \"%s\" is no saga id: those look like 01a1fe2a-b70a-73fa-b9ad-b3862380400f and "
+                "are printed by start and list\n",
+                invocation->command->name, text);
+    return fine;
+}
+
+bool invocation_needs(const struct invocation *invocation, const char *option)
+{
+    if (invocation_option(invocation, option) != NULL)
+        return true;
+    fprintf(stderr, "sagactl %s: --%s is needed; see sagactl %s --help\n", invocation->command->name, option,
+            invocation->command->name);
+    return false;
 }
 
 bool invocation_read_file(struct invocation *invocation, const char *path, struct str *text)

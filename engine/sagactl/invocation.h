@@ -3,6 +3,8 @@
 #pragma once
 #include <stdbool.h>
 #include "engine/base/arena.h"
+#include "engine/base/id.h"
+#include "engine/base/str.h"
 
 enum {
     INVOCATION_FINE = 0,   /* done, and everything was as it should be */
@@ -11,6 +13,13 @@ enum {
     INVOCATION_USAGE = 2,  /* the call is not understood */
     INVOCATION_AWAY = 3,   /* the service or database did not answer */
 };
+#define INVOCATION_EXIT_CODES                                                                                \
+    "Exit codes:\n"                                                                                          \
+    "  0  all is well\n"                                                                                     \
+    "  1  done, but not all is well: mistakes found, a difference, a refusal, a saga that did not "          \
+    "complete\n"                                                                                             \
+    "  2  the call is not understood\n"                                                                      \
+    "  3  the service or database did not answer, or asks to come back later\n"
 enum { INVOCATION_OPTIONS_MAX = 64 };
 
 struct invocation;
@@ -31,8 +40,8 @@ struct invocation {
         const char *value; /* "" for flags */
     } options[INVOCATION_OPTIONS_MAX];
     int option_count;
-    bool json;     /* asked for */
-    bool terminal; /* stdout is one */
+    bool json;   /* asked for */
+    int columns; /* of the terminal that stdout is; 0: it is none, or its width is not known */
 };
 
 /* Parses argv[2…]. False after a sentence on stderr. */
@@ -44,6 +53,11 @@ const char *invocation_url(const struct invocation *invocation);
 const char *invocation_database(const struct invocation *invocation);
 /* True, or a sentence on stderr: the number of arguments must lie between the two. */
 bool invocation_expects(const struct invocation *invocation, int least, int most);
+/* The text as an id; false after a sentence. */
+bool invocation_id(const struct invocation *invocation, const char *text, struct id *id);
+/* True when the option was given; false after a sentence. */
+bool invocation_needs(const struct invocation *invocation, const char *option);
+/* The command's own page: arguments, options, exit codes. */
 void invocation_help(const struct invocation_command *command);
 /* A whole file ("-": standard input) as text; false after a sentence on stderr. */
 bool invocation_read_file(struct invocation *invocation, const char *path, struct str *text);

@@ -1,6 +1,8 @@
+/* sagactl: one table of subcommands (commands.def), each in a file of its own. */
 #include <stdio.h>
 #include <string.h>
 #include "engine/sagactl/doctor.h"
+#include "engine/sagactl/history.h"
 #include "engine/sagactl/invocation.h"
 #include "engine/sagactl/remote.h"
 #include "engine/sagactl/replay.h"
@@ -14,16 +16,17 @@ static const struct invocation_command commands[] = {
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
+enum { NEAR = 2 }; /* edits between a word and the command that was meant */
+
 static int help(void)
 {
     printf("sagactl: the saga engine's tool for authors and operators\n\nusage: sagactl COMMAND [argument …] "
            "[--option value …]\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-12s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].sentence);
-    printf("\nsagactl COMMAND --help explains the options. Output is for people; with --json it is JSON.\n"
-           "Exit codes: 0 all is well; 1 done, but not all is well (mistakes found, a difference, a refusal, "
-           "a saga that did not complete);\n"
-           "2 the call is not understood; 3 the service or database did not answer.\n");
+        printf("  %-12s %s\n", commands[i].name, commands[i].sentence);
+    printf("\nsagactl COMMAND --help explains arguments and options. Output is for people; with --json it is "
+           "JSON.\n\n%s",
+           INVOCATION_EXIT_CODES);
     return INVOCATION_FINE;
 }
 
@@ -35,19 +38,34 @@ static const struct invocation_command *find(const char *name)
     return NULL;
 }
 
+static int refuse_command(const char *name)
+{
+    const char *meant = NULL;
+    for (int i = 0; i < COMMAND_COUNT && meant == NULL; i++)
+        if (str_distance(str_from(commands[i].name), str_from(name), NEAR) <= NEAR)
+            meant = commands[i].name;
+    if (meant != NULL)
+        fprintf(stderr, "sagactl: there is no command \"%s\": did you mean \"%s\"? See sagactl --help\n",
+                name, meant);
+    else
+        fprintf(stderr, "sagactl: there is no command \"%s\"; see sagactl --help\n", name);
+    return INVOCATION_USAGE;
+}
+
 static int run(int argc, char **argv, struct arena *arena)
 {
     struct invocation invocation = {.arena = arena};
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0)
+    if (argc < 2) {
+        (void)help();
+        return INVOCATION_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return help();
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
         return printf("sagactl %s\n", SAGAD_VERSION) < 0 ? INVOCATION_FAILED : INVOCATION_FINE;
     invocation.command = find(argv[1]);
-    if (invocation.command == NULL) {
-        fprintf(stderr, "sagactl: there is no command \"%s\"; see sagactl --help\n", argv[1]);
-        return INVOCATION_USAGE;
-    }
+    if (invocation.command == NULL)
+        return refuse_command(argv[1]);
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             invocation_help(invocation.command);

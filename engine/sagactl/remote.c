@@ -8,39 +8,44 @@
 #include "engine/sagactl/http.h"
 #include "engine/sagactl/show.h"
 
-static const char json_type[] = "application/json";
+static const char json_type[] = "Content-Type: application/json";
 
 /* Prints what came: as it is with --json, else by `show`. */
 static int print(const struct invocation *invocation, const struct http_answer *answer,
-                 void (*show)(const struct json *))
+                 void (*show)(const struct invocation *, const struct json *))
 {
-    if (answer->status < 200 || answer->status > 299)
-        return http_refused(invocation, answer);
-    if (invocation->json || answer->body == NULL)
-        printf("%.*s", STR_ARG(answer->text));
+    int code = http_outcome(invocation, answer);
+    if (code != INVOCATION_FINE)
+        return code;
+    if (invocation->json)
+        printf("%.*s%s", STR_ARG(answer->text), str_ends(answer->text, STR("\n")) ? "" : "\n");
     else
-        show(answer->body);
+        show(invocation, answer->body);
     return INVOCATION_FINE;
 }
 
-static int get(struct invocation *invocation, struct str path, void (*show)(const struct json *))
+static int get(struct invocation *invocation, struct str path,
+               void (*show)(const struct invocation *, const struct json *))
 {
     struct http_answer answer = http_request(invocation, "GET", path, (struct str){0}, NULL);
     return print(invocation, &answer, show);
 }
 
-/* The JSON of an option: a text, @FILE or @-. False after a sentence. */
-static bool read_json(struct invocation *invocation, const char *option, struct str *text)
+/* The JSON of an option: a text, @FILE, @- or -. False after a sentence. */
+static bool read_json(struct invocation *invocation, const char *option, const char *fallback,
+                      struct str *text)
 {
     const char *given = invocation_option(invocation, option);
     const struct json *value = NULL;
-    struct err_note note;
-    *text = str_from(given == NULL ? "null" : given);
-    if (given != NULL && given[0] == '@' && !invocation_read_file(invocation, given + 1, text))
+    struct err_note note = {""};
+    bool from_file = given != NULL && (given[0] == '@' || strcmp(given, "-") == 0);
+    *text = str_from(given == NULL ? fallback : given);
+    if (from_file && !invocation_read_file(invocation, given[0] == '@' ? given + 1 : given, text))
         return false;
     if (json_parse(invocation->arena, *text, SIZE_MAX, &value, &note) == ERR_OK)
         return true;
-    fprintf(stderr, "sagactl: --%s is not JSON: %s\n", option, note.text);
+    fprintf(stderr, "sagactl %s: --%s is not JSON: %s%s\n", invocation->command->name, option, note.text,
+            from_file ? "" : " (@FILE reads a file)");
     return false;
 }
 
@@ -52,10 +57,10 @@ static void member(struct buf *body, const char *name, const char *value)
     json_write_string(body, str_from(value));
 }
 
-static void show_started(const struct json *saga)
+static void show_started(const struct invocation *invocation, const struct json *saga)
 {
     if (json_get(saga, STR("steps")) != NULL)
-        show_saga(saga);
+        show_saga(invocation, saga);
     else
         printf("%.*s\n", STR_ARG(json_get_str(saga, STR("id"))));
 }
@@ -68,21 +73,45 @@ static int outcome(const struct invocation *invocation, const struct http_answer
     return waited && !str_equal(status, STR("completed")) ? INVOCATION_FAILED : INVOCATION_FINE;
 }
 
+/* The version as a number for JSON, the correlation as a text for a header. */
+static bool start_options(const struct invocation *invocation)
+{
+    int64_t number = 0;
+    const char *version = invocation_option(invocation, "version");
+    const char *correlation = invocation_option(invocation, "correlation");
+    if (version != NULL && (!str_to_i64(str_from(version), &number) || number < 1)) {
+        fprintf(stderr, "sagactl start: --version takes a whole number from 1, not \"%s\"\n", version);
+        return false;
+    }
+    for (const char *c = correlation; c != NULL && *c != '\0'; c++)
+        if ((unsigned char)*c < ' ') {
+            fprintf(stderr, "sagactl start: --correlation takes one line of text\n");
+            return false;
+        }
+    return true;
+}
+
 int remote_start(struct invocation *invocation)
 {
     struct str input;
     struct buf body;
+    const char *version = invocation_option(invocation, "version");
+    const char *correlation = invocation_option(invocation, "correlation");
+    const char *headers[] = {json_type, NULL, NULL};
     buf_init(&body, invocation->arena);
-    if (!invocation_expects(invocation, 1, 1) || !read_json(invocation, "input", &input))
+    if (!invocation_expects(invocation, 1, 1) || !start_options(invocation) ||
+        !read_json(invocation, "input", "{}", &input))
         return INVOCATION_USAGE;
+    if (correlation != NULL)
+        headers[1] = arena_printf(invocation->arena, "Saga-Correlation-Id: %s", correlation).data;
     buf_puts(&body, "{\"definition\":");
     json_write_string(&body, str_from(invocation->arguments[0]));
-    if (invocation_option(invocation, "version") != NULL)
-        buf_printf(&body, ",\"version\":%s", invocation_option(invocation, "version"));
+    if (version != NULL)
+        buf_printf(&body, ",\"version\":%s", version);
     member(&body, "key", invocation_option(invocation, "key"));
     member(&body, "wait", invocation_option(invocation, "wait"));
     buf_printf(&body, ",\"input\":%.*s}", STR_ARG(input));
-    struct http_answer answer = http_request(invocation, "POST", STR("/v1/sagas"), buf_str(&body), json_type);
+    struct http_answer answer = http_request(invocation, "POST", STR("/v1/sagas"), buf_str(&body), headers);
     int code = print(invocation, &answer, show_started);
     return code == INVOCATION_FINE ? outcome(invocation, &answer) : code;
 }
@@ -98,12 +127,7 @@ static struct str saga_path(struct invocation *invocation, const char *below)
 static bool one_saga(const struct invocation *invocation)
 {
     struct id id;
-    if (!invocation_expects(invocation, 1, 1))
-        return false;
-    bool fine = id_parse(str_from(invocation->arguments[0]), &id);
-    if (!fine)
-        fprintf(stderr, "sagactl: %s is no saga id\n", invocation->arguments[0]);
-    return fine;
+    return invocation_expects(invocation, 1, 1) && invocation_id(invocation, invocation->arguments[0], &id);
 }
 
 int remote_get(struct invocation *invocation)
@@ -111,10 +135,22 @@ int remote_get(struct invocation *invocation)
     return one_saga(invocation) ? get(invocation, saga_path(invocation, ""), show_saga) : INVOCATION_USAGE;
 }
 
-int remote_history(struct invocation *invocation)
+/* Each --search NAME=VALUE as search.NAME=VALUE. */
+static bool search_params(const struct invocation *invocation, struct buf *path)
 {
-    return one_saga(invocation) ? get(invocation, saga_path(invocation, "/history?limit=1000"), show_records)
-                                : INVOCATION_USAGE;
+    for (int i = 0; i < invocation->option_count; i++) {
+        if (strcmp(invocation->options[i].name, "search") != 0)
+            continue;
+        struct str given = str_from(invocation->options[i].value);
+        size_t equals = str_find(given, '=');
+        if (equals == 0 || equals == given.size) {
+            fprintf(stderr, "sagactl list: --search takes NAME=VALUE, not \"%s\"\n", given.data);
+            return false;
+        }
+        struct str name = arena_printf(invocation->arena, "search.%.*s", (int)equals, given.data);
+        http_param(path, name.data, given.data + equals + 1);
+    }
+    return true;
 }
 
 int remote_list(struct invocation *invocation)
@@ -127,34 +163,35 @@ int remote_list(struct invocation *invocation)
         return INVOCATION_USAGE;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         http_param(&path, names[i], invocation_option(invocation, names[i]));
-    for (int i = 0; i < invocation->option_count; i++) {
-        if (strcmp(invocation->options[i].name, "search") != 0)
-            continue;
-        const char *equals = strchr(invocation->options[i].value, '=');
-        if (equals == NULL) {
-            fprintf(stderr, "sagactl list: --search takes NAME=VALUE\n");
-            return INVOCATION_USAGE;
-        }
-        int size = (int)(equals - invocation->options[i].value);
-        http_param(&path,
-                   arena_printf(invocation->arena, "search.%.*s", size, invocation->options[i].value).data,
-                   equals + 1);
-    }
-    return get(invocation, buf_str(&path), show_list);
+    return search_params(invocation, &path) ? get(invocation, buf_str(&path), show_list) : INVOCATION_USAGE;
 }
 
-static void show_verb(const struct json *answer)
+static void show_verb(const struct invocation *invocation, const struct json *answer)
 {
-    printf("%.*s is %.*s\n", STR_ARG(json_get_str(answer, STR("id"))),
-           STR_ARG(json_get_str(answer, STR("status"))));
+    const struct json *paused = json_get(answer, STR("paused"));
+    (void)invocation;
+    printf("%.*s is %.*s%s\n", STR_ARG(json_get_str(answer, STR("id"))),
+           STR_ARG(json_get_str(answer, STR("status"))), paused != NULL && paused->boolean ? ", paused" : "");
+}
+
+/* What goes into the journal for good must be said by whoever asks for it. */
+static bool verb_options(const struct invocation *invocation)
+{
+    static const char *const grave[] = {"terminate", "skip", "force"};
+    for (size_t i = 0; i < sizeof grave / sizeof grave[0]; i++)
+        if (strcmp(invocation->command->name, grave[i]) == 0 && !invocation_needs(invocation, "reason"))
+            return false;
+    return strcmp(invocation->command->name, "force") != 0 || invocation_needs(invocation, "result");
 }
 
 int remote_verb(struct invocation *invocation)
 {
     struct buf body;
     struct str output;
+    const char *headers[] = {json_type, NULL};
     buf_init(&body, invocation->arena);
-    if (!one_saga(invocation) || !read_json(invocation, "output", &output))
+    if (!one_saga(invocation) || !verb_options(invocation) ||
+        !read_json(invocation, "output", "null", &output))
         return INVOCATION_USAGE;
     const char *actor = invocation_option(invocation, "actor");
     if (actor == NULL)
@@ -170,7 +207,7 @@ int remote_verb(struct invocation *invocation)
     buf_char(&body, '}');
     struct str path =
         saga_path(invocation, arena_printf(invocation->arena, "/%s", invocation->command->name).data);
-    struct http_answer answer = http_request(invocation, "POST", path, buf_str(&body), json_type);
+    struct http_answer answer = http_request(invocation, "POST", path, buf_str(&body), headers);
     return print(invocation, &answer, show_verb);
 }
 
@@ -186,8 +223,9 @@ int remote_dead_letters(struct invocation *invocation)
     return get(invocation, buf_str(&path), show_dead_letters);
 }
 
-static void show_source(const struct json *definition)
+static void show_source(const struct invocation *invocation, const struct json *definition)
 {
+    (void)invocation;
     printf("%.*s", STR_ARG(json_get_str(definition, STR("source"))));
 }
 
@@ -198,13 +236,16 @@ int remote_definitions(struct invocation *invocation)
     buf_puts(&path, "/v1/definitions");
     if (!invocation_expects(invocation, 0, 2))
         return INVOCATION_USAGE;
-    for (int i = 0; i < invocation->argument_count; i++)
-        buf_printf(&path, "/%s", invocation->arguments[i]);
+    for (int i = 0; i < invocation->argument_count; i++) {
+        buf_char(&path, '/');
+        http_escape(&path, invocation->arguments[i]);
+    }
     return get(invocation, buf_str(&path), invocation->argument_count == 2 ? show_source : show_definitions);
 }
 
-static void show_put(const struct json *definition)
+static void show_put(const struct invocation *invocation, const struct json *definition)
 {
+    (void)invocation;
     printf("%.*s version %.*s is stored\n", STR_ARG(json_get_str(definition, STR("name"))),
            STR_ARG(json_get(definition, STR("version")) == NULL
                        ? STR("?")
@@ -230,7 +271,8 @@ static int put_file(struct invocation *invocation, const char *path)
     }
     struct str target =
         arena_printf(invocation->arena, "/v1/definitions/%.*s/%d", STR_ARG(plan->name), plan->version);
-    struct http_answer answer = http_request(invocation, "PUT", target, plan->bundle, json_type);
+    struct http_answer answer =
+        http_request(invocation, "PUT", target, plan->bundle, (const char *const[]){json_type, NULL});
     return print(invocation, &answer, show_put);
 }
 

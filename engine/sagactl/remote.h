@@ -5,7 +5,6 @@
 int remote_start(struct invocation *invocation);
 int remote_get(struct invocation *invocation);
 int remote_list(struct invocation *invocation);
-int remote_history(struct invocation *invocation);
 int remote_verb(struct invocation *invocation);
 int remote_dead_letters(struct invocation *invocation);
 int remote_definitions(struct invocation *invocation);

@@ -1,12 +1,16 @@
-/* What the service answers, as people read it on a terminal. */
+/* What the service answers, as people read it on a terminal: aligned, UTC to the millisecond, nothing in it
+ * that a terminal would obey. Prints on stdout; borrows all. */
 #pragma once
 #include "engine/base/json.h"
+#include "engine/sagactl/invocation.h"
 
 /* GET /v1/sagas/{id} */
-void show_saga(const struct json *saga);
-/* GET /v1/sagas */
-void show_list(const struct json *page);
+void show_saga(const struct invocation *invocation, const struct json *saga);
+/* GET /v1/sagas: within the terminal's width; whole when stdout is none. */
+void show_list(const struct invocation *invocation, const struct json *page);
 /* Records of a history: time, what happened, what was decided. */
-void show_records(const struct json *page);
-void show_dead_letters(const struct json *page);
-void show_definitions(const struct json *page);
+void show_records(const struct invocation *invocation, const struct json *page);
+void show_dead_letters(const struct invocation *invocation, const struct json *page);
+void show_definitions(const struct invocation *invocation, const struct json *page);
+/* The text with what a terminal would obey shown as blanks. */
+struct str show_plain(struct arena *arena, struct str text);
