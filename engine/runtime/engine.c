@@ -221,6 +221,8 @@ enum err engine_ready(struct engine *engine, struct store *store, struct err_not
     if (figures.shards_owned == 0)
         return err_note(note, ERR_UNAVAILABLE,
                         "this engine owns no shard: another instance holds them all, or PostgreSQL is away");
+    if (!figures.store_connected) /* the probe below has a connection of its own, which may be back earlier */
+        return err_note(note, ERR_UNAVAILABLE, "a runner has lost PostgreSQL");
     enum err error = store_probe(store, note);
     return error == ERR_OK ? bus_probe(engine->bus, note) : error;
 }
