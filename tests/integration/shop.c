@@ -4,9 +4,9 @@
  *
  * Each participant keeps DIR/NAME.log, written before anybody is told, never rewritten: one JSON object a
  * line. It is the participant's database (read again at the start: what stands in it happened), and the
- * source that the checker believes. Lines: recv (a command came), effect (do or undo had its one effect),
- * closed (a do will never have one any more), reply (what is about to be published, under which Nats-Msg-Id).
- */
+ * source that the checker believes. Lines: born (the process started), recv (a command came), over (it was
+ * dealt with), effect (do or undo had its one effect), closed (a do will never have one any more), reply
+ * (what is about to be published, under which Nats-Msg-Id). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -286,12 +286,8 @@ static enum participant_outcome behave(struct shop *shop, const struct participa
     return misbehave(shop, command, how);
 }
 
-static enum participant_outcome handle(void *context, struct participant *participant,
-                                       const struct participant_command *command)
+static enum participant_outcome work(struct shop *shop, const struct participant_command *command)
 {
-    struct shop *shop = context;
-    shop->participant = participant; /* the first command may come before participant_open has returned */
-    note_alone(shop, "recv", command, "body", command->body);
     if (str_equal(command->kind, STR("verify"))) {
         if (happened(shop, command))
             say_ok(shop, command);
@@ -300,6 +296,17 @@ static enum participant_outcome handle(void *context, struct participant *partic
         return PARTICIPANT_DONE;
     }
     return behave(shop, command, how_of(command));
+}
+
+static enum participant_outcome handle(void *context, struct participant *participant,
+                                       const struct participant_command *command)
+{
+    struct shop *shop = context;
+    shop->participant = participant; /* the first command may come before participant_open has returned */
+    note_alone(shop, "recv", command, "body", command->body);
+    enum participant_outcome outcome = work(shop, command);
+    note_alone(shop, "over", command, NULL, (struct str){0});
+    return outcome;
 }
 
 static void remember(struct shop *shop, struct str line)
@@ -346,6 +353,7 @@ static bool shop_open(struct shop *shop, const char *url, const char *dir)
     struct participant_options options = {
         .url = url, .name = shop->name, .threads = SHOP_THREADS, .handle = handle, .context = shop};
     struct participant *opened = NULL;
+    note_alone(shop, "born", &(struct participant_command){0}, NULL, (struct str){0});
     if (participant_open(&options, &opened, &why) == ERR_OK) {
         shop->participant = opened;
         return true;
