@@ -90,8 +90,8 @@ static void watch_decision(struct oracle *oracle, const struct core_change *chan
                            const struct core_event *event)
 {
     const struct oracle_step *step = &oracle->steps[change->step];
-    if (event->kind != CORE_EVENT_REPLY)
-        return;
+    if (event->kind != CORE_EVENT_REPLY || change->step != oracle->answering)
+        return; /* a step whose own body cannot be computed fails by no reply */
     const struct oracle_command *command = &step->commands[event->command_kind];
     if (event->status == CORE_REPLY_OK)
         PROMISE("S15", event->attempt <= command->sent);
@@ -223,6 +223,7 @@ static void watch_event(struct oracle *oracle, const struct core_saga *saga, con
     for (uint16_t i = 0; i < saga->step_count && event->kind == CORE_EVENT_REPLY; i++) {
         if (!str_equal(core_step_path(saga, i), event->step))
             continue;
+        oracle->answering = i;
         PROMISE("S15",
                 event->attempt >= 1 && event->attempt <= oracle->steps[i].commands[event->command_kind].sent);
         cite(oracle, event, i);
