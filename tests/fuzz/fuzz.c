@@ -1,0 +1,74 @@
+#include "tests/fuzz/fuzz.h"
+#include "engine/base/check.h"
+#include "engine/definition/definition.h"
+
+enum { EXAMPLES = 4 };
+
+struct str fuzz_part(struct str *rest)
+{
+    size_t end = str_find(*rest, FUZZ_SEPARATOR);
+    struct str part = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, end + 1, rest->size);
+    return part;
+}
+
+struct str fuzz_line(struct str *rest)
+{
+    size_t end = str_find(*rest, '\n');
+    struct str line = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, end + 1, rest->size);
+    return line;
+}
+
+uint8_t fuzz_byte(struct str *rest)
+{
+    if (rest->size == 0)
+        return 0;
+    uint8_t byte = (uint8_t)rest->data[0];
+    *rest = str_slice(*rest, 1, rest->size);
+    return byte;
+}
+
+const struct json *fuzz_is_json(struct arena *arena, struct str text)
+{
+    const struct json *value = NULL;
+    struct err_note note;
+    check(json_parse(arena, text, SIZE_MAX, &value, &note) == ERR_OK);
+    return value;
+}
+
+const struct plan *fuzz_plan(unsigned index)
+{
+    static const char *const paths[EXAMPLES] = {
+        SAGA_SOURCE_DIR "/definitions/examples/order.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/checkout.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/return.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/trip.yaml",
+    };
+    static struct arena arenas[EXAMPLES];
+    static const struct plan *plans[EXAMPLES];
+    unsigned at = index % EXAMPLES;
+    if (plans[at] == NULL) {
+        struct diag_list diags;
+        struct err_note note;
+        arena_init(&arenas[at], 0);
+        check(definition_load_file(&arenas[at], paths[at], &diags, &plans[at], &note) == ERR_OK);
+        check(plans[at] != NULL);
+    }
+    return plans[at];
+}
+
+struct str fuzz_input(unsigned index)
+{
+    static const char *const inputs[EXAMPLES] = {
+        "{\"order_id\":\"o\",\"customer\":\"c\",\"sku\":\"s\",\"quantity\":1,\"amount\":19.90,\"card\":\"v\","
+        "\"address\":\"x\"}",
+        "{\"payment_id\":\"p\",\"merchant\":\"m\",\"shopper\":\"s\",\"email\":\"a@b\",\"amount\":10.00,"
+        "\"fee\":0.50,"
+        "\"currency\":\"EUR\",\"card_token\":\"12345678\"}",
+        "{\"return_id\":\"r\",\"order_id\":\"o\",\"lines\":[{\"sku\":\"s\",\"quantity\":2,\"price\":19.90}]}",
+        "{\"trip_id\":\"t\",\"traveller\":{\"name\":\"n\",\"passport\":\"p\"},\"flight\":\"f\",\"hotel\":"
+        "\"h\",\"nights\":2}",
+    };
+    return str_from(inputs[index % EXAMPLES]);
+}

@@ -1,0 +1,88 @@
+/* Messages of saga.ctl: any text becomes a start, a verb or a reason; what was read and is written again
+ * reads as the same; a verb that was read can be stepped and journalled. Answers likewise. */
+#include "tests/fuzz/fuzz.h"
+#include "engine/base/check.h"
+#include "engine/runtime/control.h"
+#include "engine/store/memory_store.h"
+#include "tests/core/twin.h"
+
+/* The examples, known to an engine; kept for the process. */
+static struct registry *known(void)
+{
+    static struct registry *registry;
+    static struct memory_store_world *world;
+    if (registry == NULL) {
+        struct arena arena;
+        struct buf report;
+        struct err_note note = {""};
+        uint32_t good = 0, bad = 0;
+        arena_init(&arena, 0);
+        buf_init(&report, &arena);
+        world = memory_store_new(1);
+        registry = registry_new();
+        struct store *store = memory_store_open(world);
+        check(registry_put_folder(registry, store, SAGA_SOURCE_DIR "/definitions/examples", &report, &good,
+                                  &bad, &note) == ERR_OK);
+        check(good > 0 && bad == 0);
+        store_close(store);
+        arena_fini(&arena);
+    }
+    return registry;
+}
+
+static void step(const struct inbox_item *item)
+{
+    struct core_event start = {.kind = CORE_EVENT_START, .at_us = twin_epoch_us, .seed = 7};
+    struct core_event verb = item->verb;
+    struct twin twin;
+    twin_init(&twin, fuzz_plan(0));
+    start.input = fuzz_is_json(&twin.batch, fuzz_input(0));
+    check(twin_step(&twin, &start) == CORE_USED);
+    twin_clear(&twin);
+    verb.at_us = twin_epoch_us + 1;
+    (void)twin_step(&twin, &verb);
+    twin_fini(&twin);
+}
+
+static void check_request(struct str text, struct arena *arena)
+{
+    struct inbox_item *first = inbox_item_new(INBOX_MESSAGE, 0);
+    struct inbox_item *second = inbox_item_new(INBOX_MESSAGE, 0);
+    struct str reason = {0};
+    if (control_read(text, known(), first, &reason)) {
+        struct str written = control_write(first, arena);
+        (void)fuzz_is_json(arena, written);
+        check(control_read(written, known(), second, &reason));
+        check(second->kind == first->kind && second->has_id == first->has_id);
+        check(str_equal(written, control_write(second, arena)));
+        if (first->kind == INBOX_VERB)
+            step(first);
+    } else {
+        check(reason.size > 0 && str_is_utf8(reason));
+    }
+    inbox_item_free(first);
+    inbox_item_free(second);
+}
+
+static void check_answer(struct str text, struct arena *arena)
+{
+    struct engine_answer first, second;
+    if (!control_read_answer(text, arena, &first))
+        return;
+    struct str written = control_write_answer(&first, arena);
+    check(control_read_answer(written, arena, &second));
+    check(second.error == first.error && second.created == first.created && second.seq == first.seq &&
+          second.status == first.status && id_equal(second.id, first.id));
+    check(str_equal(written, control_write_answer(&second, arena)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = {(const char *)data, size};
+    struct arena arena;
+    arena_init(&arena, 0);
+    check_request(text, &arena);
+    check_answer(text, &arena);
+    arena_fini(&arena);
+    return 0;
+}
