@@ -5,20 +5,36 @@
  * moves over several looks; seen with nats-server 2.9.10 when a stream is deleted and made again) is made
  * anew; a shard's consumer that bears another's mark was taken over: we stop pulling, and take it back only
  * when nobody pulls from it any more though we were never told to unlisten. An error ends the round; the next
- * one comes soon. */
+ * one comes soon. What was made again and why a round failed is logged, the latter only when the reason is
+ * new: rounds follow each other within NATS_KEEPER_REST_MS then. */
 #include "engine/bus/nats_parts.h"
 
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/ops/log.h"
 
 enum { STILL_LOOKS = 3 };
 
-static void remake(struct nats_bus *bus, const struct nats_consumer *consumer, uint32_t slot)
+/* A consumer that vanished. */
+static enum err make_again(struct nats_bus *bus, const struct nats_consumer *consumer, struct err_note *note)
 {
-    if (nats_admin_remove(bus, consumer->stream, consumer->name, NULL) == ERR_OK &&
-        nats_admin_make(bus, consumer, NULL) == ERR_OK && slot <= NATS_IN_SLOT)
+    enum err err = nats_admin_make(bus, consumer, note);
+    if (err == ERR_OK)
+        log_warn("consumer_made_again", "stream=%s consumer=%s", consumer->stream, consumer->name);
+    return err;
+}
+
+/* A consumer that stalls or was deserted. */
+static enum err remake(struct nats_bus *bus, const struct nats_consumer *consumer, uint32_t slot,
+                       struct err_note *note)
+{
+    enum err err = nats_admin_remove(bus, consumer->stream, consumer->name, note);
+    if (err == ERR_OK)
+        err = make_again(bus, consumer, note);
+    if (err == ERR_OK && slot <= NATS_IN_SLOT)
         nats_pull_restart(bus, slot);
+    return err;
 }
 
 /* Notes what was seen; true when the consumer has not moved for so many looks that it must be remade. */
@@ -45,7 +61,7 @@ static bool note_look(struct nats_bus *bus, uint32_t slot, const struct nats_con
 }
 
 /* With admin_mutex held. */
-static enum err keep_pull(struct nats_bus *bus, uint32_t slot)
+static enum err keep_pull(struct nats_bus *bus, uint32_t slot, struct err_note *note)
 {
     pthread_mutex_lock(&bus->pull_mutex);
     struct nats_pull copy = {.slot = slot};
@@ -60,27 +76,27 @@ static enum err keep_pull(struct nats_bus *bus, uint32_t slot)
     struct nats_consumer_look look;
     bool restart = false;
     nats_admin_pull(&copy, filter, &consumer);
-    enum err err = nats_admin_look(bus, &consumer, &look, NULL);
+    enum err err = nats_admin_look(bus, &consumer, &look, note);
     if (err != ERR_OK)
         return err;
     if (!look.exists) {
-        err = nats_admin_make(bus, &consumer, NULL);
+        err = make_again(bus, &consumer, note);
         if (err == ERR_OK)
             nats_pull_restart(bus, slot);
     } else if (note_look(bus, slot, &look, &restart)) {
-        remake(bus, &consumer, slot);
+        err = remake(bus, &consumer, slot, note);
     } else if (restart) {
         nats_pull_restart(bus, slot);
     }
     return err;
 }
 
-static enum err keep_pulls(struct nats_bus *bus)
+static enum err keep_pulls(struct nats_bus *bus, struct err_note *note)
 {
     enum err err = ERR_OK;
     for (uint32_t slot = 0; slot <= NATS_IN_SLOT && err == ERR_OK; slot++) {
         pthread_mutex_lock(&bus->admin_mutex);
-        err = keep_pull(bus, slot);
+        err = keep_pull(bus, slot, note);
         pthread_mutex_unlock(&bus->admin_mutex);
     }
     return err;
@@ -92,29 +108,29 @@ struct sight {
     uint32_t still;
 };
 
-static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight)
+static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight,
+                                 struct err_note *note)
 {
     char filter[NATS_NAME_BYTES];
     char durable[NATS_NAME_BYTES];
     struct nats_consumer consumer;
     struct nats_consumer_look look;
     nats_admin_participant(bus->participants[index], filter, durable, &consumer);
-    enum err err = nats_admin_look(bus, &consumer, &look, NULL);
+    enum err err = nats_admin_look(bus, &consumer, &look, note);
     if (err != ERR_OK)
         return err;
     if (!look.exists)
-        return nats_admin_make(bus, &consumer, NULL);
+        return make_again(bus, &consumer, note);
     sight->still = look.backlog && look.progress == sight->seen ? sight->still + 1 : 0;
     sight->seen = look.progress;
     bus->uneasy = bus->uneasy || sight->still > 0;
-    if (sight->still >= STILL_LOOKS) {
-        sight->still = 0;
-        remake(bus, &consumer, UINT32_MAX);
-    }
-    return ERR_OK;
+    if (sight->still < STILL_LOOKS)
+        return ERR_OK;
+    sight->still = 0;
+    return remake(bus, &consumer, UINT32_MAX, note);
 }
 
-static enum err keep_participants(struct nats_bus *bus, struct sight *sights)
+static enum err keep_participants(struct nats_bus *bus, struct sight *sights, struct err_note *note)
 {
     enum err err = ERR_OK;
     uint32_t count = 1;
@@ -122,22 +138,32 @@ static enum err keep_participants(struct nats_bus *bus, struct sight *sights)
         pthread_mutex_lock(&bus->admin_mutex);
         count = bus->participant_count;
         if (i < count)
-            err = keep_participant(bus, i, &sights[i]);
+            err = keep_participant(bus, i, &sights[i], note);
         pthread_mutex_unlock(&bus->admin_mutex);
     }
     return err;
 }
 
-static enum err keep(struct nats_bus *bus, struct sight *sights)
+static enum err keep(struct nats_bus *bus, struct sight *sights, struct err_note *note)
 {
     pthread_mutex_lock(&bus->admin_mutex);
-    enum err err = nats_admin_streams(bus, NULL);
+    enum err err = nats_admin_streams(bus, note);
     pthread_mutex_unlock(&bus->admin_mutex);
     if (err == ERR_OK)
-        err = keep_participants(bus, sights);
+        err = keep_participants(bus, sights, note);
     if (err == ERR_OK)
-        err = keep_pulls(bus);
+        err = keep_pulls(bus, note);
     return err;
+}
+
+/* Tells of a failed round unless the one before failed for the same reason, and of the end of the trouble. */
+static void tell(enum err err, const struct err_note *note, struct err_note *told)
+{
+    if (err != ERR_OK && strcmp(note->text, told->text) != 0)
+        log_warn("bus_not_repaired", "error=%s why=%s", err_text(err), note->text);
+    if (err == ERR_OK && told->text[0] != '\0')
+        log_info("bus_repaired", "after=%s", told->text);
+    *told = *note;
 }
 
 /* Sleeps until kicked, closing, or `most_ms` have passed; false when closing. */
@@ -160,12 +186,16 @@ static void *run(void *argument)
 {
     struct nats_bus *bus = argument;
     static const struct sight none;
+    struct err_note told = {""};
     struct sight sights[NATS_PARTICIPANTS_MAX];
     for (uint32_t i = 0; i < NATS_PARTICIPANTS_MAX; i++)
         sights[i] = none;
     while (rest(bus, bus->uneasy ? NATS_KEEPER_UNEASY_MS : NATS_KEEPER_PERIOD_MS, true)) {
+        struct err_note note = {""};
         bus->uneasy = false;
-        if (keep(bus, sights) != ERR_OK)
+        enum err err = keep(bus, sights, &note);
+        tell(err, &note, &told);
+        if (err != ERR_OK)
             nats_keeper_kick(bus);
         if (!rest(bus, NATS_KEEPER_REST_MS, false))
             break;
