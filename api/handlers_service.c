@@ -9,6 +9,7 @@
 #include "engine/ops/metrics.h"
 
 enum { LETTERS_DEFAULT = 50, LETTERS_MAX = 200 }; /* of at most LIMITS_PAYLOAD_BYTES each */
+enum { LOOK_US = 3000000 };                       /* longer, and a server hangs: as bad as one that fails */
 
 void handlers_index(struct request *request)
 {
@@ -61,12 +62,16 @@ static void look_now(struct api *api)
 }
 
 /* One look a second at most, whoever asks: it costs a commit and a publish. It may take seconds, so only one
- * thread looks; others tell what was seen last. */
+ * thread looks; others tell what was seen last, unless the look under way drags on. */
 void handlers_ready(struct request *request)
 {
     struct api *api = request->api;
     pthread_mutex_lock(&api->ready_lock);
-    bool mine = !api->ready_looking && clock_monotonic_us() >= api->ready_until_us;
+    int64_t now_us = clock_monotonic_us();
+    bool mine = !api->ready_looking && now_us >= api->ready_until_us;
+    bool drags = api->ready_looking && now_us - api->ready_began_us > LOOK_US;
+    if (mine)
+        api->ready_began_us = now_us;
     api->ready_looking = api->ready_looking || mine;
     pthread_mutex_unlock(&api->ready_lock);
     if (mine)
@@ -75,7 +80,9 @@ void handlers_ready(struct request *request)
     enum err error = api->ready_error;
     struct err_note note = api->ready_note;
     pthread_mutex_unlock(&api->ready_lock);
-    if (error == ERR_OK)
+    if (drags)
+        request_refuse(request, PAGE_NOT_READY, "a commit or a publish has been under way for seconds");
+    else if (error == ERR_OK)
         request_answer_json(request, 200, STR("{\"status\":\"ready\"}\n"));
     else
         request_refuse(request, PAGE_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));

@@ -31,6 +31,7 @@ struct api {
 
     pthread_mutex_t ready_lock;
     bool ready_looking;
+    int64_t ready_began_us; /* monotonic: when the look under way, or the last one, began */
     int64_t ready_until_us; /* monotonic: what was seen last is good until then */
     enum err ready_error;
     struct err_note ready_note;
