@@ -168,7 +168,7 @@ static void brisk_some(struct world *world)
 Test(faults, nats_forgets_everything)
 {
     struct world world;
-    char folder[PROCESS_PATH_SIZE];
+    char folder[PROCESS_PATH_SIZE + 16];
     struct err_note note;
     world_open(&world);
     world_serve(&world, 0, NULL);
