@@ -34,7 +34,8 @@ void world_open(struct world *world, uint64_t seed, uint32_t shards)
     check(shards <= sizeof world->listener / sizeof *world->listener);
     world->store = memory_store_new(shards);
     world->broker = memory_bus_new();
-    world->options = (struct engine_options){.lease_us = 10 * DURATION_SECOND_US, .drain_us = DURATION_SECOND_US, .events = true};
+    world->options = (struct engine_options){
+        .lease_us = 10 * DURATION_SECOND_US, .drain_us = DURATION_SECOND_US, .events = true};
     for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++) {
         struct world_host *host = &world->hosts[i];
         *host = (struct world_host){.world = world, .index = i, .skew_us = (i + 1) * 7777777};

@@ -35,7 +35,9 @@ struct world_hooks {
     void (*stored)(void *context, struct world_host *host, const struct store_batch *batch);
     /* Each message the broker has taken. */
     void (*published)(void *context, struct world_host *host, const struct bus_message *message);
-    /* An acknowledgement that reached the broker. */
+    /* A message handed to an engine, which took it or not. */
+    void (*delivered)(void *context, struct world_host *host, const struct bus_delivery *delivery);
+    /* An acknowledgement on its way to the broker. */
     void (*acknowledged)(void *context, struct world_host *host, struct str ack);
 };
 struct world_notice {

@@ -223,7 +223,12 @@ static const struct bus_ops ops = {
 static bool deliver(void *context, const struct bus_delivery *delivery)
 {
     struct world_host *host = context;
-    return !host->dead && host->callbacks.deliver(host->callbacks.context, delivery);
+    const struct world_hooks *hooks = &host->world->hooks;
+    if (host->dead)
+        return false;
+    if (hooks->delivered != NULL)
+        hooks->delivered(hooks->context, host, delivery);
+    return host->callbacks.deliver(host->callbacks.context, delivery);
 }
 
 static void published(void *context, uint64_t cookie, enum err error)

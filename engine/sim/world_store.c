@@ -105,6 +105,17 @@ static enum err append_try(struct store *store, const struct store_batch *batch,
     return error == ERR_OK ? inner->ops->append_try(inner, batch, note) : error;
 }
 
+/* Asked over a handle that no fault has broken. */
+static bool is_stored(struct world_host *host, const struct store_batch *batch)
+{
+    struct err_note note;
+    bool committed = false;
+    struct store *look = world_observe(host->world);
+    enum err error = store_committed(look, batch, &committed, &note);
+    store_close(look);
+    return error == ERR_OK && committed;
+}
+
 static enum err append_once(struct store *store, const struct store_batch *batch, struct err_note *note)
 {
     struct world_host *host = mine(store)->host;
@@ -120,8 +131,7 @@ static enum err append_once(struct store *store, const struct store_batch *batch
     struct store *inner = mine(store)->inner;
     error = inner->ops->append_once(inner, batch, note);
     memory_store_fail(host->world->store, MEMORY_STORE_FINE);
-    bool stored = error == ERR_OK || fault == MEMORY_STORE_LOST;
-    if (stored && hooks->stored != NULL)
+    if (hooks->stored != NULL && (error == ERR_OK || (fault == MEMORY_STORE_LOST && is_stored(host, batch))))
         hooks->stored(hooks->context, host, batch);
     return error;
 }

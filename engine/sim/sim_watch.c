@@ -1,0 +1,181 @@
+/* The hooks: where faults are chosen, and where each action is held against "persist, then act" as it
+ * happens. */
+#include "engine/sim/sim_parts.h"
+
+#include <inttypes.h>
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/bus/envelope.h"
+#include "engine/runtime/loader.h"
+
+static enum memory_store_fault choose_append(void *context, struct world_host *host)
+{
+    struct sim *sim = context;
+    (void)host;
+    if (sim_strikes(sim, SIM_COMMIT_LOST, 30))
+        return MEMORY_STORE_LOST;
+    if (sim_strikes(sim, SIM_COMMIT_REFUSED, 30))
+        return MEMORY_STORE_REFUSED;
+    return sim_strikes(sim, SIM_COMMIT_DROPPED, 30) ? MEMORY_STORE_DROPPED : MEMORY_STORE_FINE;
+}
+
+static enum world_fate choose_publish(void *context, struct world_host *host,
+                                      const struct bus_message *message)
+{
+    struct sim *sim = context;
+    (void)host;
+    (void)message;
+    if (sim_strikes(sim, SIM_ANSWER_LOST, 30))
+        return WORLD_ANSWER_LOST;
+    if (sim_strikes(sim, SIM_LOST, 20))
+        return WORLD_LOST;
+    if (sim_strikes(sim, SIM_LATE, 30))
+        return WORLD_LATE;
+    if (sim_strikes(sim, SIM_FORGOTTEN, 30))
+        return WORLD_FORGOTTEN;
+    return WORLD_FINE;
+}
+
+static void keep_command(struct sim *sim, const char *saga, const struct json *change)
+{
+    int64_t attempt = 0;
+    const struct json *body = json_get(change, STR("body"));
+    if (!str_equal(json_get_str(change, STR("change")), STR("send")))
+        return;
+    (void)json_get_i64(change, STR("attempt"), &attempt);
+    struct sim_command *command = arena_new(&sim->arena, struct sim_command);
+    command->id =
+        arena_printf(&sim->arena, "%s/%.*s/%.*s/%" PRId64, saga, STR_ARG(json_get_str(change, STR("step"))),
+                     STR_ARG(json_get_str(change, STR("kind"))), attempt);
+    command->body = json_text(&sim->arena, body == NULL ? &json_null : body);
+    if (map_set(&sim->commands, command->id, command) != NULL)
+        sim_fail(sim, "S14: %.*s was scheduled twice", STR_ARG(command->id));
+}
+
+static void keep_record(struct sim *sim, const struct store_record *record)
+{
+    char saga[ID_TEXT_SIZE + 1];
+    const struct json *data = NULL;
+    struct err_note note;
+    id_format(record->id, saga);
+    sim_note(sim, "%s #%" PRId64 " %.*s %.*s %" PRIu32, saga, record->seq, STR_ARG(record->kind),
+             STR_ARG(record->step), record->attempt);
+    if (json_parse(&sim->arena, record->data, SIZE_MAX, &data, &note) != ERR_OK) {
+        sim_fail(sim, "S4: a journal row is not JSON: %s", note.text);
+        return;
+    }
+    const struct json *changes = json_get(data, STR("changes"));
+    for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
+        keep_command(sim, saga, changes->items[i]);
+}
+
+/* S19: fences never go back, and one host commits under each. */
+static void check_fence(struct sim *sim, const struct world_host *host, const struct store_shard *shard)
+{
+    if (shard->epoch < sim->fence[shard->shard])
+        sim_fail(sim, "S19: a batch was stored under fence %" PRId64 " of shard %" PRIu32 ", after %" PRId64,
+                 shard->epoch, shard->shard, sim->fence[shard->shard]);
+    if (shard->epoch == sim->fence[shard->shard] && host->index != sim->fence_host[shard->shard])
+        sim_fail(sim, "S19: two engines wrote under one fence of shard %" PRIu32, shard->shard);
+    sim->fence[shard->shard] = shard->epoch;
+    sim->fence_host[shard->shard] = host->index;
+}
+
+static void on_stored(void *context, struct world_host *host, const struct store_batch *batch)
+{
+    struct sim *sim = context;
+    for (uint32_t i = 0; i < batch->shard_count; i++)
+        check_fence(sim, host, &batch->shards[i]);
+    for (uint32_t i = 0; i < batch->record_count; i++)
+        keep_record(sim, &batch->records[i]);
+    for (uint32_t i = 0; i < batch->dead_count; i++)
+        sim_note(sim, "dead letter: %.*s", STR_ARG(batch->dead[i].reason));
+}
+
+static void on_published(void *context, struct world_host *host, const struct bus_message *message)
+{
+    struct sim *sim = context;
+    struct str id = bus_header(message, STR("Saga-Command"));
+    if (!str_starts(message->subject, STR("saga.cmd.")))
+        return;
+    sim_note(sim, "host%" PRIu32 " publishes %.*s", host->index, STR_ARG(id));
+    if (map_get(&sim->commands, id) == NULL)
+        sim_fail(sim, "S17: %.*s was published before it was stored", STR_ARG(id));
+}
+
+struct delivered {
+    struct str ack;
+    struct bus_message message;
+};
+
+static void on_delivered(void *context, struct world_host *host, const struct bus_delivery *delivery)
+{
+    struct sim *sim = context;
+    (void)host;
+    if (delivery->source != BUS_SOURCE_REPLY || map_get(&sim->delivered, delivery->ack) != NULL)
+        return;
+    struct delivered *kept = arena_new(&sim->arena, struct delivered);
+    kept->ack = arena_copy(&sim->arena, delivery->ack);
+    kept->message = delivery->message;
+    kept->message.subject = arena_copy(&sim->arena, delivery->message.subject);
+    kept->message.body = arena_copy(&sim->arena, delivery->message.body);
+    for (uint32_t i = 0; i < kept->message.header_count; i++) {
+        kept->message.headers[i].name = arena_copy(&sim->arena, delivery->message.headers[i].name);
+        kept->message.headers[i].value = arena_copy(&sim->arena, delivery->message.headers[i].value);
+    }
+    map_set(&sim->delivered, kept->ack, kept);
+}
+
+/* S16: what is stored must have no use for an acknowledged reply any more. A `pending` may be used again and
+ * again. */
+static void check_used(struct sim *sim, const struct bus_message *message, struct arena *arena,
+                       struct arena *scratch)
+{
+    struct core_event event;
+    struct core_saga saga;
+    struct core_update update;
+    struct id id;
+    bool known = false;
+    struct str reason;
+    struct err_note note = {""};
+    if (!envelope_reply(message, arena, &event, &id, &known, &reason) || event.status == CORE_REPLY_PENDING)
+        return;
+    enum err error = loader_load(sim->registry, sim->store, id, arena, scratch, &saga, NULL, &note);
+    if (error == ERR_NOT_FOUND)
+        return;
+    if (error != ERR_OK) {
+        sim_fail(sim, "S4: %s", note.text);
+        return;
+    }
+    event.at_us = world_now_us(&sim->world);
+    core_step(&saga, &event, scratch, &update);
+    if (update.verdict == CORE_USED)
+        sim_fail(sim, "S16: a reply %.*s to %.*s was acknowledged and its effect is not stored",
+                 STR_ARG(core_reply_text(event.status)), STR_ARG(bus_header(message, STR("Saga-Command"))));
+}
+
+static void on_acknowledged(void *context, struct world_host *host, struct str ack)
+{
+    struct sim *sim = context;
+    const struct delivered *kept = map_get(&sim->delivered, ack);
+    struct arena arena, scratch;
+    (void)host;
+    if (kept == NULL)
+        return;
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    check_used(sim, &kept->message, &arena, &scratch);
+    arena_fini(&scratch);
+    arena_fini(&arena);
+}
+
+void sim_watch(struct sim *sim)
+{
+    sim->world.hooks = (struct world_hooks){.context = sim,
+                                            .publish = choose_publish,
+                                            .append = choose_append,
+                                            .stored = on_stored,
+                                            .published = on_published,
+                                            .delivered = on_delivered,
+                                            .acknowledged = on_acknowledged};
+}
