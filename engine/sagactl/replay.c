@@ -9,9 +9,12 @@
 #include "engine/core/view.h"
 #include "engine/runtime/loader.h"
 #include "engine/sagactl/recorded.h"
+#include "engine/sagactl/show.h"
 #include "engine/store/postgres.h"
 
 enum { PAGE = 200 };
+enum { TIME_SIZE = 23 };                          /* 2026-11-21T12:04:10.123 */
+enum { EXCERPT_BEFORE = 60, EXCERPT_AFTER = 60 }; /* bytes: a screen line */
 
 struct replay {
     struct invocation *invocation;
@@ -24,45 +27,76 @@ struct replay {
     uint64_t same, different;
 };
 
-/* Prints in the form asked for; `why` empty: the decision was reproduced. */
-static void print_record(struct replay *replay, const struct core_saga *saga,
-                         const struct core_record *record, struct str why)
+/* What happened, what was decided and why in lines like those of history, and the state after it. */
+static void print_text(struct replay *replay, const struct core_saga *saga, const struct core_record *record,
+                       struct str words, struct str waiting)
 {
-    struct buf words, waiting;
+    struct str at = duration_time_text(&replay->arena, record->event.at_us);
+    printf("%4" PRId64 "  %.*sZ  ", record->seq, TIME_SIZE, at.data);
+    for (size_t begin = 0; begin < words.size;) {
+        struct str rest = str_slice(words, begin, words.size);
+        struct str line = str_slice(rest, 0, str_find(rest, '\n'));
+        printf("%s%.*s\n", begin > 0 ? "        " : "", STR_ARG(show_plain(&replay->arena, line)));
+        begin += line.size + 1;
+    }
+    printf("        = %.*s%s%s%.*s\n", STR_ARG(core_status_text(saga->status)),
+           saga->paused ? ", paused" : "", waiting.size > 0 ? "; " : "",
+           STR_ARG(show_plain(&replay->arena, waiting)));
+}
+
+static void print_json(struct replay *replay, const struct core_saga *saga, const struct core_record *record,
+                       struct str words, struct str waiting)
+{
+    struct buf out;
     char id[ID_TEXT_SIZE + 1];
     id_format(saga->id, id);
+    buf_init(&out, &replay->arena);
+    buf_printf(&out, "{\"saga\":\"%s\",\"seq\":%" PRId64 ",\"at\":\"%.*s\",\"what\":", id, record->seq,
+               STR_ARG(duration_time_text(&replay->arena, record->event.at_us)));
+    json_write_string(&out, words);
+    buf_printf(&out,
+               ",\"status\":\"%.*s\",\"paused\":%s,\"waiting\":", STR_ARG(core_status_text(saga->status)),
+               saga->paused ? "true" : "false");
+    json_write_string(&out, waiting);
+    buf_puts(&out, ",\"same\":true}\n");
+    printf("%.*s", STR_ARG(buf_str(&out)));
+}
+
+static void print_record(struct replay *replay, const struct core_saga *saga,
+                         const struct core_record *record)
+{
+    struct buf words, waiting;
     buf_init(&words, &replay->arena);
     buf_init(&waiting, &replay->arena);
     record_narrate(&words, saga, record);
     view_waiting(&waiting, saga);
-    struct str at = duration_time_text(&replay->arena, record->event.at_us);
-    if (!replay->invocation->json) {
-        printf("%" PRId64 "  %.*s  %.*s    = %.*s%s; %.*s\n", record->seq, STR_ARG(at),
-               STR_ARG(buf_str(&words)), STR_ARG(core_status_text(saga->status)),
-               saga->paused ? ", paused" : "", STR_ARG(buf_str(&waiting)));
-        return;
-    }
-    struct buf out;
-    buf_init(&out, &replay->arena);
-    buf_printf(&out, "{\"saga\":\"%s\",\"seq\":%" PRId64 ",\"at\":\"%.*s\",\"what\":", id, record->seq,
-               STR_ARG(at));
-    json_write_string(&out, buf_str(&words));
-    buf_printf(&out,
-               ",\"status\":\"%.*s\",\"paused\":%s,\"waiting\":", STR_ARG(core_status_text(saga->status)),
-               saga->paused ? "true" : "false");
-    json_write_string(&out, buf_str(&waiting));
-    buf_printf(&out, ",\"same\":%s}\n", why.size == 0 ? "true" : "false");
-    printf("%.*s", STR_ARG(buf_str(&out)));
+    if (replay->invocation->json)
+        print_json(replay, saga, record, buf_str(&words), buf_str(&waiting));
+    else
+        print_text(replay, saga, record, buf_str(&words), buf_str(&waiting));
+}
+
+/* The part of a text around the first byte in which it differs from another. */
+static struct str around(struct replay *replay, struct str text, size_t at)
+{
+    size_t begin = at > EXCERPT_BEFORE ? at - EXCERPT_BEFORE : 0;
+    struct str part = show_plain(&replay->arena, str_slice(text, begin, at + EXCERPT_AFTER));
+    return arena_printf(&replay->arena, "%s%.*s%s", begin > 0 ? "…" : "", STR_ARG(part),
+                        at + EXCERPT_AFTER < text.size ? "…" : "");
 }
 
 static void print_difference(struct replay *replay, struct id saga, int64_t seq, struct str what,
                              struct str stored, struct str computed)
 {
     char id[ID_TEXT_SIZE + 1];
+    size_t at = 0;
     id_format(saga, id);
+    while (at < stored.size && at < computed.size && stored.data[at] == computed.data[at])
+        at++;
     if (!replay->invocation->json) {
-        printf("DIFFERENCE at %s seq %" PRId64 ": %.*s\n  stored:   %.*s\n  replayed: %.*s\n", id, seq,
-               STR_ARG(what), STR_ARG(stored), STR_ARG(computed));
+        struct str left = around(replay, stored, at), right = around(replay, computed, at);
+        printf("DIFFERENCE in saga %s at seq %" PRId64 ": %.*s\n  stored:   %.*s\n  replayed: %.*s\n", id,
+               seq, STR_ARG(what), STR_ARG(left), STR_ARG(right));
         return;
     }
     struct buf out;
@@ -74,6 +108,32 @@ static void print_difference(struct replay *replay, struct id saga, int64_t seq,
     buf_puts(&out, ",\"replayed\":");
     json_write_string(&out, computed);
     printf("%.*s}\n", STR_ARG(buf_str(&out)));
+}
+
+/* The columns in one text, as they are compared. */
+static struct str columns(struct replay *replay, int64_t seq, int64_t at_us, struct str kind, struct str step,
+                          uint32_t attempt)
+{
+    return arena_printf(&replay->arena, "seq %" PRId64 ", at %.*s, kind %.*s, step \"%.*s\", attempt %u", seq,
+                        STR_ARG(duration_time_text(&replay->arena, at_us)), STR_ARG(kind), STR_ARG(step),
+                        attempt);
+}
+
+static bool same_record(struct replay *replay, const struct core_saga *saga, const struct store_record *row,
+                        const struct core_record *record)
+{
+    struct buf data;
+    buf_init(&data, &replay->arena);
+    record_write(&data, saga, record);
+    struct str stored = columns(replay, row->seq, row->at_us, row->kind, row->step, row->attempt);
+    struct str computed =
+        columns(replay, record->seq, record->event.at_us, core_event_text(record->event.kind),
+                record_step(saga, record), record_attempt(record));
+    if (!str_equal(stored, computed))
+        print_difference(replay, saga->id, row->seq, STR("the record's columns"), stored, computed);
+    else if (!str_equal(buf_str(&data), row->data))
+        print_difference(replay, saga->id, row->seq, STR("another decision"), row->data, buf_str(&data));
+    return str_equal(stored, computed) && str_equal(buf_str(&data), row->data);
 }
 
 /* One stored event through the core. False after a difference was shown. */
@@ -94,17 +154,10 @@ static bool replay_record(struct replay *replay, struct core_saga *saga, const s
                          STR("the state machine would not have recorded this event"), row->data, update.why);
         return false;
     }
-    struct buf data;
-    buf_init(&data, &replay->arena);
-    record_write(&data, saga, &update.record);
-    bool same = str_equal(buf_str(&data), row->data) && update.record.seq == row->seq &&
-                update.record.event.at_us == row->at_us &&
-                str_equal(record_step(saga, &update.record), row->step) &&
-                record_attempt(&update.record) == row->attempt;
-    print_record(replay, saga, &update.record, same ? (struct str){0} : STR("different"));
-    if (!same)
-        print_difference(replay, saga->id, row->seq, STR("another decision"), row->data, buf_str(&data));
-    return same;
+    if (!same_record(replay, saga, row, &update.record))
+        return false;
+    print_record(replay, saga, &update.record);
+    return true;
 }
 
 static bool same_text(struct replay *replay, const struct store_saga *stored, const char *what, struct str a,
@@ -123,6 +176,16 @@ static bool same_number(struct replay *replay, const struct store_saga *stored, 
                      arena_printf(&replay->arena, "%" PRId64, b));
 }
 
+/* Stored as jsonb, which has a layout of its own: compared by value. */
+static bool same_search(struct replay *replay, const struct store_saga *stored, struct str search)
+{
+    const struct json *a = NULL, *b = NULL;
+    struct err_note note;
+    bool same = json_parse(&replay->arena, stored->search, SIZE_MAX, &a, &note) == ERR_OK &&
+                json_parse(&replay->arena, search, SIZE_MAX, &b, &note) == ERR_OK && json_equal(a, b);
+    return same || same_text(replay, stored, "search attributes", stored->search, search);
+}
+
 /* The projection must be what folding gives. */
 static bool same_row(struct replay *replay, const struct store_saga *stored, const struct core_saga *saga)
 {
@@ -133,6 +196,10 @@ static bool same_row(struct replay *replay, const struct store_saga *stored, con
            same_text(replay, stored, "reason", stored->reason_code, row.reason_code) &&
            same_text(replay, stored, "waiting line", stored->waiting, row.waiting) &&
            same_text(replay, stored, "key", stored->key, row.key) &&
+           same_text(replay, stored, "definition", stored->definition, row.definition) &&
+           same_number(replay, stored, "version", stored->version, row.version) &&
+           same_number(replay, stored, "last change", stored->updated_us, row.updated_us) &&
+           same_search(replay, stored, row.search) &&
            same_number(replay, stored, "pause", stored->paused, row.paused) &&
            same_number(replay, stored, "wake-up", stored->wake_us, row.wake_us) &&
            same_number(replay, stored, "start", stored->started_us, row.started_us) &&
@@ -209,10 +276,8 @@ static int from_ids(struct replay *replay)
     int code = INVOCATION_FINE;
     for (int i = 0; i < replay->invocation->argument_count && code == INVOCATION_FINE; i++) {
         struct id id;
-        if (!id_parse(str_from(replay->invocation->arguments[i]), &id)) {
-            fprintf(stderr, "sagactl: %s is no saga id\n", replay->invocation->arguments[i]);
+        if (!invocation_id(replay->invocation, replay->invocation->arguments[i], &id))
             return INVOCATION_USAGE;
-        }
         code = from_database(replay, id);
     }
     return code;
@@ -304,8 +369,8 @@ static int report(const struct replay *replay)
         printf("{\"sagas\":%" PRIu64 ",\"same\":%" PRIu64 ",\"different\":%" PRIu64 "}\n", all, replay->same,
                replay->different);
     else
-        printf("%" PRIu64 " sagas replayed: %" PRIu64 " the same, %" PRIu64 " different\n", all, replay->same,
-               replay->different);
+        printf("%" PRIu64 " saga%s replayed: %" PRIu64 " the same, %" PRIu64 " different\n", all,
+               all == 1 ? "" : "s", replay->same, replay->different);
     return replay->different == 0 ? INVOCATION_FINE : INVOCATION_FAILED;
 }
 

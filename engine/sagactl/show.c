@@ -41,7 +41,7 @@ static struct str cut(struct arena *arena, struct str given, size_t size)
 }
 
 /* "2026-11-21T12:04:10.123456Z" to the millisecond. */
-static struct str time(const struct invocation *invocation, const struct json *object, const char *name)
+static struct str moment(const struct invocation *invocation, const struct json *object, const char *name)
 {
     struct str whole = text(invocation, object, name);
     if (whole.size <= TIME_WIDTH)
@@ -113,12 +113,12 @@ static void step(const struct invocation *invocation, const struct json *one, in
     const struct json *error = json_get(one, STR("error"));
     const struct json *in_doubt = json_get(one, STR("in_doubt"));
     struct str output = tree(invocation, json_get(one, STR("output")));
-    struct str ended = time(invocation, one, "ended_at");
+    struct str ended = moment(invocation, one, "ended_at");
     printf("  ");
     cell(text(invocation, one, "id"), id_width + 2);
     cell(text(invocation, one, "state"), state_width + 2);
     cell(attempts(invocation, one), ATTEMPTS_WIDTH + 2);
-    cell(time(invocation, one, "sent_at"), ended.size > 0 ? TIME_WIDTH + 2 : 0);
+    cell(moment(invocation, one, "sent_at"), ended.size > 0 ? TIME_WIDTH + 2 : 0);
     printf("%.*s\n", STR_ARG(ended));
     if (error != NULL && error->kind == JSON_OBJECT)
         printf("    error    %.*s: %.*s\n", STR_ARG(text(invocation, error, "code")),
@@ -158,8 +158,8 @@ void show_saga(const struct invocation *invocation, const struct json *saga)
     reason(invocation, "because", json_get(saga, STR("reason")));
     reason(invocation, "parked", json_get(saga, STR("park")));
     line("now", text(invocation, saga, "waiting"));
-    line("started", time(invocation, saga, "started_at"));
-    line("ended", time(invocation, saga, "ended_at"));
+    line("started", moment(invocation, saga, "started_at"));
+    line("ended", moment(invocation, saga, "ended_at"));
     line("input", tree(invocation, json_get(saga, STR("input"))));
     line("output", tree(invocation, json_get(saga, STR("output"))));
     steps_of(invocation, saga);
@@ -193,7 +193,7 @@ void show_list(const struct invocation *invocation, const struct json *page)
         cell(text(invocation, one, "status"), STATUS_WIDTH + 2);
         cell(text(invocation, one, "definition"), definition + 2);
         if (timed)
-            cell(time(invocation, one, "started_at"), TIME_WIDTH + 2);
+            cell(moment(invocation, one, "started_at"), TIME_WIDTH + 2);
         printf("%.*s\n", STR_ARG(room > 0 ? cut(invocation->arena, now(invocation, one), room) : STR("")));
     }
     if (text(invocation, page, "next").size > 0)
@@ -206,7 +206,7 @@ void show_records(const struct invocation *invocation, const struct json *page)
     for (uint32_t i = 0; i < items->count; i++) {
         const struct json *words = list(items->items[i], "narration");
         printf("%4.*s  %.*s  ", STR_ARG(text(invocation, items->items[i], "seq")),
-               STR_ARG(time(invocation, items->items[i], "at")));
+               STR_ARG(moment(invocation, items->items[i], "at")));
         if (words->count == 0)
             printf("%.*s\n", STR_ARG(text(invocation, items->items[i], "kind")));
         for (uint32_t word = 0; word < words->count; word++)
@@ -222,7 +222,7 @@ void show_dead_letters(const struct invocation *invocation, const struct json *p
         const struct json *one = items->items[i];
         struct str saga = text(invocation, one, "saga"), command = text(invocation, one, "command");
         printf("%4.*s  %.*s  %.*s\n      %.*s\n", STR_ARG(text(invocation, one, "number")),
-               STR_ARG(time(invocation, one, "at")), STR_ARG(text(invocation, one, "subject")),
+               STR_ARG(moment(invocation, one, "at")), STR_ARG(text(invocation, one, "subject")),
                STR_ARG(text(invocation, one, "reason")));
         if (saga.size > 0)
             printf("      saga %.*s\n", STR_ARG(saga));
