@@ -18,10 +18,16 @@ enum {
     LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
     LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
-    LIMITS_YAML_DEPTH = 128,       /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
-    LIMITS_YAML_NODES = 65536,     /* values in one file: a thousand steps of 65 each; 120 bytes a node */
-    LIMITS_SCHEMA_FILES = 64,      /* schema files of one definition; their sum is at most
-                                      LIMITS_DEFINITION_BYTES */
+    LIMITS_YAML_DEPTH = 128,   /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
+    LIMITS_YAML_NODES = 65536, /* values in one file: a thousand steps of 65 each; 120 bytes a node */
+    LIMITS_SCHEMA_FILES = 64,  /* schema files of one definition; their sum is at most
+                                  LIMITS_DEFINITION_BYTES */
+    LIMITS_SCHEMA_PARTS =
+        10000, /* schemas in one schema, those of its members included: some 5 MB compiled */
+    LIMITS_SCHEMA_CHAIN =
+        16, /* schemas that lead to each other for one value: 16 × LIMITS_JSON_DEPTH calls */
+    LIMITS_SCHEMA_WORK =
+        20000000, /* steps of one check: a few hundred times what 256 KiB ask for, half a second */
     LIMITS_BUNDLE_BYTES = 4718592, /* the file and its schemas, each line end escaped, with room for names */
     LIMITS_PATH_BYTES = 200,       /* a schema file's path: a screen line */
     LIMITS_DESCRIPTION_BYTES = 1000, /* a paragraph */

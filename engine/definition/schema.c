@@ -1,12 +1,15 @@
 /* The compiler: one function for each keyword, found by the table. */
 #include "engine/definition/schema.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/definition/problem.h"
 #include "engine/definition/schema_parts.h"
+#include "engine/definition/schema_refs.h"
 #include "engine/definition/word.h"
 
 struct compile {
@@ -14,15 +17,24 @@ struct compile {
     struct diag_list *diags;
     struct diag_place place; /* where the schema begins */
     const struct tree *tree; /* the schema itself when it is written in the definition, else NULL */
+    struct schema_refs refs;
 };
-/* A keyword being compiled, and where it stands. */
+/* What is being compiled, where it stands, and where the source holds it. */
 struct spot {
     struct compile *compile;
     const struct schema_at *at;
+    const struct json *const *slot;
 };
 
-static const struct schema *compile_schema(struct compile *compile, const struct json *source,
-                                           const struct schema_at *at);
+static const struct schema *compile_schema(struct spot spot);
+
+static const struct tree *tree_item(const struct tree *list, uint32_t index)
+{
+    const struct tree *item = list->kind == TREE_SEQUENCE ? list->first : NULL;
+    for (uint32_t i = 0; item && i < index; i++)
+        item = item->next;
+    return item;
+}
 
 /* What the path names in the definition; NULL when the schema is in a file of its own. */
 static const struct tree *tree_of(const struct compile *compile, const struct schema_at *at)
@@ -30,7 +42,9 @@ static const struct tree *tree_of(const struct compile *compile, const struct sc
     if (!compile->tree || !at)
         return compile->tree;
     const struct tree *above = tree_of(compile, at->up);
-    return above ? tree_get(above, at->key) : NULL;
+    if (!above)
+        return NULL;
+    return at->is_index ? tree_item(above, at->index) : tree_get(above, at->key);
 }
 
 static struct diag_place place_of_value(struct spot spot)
@@ -45,20 +59,50 @@ static struct diag_place place_of_key(struct spot spot)
     return tree ? tree->key_place : spot.compile->place;
 }
 
-static void refuse(struct spot spot, const char *what)
+__attribute__((format(printf, 4, 5))) static void refuse_as(struct spot spot, enum problem problem,
+                                                            struct str hint, const char *format, ...)
 {
+    enum { WHAT_BYTES = 400 };
+    char what[WHAT_BYTES];
+    va_list arguments;
     const struct tree *tree = tree_of(spot.compile, spot.at);
     if (tree && tree->kind == TREE_BROKEN)
         return; /* reported when it was read */
+    va_start(arguments, format);
+    int size = vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    check(size >= 0);
     struct str pointer = schema_pointer(spot.compile->diags->arena, spot.at);
-    problem_add(spot.compile->diags, place_of_value(spot), PROBLEM_SCHEMA_VALUE, STR(""),
-                "schema at \"%.*s\": %s", STR_ARG(pointer), what);
+    problem_add(spot.compile->diags, place_of_value(spot), problem, hint, "schema at \"%.*s\": %s",
+                STR_ARG(pointer), what);
 }
 
-static const struct schema *compile_below(struct spot spot, struct str key, const struct json *source)
+static void refuse(struct spot spot, const char *what)
 {
-    struct schema_at at = {.up = spot.at, .key = key};
-    return compile_schema(spot.compile, source, &at);
+    refuse_as(spot, PROBLEM_SCHEMA_VALUE, STR(""), "%s", what);
+}
+
+static struct spot spot_of_member(struct spot spot, uint32_t index)
+{
+    const struct json_member *member = &(*spot.slot)->members[index];
+    struct schema_at *at = arena_new(spot.compile->arena, struct schema_at);
+    *at = (struct schema_at){.up = spot.at, .key = member->key};
+    return (struct spot){spot.compile, at, &member->value};
+}
+
+static struct spot spot_of_item(struct spot spot, uint32_t index)
+{
+    struct schema_at *at = arena_new(spot.compile->arena, struct schema_at);
+    *at = (struct schema_at){.up = spot.at, .index = index, .is_index = true};
+    return (struct spot){spot.compile, at, &(*spot.slot)->items[index]};
+}
+
+static bool is_object(struct spot spot, const char *otherwise)
+{
+    bool fine = (*spot.slot)->kind == JSON_OBJECT;
+    if (!fine)
+        refuse(spot, otherwise);
+    return fine;
 }
 
 /* ---- any value ---- */
@@ -135,54 +179,116 @@ static int compare_properties(const void *left, const void *right)
 
 static void compile_properties(struct spot spot, struct schema *schema, const struct json *value)
 {
-    if (value->kind != JSON_OBJECT) {
-        refuse(spot, "`properties` takes an object of schemas");
+    if (!is_object(spot, "`properties` takes an object of schemas"))
         return;
-    }
     struct schema_property *properties = arena_array(spot.compile->arena, value->count, sizeof *properties);
-    for (uint32_t i = 0; i < value->count; i++) {
-        struct str key = value->members[i].key;
-        properties[i] = (struct schema_property){key, compile_below(spot, key, value->members[i].value)};
-    }
+    for (uint32_t i = 0; i < value->count; i++)
+        properties[i] =
+            (struct schema_property){value->members[i].key, compile_schema(spot_of_member(spot, i))};
     qsort(properties, value->count, sizeof *properties, compare_properties);
     schema->properties = properties;
     schema->property_count = value->count;
 }
 
-static void compile_required(struct spot spot, struct schema *schema, const struct json *value)
+static const struct regex *compile_regex(struct spot spot, struct str pattern)
 {
+    struct err_note note;
+    const struct regex *regex = NULL;
+    if (schema_compile_pattern(spot.compile->arena, pattern, &regex, &note) == ERR_OK)
+        return regex;
+    refuse_as(spot, PROBLEM_SCHEMA_VALUE,
+              STR("patterns are matched in linear time: the manual lists what there is"), "not a pattern: %s",
+              note.text);
+    return NULL;
+}
+
+static void compile_pattern_properties(struct spot spot, struct schema *schema, const struct json *value)
+{
+    if (!is_object(spot, "`patternProperties` takes an object of schemas"))
+        return;
+    struct schema_pattern *patterns = arena_array(spot.compile->arena, value->count, sizeof *patterns);
+    for (uint32_t i = 0; i < value->count; i++) {
+        struct spot below = spot_of_member(spot, i);
+        patterns[i] =
+            (struct schema_pattern){compile_regex(below, value->members[i].key), compile_schema(below)};
+    }
+    schema->patterns = patterns;
+    schema->pattern_count = value->count;
+}
+
+static const struct str *compile_names(struct spot spot, const char *otherwise)
+{
+    const struct json *value = *spot.slot;
     bool fine = value->kind == JSON_ARRAY;
-    struct str *names = arena_array(spot.compile->arena, value->count, sizeof *names);
+    struct str *names = arena_array(spot.compile->arena, fine ? value->count : 0, sizeof *names);
     for (uint32_t i = 0; fine && i < value->count; i++) {
         fine = value->items[i]->kind == JSON_STRING;
         names[i] = value->items[i]->text;
     }
-    if (!fine) {
-        refuse(spot, "`required` takes a list of names");
-        return;
-    }
-    schema->required = names;
-    schema->required_count = value->count;
+    if (!fine)
+        refuse(spot, otherwise);
+    return fine ? names : NULL;
 }
 
-static void compile_additional(struct spot spot, struct schema *schema, const struct json *value)
+static void compile_required(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->additional = compile_schema(spot.compile, value, spot.at);
+    schema->required = compile_names(spot, "`required` takes a list of names");
+    schema->required_count = schema->required ? value->count : 0;
+}
+
+static void compile_dependent(struct spot spot, struct schema *schema, const struct json *value)
+{
+    if (!is_object(spot, "`dependentRequired` takes an object of lists of names"))
+        return;
+    struct schema_dependent *dependent = arena_array(spot.compile->arena, value->count, sizeof *dependent);
+    for (uint32_t i = 0; i < value->count; i++) {
+        const struct str *names =
+            compile_names(spot_of_member(spot, i), "`dependentRequired` takes lists of names");
+        dependent[i] = (struct schema_dependent){value->members[i].key, names,
+                                                 names ? value->members[i].value->count : 0};
+    }
+    schema->dependent = dependent;
+    schema->dependent_count = value->count;
+}
+
+static void compile_defs(struct spot spot, struct schema *schema, const struct json *value)
+{
+    (void)schema;
+    if (!is_object(spot, "`$defs` takes an object of schemas"))
+        return;
+    for (uint32_t i = 0; i < value->count; i++)
+        (void)compile_schema(spot_of_member(spot, i)); /* kept among the parts, for `$ref` */
 }
 
 /* ---- arrays and strings ---- */
 
+static struct schema_list compile_list(struct spot spot)
+{
+    const struct json *value = *spot.slot;
+    if (value->kind != JSON_ARRAY || value->count == 0) {
+        refuse_as(spot, PROBLEM_SCHEMA_VALUE, STR(""), "`%.*s` takes a list of at least one schema",
+                  STR_ARG(spot.at->key));
+        return (struct schema_list){0};
+    }
+    const struct schema **items = arena_array(spot.compile->arena, value->count, sizeof(struct schema *));
+    for (uint32_t i = 0; i < value->count; i++)
+        items[i] = compile_schema(spot_of_item(spot, i));
+    return (struct schema_list){items, value->count};
+}
+
 static void compile_items(struct spot spot, struct schema *schema, const struct json *value)
 {
     if (value->kind == JSON_ARRAY)
-        refuse(spot, "`items` takes one schema for all items here, not a list");
+        refuse_as(spot, PROBLEM_SCHEMA_VALUE, STR("a schema for each of the first items is `prefixItems`"),
+                  "`items` takes one schema for all items here, not a list");
     else
-        schema->items = compile_schema(spot.compile, value, spot.at);
+        schema->items = compile_schema(spot);
 }
 
 /* A count from 0; 5.0 is one too. */
-static int64_t compile_count(struct spot spot, const struct json *value)
+static int64_t compile_count(struct spot spot)
 {
+    const struct json *value = *spot.slot;
     int64_t count = -1;
     if (value->kind == JSON_NUMBER && schema_is_integer(value->text)) {
         struct str text = value->text;
@@ -195,16 +301,6 @@ static int64_t compile_count(struct spot spot, const struct json *value)
     return count;
 }
 
-static void compile_min_items(struct spot spot, struct schema *schema, const struct json *value)
-{
-    schema->min_items = compile_count(spot, value);
-}
-
-static void compile_max_items(struct spot spot, struct schema *schema, const struct json *value)
-{
-    schema->max_items = compile_count(spot, value);
-}
-
 static void compile_unique_items(struct spot spot, struct schema *schema, const struct json *value)
 {
     if (value->kind != JSON_BOOL)
@@ -212,44 +308,102 @@ static void compile_unique_items(struct spot spot, struct schema *schema, const 
     schema->unique_items = value->boolean;
 }
 
-static void compile_min_length(struct spot spot, struct schema *schema, const struct json *value)
+static void compile_pattern(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->min_length = compile_count(spot, value);
+    if (value->kind != JSON_STRING) {
+        refuse(spot, "`pattern` takes a regular expression");
+        return;
+    }
+    schema->pattern = compile_regex(spot, value->text);
+    schema->pattern_text = value->text;
 }
 
-static void compile_max_length(struct spot spot, struct schema *schema, const struct json *value)
+static void compile_format(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->max_length = compile_count(spot, value);
+    struct arena *arena = spot.compile->diags->arena;
+    if (value->kind != JSON_STRING) {
+        refuse(spot, "`format` takes the name of a format");
+        return;
+    }
+    struct problem_guess guess = problem_guess_for(value->text);
+    for (int i = 0; i < SCHEMA_FORMAT_COUNT; i++) {
+        struct str name = schema_format_name((enum schema_format)i);
+        problem_guess_try(&guess, name);
+        schema->format = str_equal(name, value->text) ? (enum schema_format)i : schema->format;
+    }
+    if (!str_equal(schema_format_name(schema->format), value->text))
+        refuse_as(spot, PROBLEM_SCHEMA_VALUE,
+                  problem_guess_hint(&guess, arena, STR("the manual lists the formats there are")),
+                  "unknown format \"%.*s\"", STR_ARG(value->text));
 }
 
 /* ---- numbers ---- */
 
-static struct str compile_number(struct spot spot, const struct json *value)
+static struct str compile_number(struct spot spot)
 {
-    if (value->kind == JSON_NUMBER)
-        return value->text;
+    if ((*spot.slot)->kind == JSON_NUMBER)
+        return (*spot.slot)->text;
     refuse(spot, "a bound is a number");
     return STR("0");
 }
 
-static void compile_minimum(struct spot spot, struct schema *schema, const struct json *value)
+static void compile_multiple_of(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->minimum = compile_number(spot, value);
+    struct schema_divisor *divisor = arena_new(spot.compile->arena, struct schema_divisor);
+    if (value->kind != JSON_NUMBER || !schema_read_divisor(value->text, divisor))
+        refuse(spot, "`multipleOf` takes a number above 0, of at most 18 digits");
+    schema->multiple_of = divisor;
 }
 
-static void compile_maximum(struct spot spot, struct schema *schema, const struct json *value)
+/* Keywords whose value is read in one of four ways and kept as it is. */
+#define KEEP(field, read)                                                                                    \
+    static void compile_##field(struct spot spot, struct schema *schema, const struct json *value)           \
+    {                                                                                                        \
+        (void)value;                                                                                         \
+        schema->field = read(spot);                                                                          \
+    }
+KEEP(min_items, compile_count)
+KEEP(max_items, compile_count)
+KEEP(min_contains, compile_count)
+KEEP(max_contains, compile_count)
+KEEP(min_properties, compile_count)
+KEEP(max_properties, compile_count)
+KEEP(min_length, compile_count)
+KEEP(max_length, compile_count)
+KEEP(minimum, compile_number)
+KEEP(maximum, compile_number)
+KEEP(exclusive_minimum, compile_number)
+KEEP(exclusive_maximum, compile_number)
+KEEP(additional, compile_schema)
+KEEP(contains, compile_schema)
+KEEP(not_this, compile_schema)
+KEEP(condition, compile_schema)
+KEEP(then, compile_schema)
+KEEP(otherwise, compile_schema)
+KEEP(prefix_items, compile_list)
+KEEP(all_of, compile_list)
+KEEP(any_of, compile_list)
+KEEP(one_of, compile_list)
+#undef KEEP
+
+/* ---- references ---- */
+
+static void compile_ref(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->maximum = compile_number(spot, value);
+    if (value->kind == JSON_STRING)
+        schema_refs_add(&spot.compile->refs, schema, value->text, spot.at);
+    else
+        refuse(spot, "`$ref` takes a text such as \"#/$defs/name\"");
 }
 
-static void compile_exclusive_minimum(struct spot spot, struct schema *schema, const struct json *value)
+/* Inside of a schema it would move what `#` means. */
+static void compile_id(struct spot spot, struct schema *schema, const struct json *value)
 {
-    schema->exclusive_minimum = compile_number(spot, value);
-}
-
-static void compile_exclusive_maximum(struct spot spot, struct schema *schema, const struct json *value)
-{
-    schema->exclusive_maximum = compile_number(spot, value);
+    (void)schema;
+    if (value->kind != JSON_STRING)
+        refuse(spot, "`$id` takes a text");
+    else if (spot.at->up)
+        refuse(spot, "`$id` may stand at the root of a schema only");
 }
 
 /* ---- the table ---- */
@@ -263,9 +417,9 @@ static const struct row rows[] = {
 #include "engine/definition/keywords.def"
 #undef X
 };
-static const struct str later[] = {
+static const struct str refused[] = {
 #define X(text) WORD(text),
-#include "engine/definition/keywords_later.def"
+#include "engine/definition/keywords_refused.def"
 #undef X
 };
 
@@ -273,12 +427,12 @@ static void refuse_keyword(struct spot spot, struct str keyword)
 {
     struct diag_list *diags = spot.compile->diags;
     struct str pointer = schema_pointer(diags->arena, spot.at);
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (!str_equal(keyword, later[i]))
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (!str_equal(keyword, refused[i]))
             continue;
         problem_add(diags, place_of_key(spot), PROBLEM_SCHEMA_KEYWORD,
                     STR("the manual lists the keywords there are"),
-                    "schema at \"%.*s\": `%.*s` is not supported yet", STR_ARG(pointer), STR_ARG(keyword));
+                    "schema at \"%.*s\": `%.*s` is not supported", STR_ARG(pointer), STR_ARG(keyword));
         return;
     }
     struct problem_guess guess = problem_guess_for(keyword);
@@ -289,42 +443,81 @@ static void refuse_keyword(struct spot spot, struct str keyword)
                 "schema at \"%.*s\": unknown keyword \"%.*s\"", STR_ARG(pointer), STR_ARG(keyword));
 }
 
-static void compile_keyword(struct compile *compile, const struct json_member *member,
-                            const struct schema_at *at, struct schema *schema)
+static void compile_keyword(struct spot spot, struct str keyword, struct schema *schema)
 {
-    struct schema_at below = {.up = at, .key = member->key};
-    struct spot spot = {.compile = compile, .at = &below};
     for (int i = 0; i < SCHEMA_KEYWORD_COUNT; i++) {
-        if (!str_equal(member->key, rows[i].text))
+        if (!str_equal(keyword, rows[i].text))
             continue;
-        schema->present |= UINT32_C(1) << i;
+        schema->present |= UINT64_C(1) << i;
         if (rows[i].compile)
-            rows[i].compile(spot, schema, member->value);
+            rows[i].compile(spot, schema, *spot.slot);
         return;
     }
-    refuse_keyword(spot, member->key);
+    refuse_keyword(spot, keyword);
 }
 
-static const struct schema *compile_schema(struct compile *compile, const struct json *source,
-                                           const struct schema_at *at)
+static void refuse_many(struct spot spot)
 {
-    struct schema *schema = arena_new(compile->arena, struct schema);
-    if (source->kind == JSON_BOOL) {
+    problem_add(spot.compile->diags, spot.compile->place, PROBLEM_TOO_LARGE,
+                STR("`$ref` lets one schema serve in many places"), "more than %d schemas in one",
+                LIMITS_SCHEMA_PARTS);
+}
+
+static const struct schema *compile_schema(struct spot spot)
+{
+    static const struct schema any = {0};
+    const struct json *source = *spot.slot;
+    if (spot.compile->refs.count == LIMITS_SCHEMA_PARTS + 1)
+        return &any; /* refused already */
+    struct schema *schema = arena_new(spot.compile->arena, struct schema);
+    schema_refs_add_part(&spot.compile->refs, schema, spot.slot, spot.at);
+    if (spot.compile->refs.count == LIMITS_SCHEMA_PARTS + 1) {
+        refuse_many(spot);
+    } else if (source->kind == JSON_BOOL) {
         schema->never = !source->boolean;
     } else if (source->kind != JSON_OBJECT) {
-        refuse((struct spot){compile, at}, "a schema is an object, true or false");
+        refuse(spot, "a schema is an object, true or false");
     } else {
         for (uint32_t i = 0; i < source->count; i++)
-            compile_keyword(compile, &source->members[i], at, schema);
+            compile_keyword(spot_of_member(spot, i), source->members[i].key, schema);
     }
     return schema;
+}
+
+static void resolve_refs(struct spot root)
+{
+    struct schema_refs *refs = &root.compile->refs;
+    for (const struct schema_ref *ref = refs->refs; ref; ref = ref->next) {
+        ref->schema->ref = schema_refs_find(refs, root.slot, ref->target);
+        if (!ref->schema->ref)
+            refuse_as((struct spot){.compile = root.compile, .at = ref->at}, PROBLEM_SCHEMA_REF,
+                      STR("`#`, `#/$defs/name` or another pointer to a schema of the same file"),
+                      "there is no schema \"%.*s\" here", STR_ARG(ref->target));
+    }
+}
+
+static void refuse_loops(struct compile *compile)
+{
+    bool is_loop;
+    const struct schema_part *part = schema_refs_find_loop(&compile->refs, &is_loop);
+    if (part && is_loop)
+        refuse_as((struct spot){.compile = compile, .at = part->at}, PROBLEM_SCHEMA_REF,
+                  STR("a schema may come back for a member or an item only"),
+                  "checking a value with this schema leads back to it for the same value");
+    else if (part)
+        refuse_as((struct spot){.compile = compile, .at = part->at}, PROBLEM_TOO_LARGE, STR(""),
+                  "more than %d schemas, one leading to the other, for the same value", LIMITS_SCHEMA_CHAIN);
 }
 
 static const struct schema *compile_root(struct compile *compile, const struct json *source)
 {
     size_t errors_before = compile->diags->error_count;
-    check(SCHEMA_KEYWORD_COUNT <= 32); /* bits of schema->present */
-    const struct schema *schema = compile_schema(compile, source, NULL);
+    struct spot root = {.compile = compile, .slot = &source};
+    check(SCHEMA_KEYWORD_COUNT <= 64); /* bits of schema->present */
+    compile->refs.arena = compile->arena;
+    const struct schema *schema = compile_schema(root);
+    resolve_refs(root);
+    refuse_loops(compile);
     return compile->diags->error_count == errors_before ? schema : NULL;
 }
 

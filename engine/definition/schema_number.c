@@ -50,20 +50,69 @@ bool schema_is_integer(struct str number)
     return true;
 }
 
+/* The digits between the zeros at both ends, as an integer times ten to the exponent. */
+struct digits {
+    int64_t begin;
+    int64_t end; /* begin: the number is 0 */
+    int64_t exponent;
+};
+
+static struct digits digits_of(const struct decimal *decimal)
+{
+    struct digits digits = {.end = (int64_t)(decimal->whole.size + decimal->fraction.size)};
+    while (digits.begin < digits.end && digit_at(decimal, digits.begin) == '0')
+        digits.begin++;
+    while (digits.end > digits.begin && digit_at(decimal, digits.end - 1) == '0')
+        digits.end--;
+    digits.exponent = (int64_t)decimal->whole.size + decimal->exponent - digits.end;
+    return digits;
+}
+
 uint64_t schema_number_hash(struct str number)
 {
     struct decimal decimal = decimal_of(number);
-    int64_t begin = 0;
-    int64_t end = (int64_t)(decimal.whole.size + decimal.fraction.size);
-    int64_t point = (int64_t)decimal.whole.size + decimal.exponent;
-    while (begin < end && digit_at(&decimal, begin) == '0')
-        begin++;
-    while (end > begin && digit_at(&decimal, end - 1) == '0')
-        end--;
-    if (begin == end)
+    struct digits digits = digits_of(&decimal);
+    if (digits.begin == digits.end)
         return 0;
-    uint64_t hash = schema_hash_mix((uint64_t)(point - begin), 1);
-    for (int64_t i = begin; i < end; i++)
+    uint64_t hash = schema_hash_mix((uint64_t)digits.exponent, 1);
+    for (int64_t i = digits.begin; i < digits.end; i++)
         hash = schema_hash_mix(hash, (unsigned char)digit_at(&decimal, i));
     return hash;
+}
+
+/* What is left of digits × ten to the zeros, divided by `by`. by < 10^18, so that nothing overflows. */
+static uint64_t rest_of(const struct decimal *decimal, struct digits digits, int64_t zeros, uint64_t by)
+{
+    uint64_t rest = 0;
+    for (int64_t i = digits.begin; i < digits.end; i++)
+        rest = (rest * 10 + (uint64_t)(digit_at(decimal, i) - '0')) % by;
+    for (int64_t i = 0; i < zeros && rest; i++)
+        rest = rest * 10 % by;
+    return rest;
+}
+
+bool schema_read_divisor(struct str number, struct schema_divisor *divisor)
+{
+    enum { DIGITS_MAX = 18 };
+    struct decimal decimal = decimal_of(number);
+    struct digits digits = digits_of(&decimal);
+    if (number.data[0] == '-' || digits.begin == digits.end || digits.end - digits.begin > DIGITS_MAX)
+        return false;
+    *divisor = (struct schema_divisor){.exponent = digits.exponent, .text = number};
+    for (int64_t i = digits.begin; i < digits.end; i++)
+        divisor->digits = divisor->digits * 10 + (uint64_t)(digit_at(&decimal, i) - '0');
+    return true;
+}
+
+bool schema_is_multiple(struct str number, const struct schema_divisor *divisor)
+{
+    enum { ZEROS_MAX = 60 }; /* a number below 2^60 has fewer factors of 2 and 5: more zeros change nothing */
+    struct decimal decimal = decimal_of(number);
+    struct digits digits = digits_of(&decimal);
+    int64_t zeros = digits.exponent - divisor->exponent;
+    if (digits.begin == digits.end)
+        return true;
+    if (zeros < 0)
+        return false; /* the last digit is not 0, so no power of ten divides it */
+    return rest_of(&decimal, digits, zeros < ZEROS_MAX ? zeros : ZEROS_MAX, divisor->digits) == 0;
 }

@@ -35,7 +35,7 @@ struct str schema_pointer(struct arena *arena, const struct schema_at *at)
 
 bool schema_has(const struct schema *schema, enum schema_keyword keyword)
 {
-    return (schema->present & (UINT32_C(1) << keyword)) != 0;
+    return (schema->present & (UINT64_C(1) << keyword)) != 0;
 }
 
 const struct schema_property *schema_find_property(const struct schema *schema, struct str key)

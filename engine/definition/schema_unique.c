@@ -12,8 +12,9 @@ uint64_t schema_hash_mix(uint64_t hash, uint64_t value)
     return hash ^ (hash >> 29);
 }
 
-static uint64_t hash_of(const struct json *value)
+static uint64_t hash_of(const struct json *value, uint64_t *work)
 {
+    *work += 1;
     uint64_t hash = schema_hash_mix(value->kind, value->count);
     switch (value->kind) {
     case JSON_NULL:
@@ -26,11 +27,11 @@ static uint64_t hash_of(const struct json *value)
         return schema_hash_mix(hash, str_hash(value->text));
     case JSON_ARRAY:
         for (uint32_t i = 0; i < value->count; i++)
-            hash = schema_hash_mix(hash, hash_of(value->items[i]));
+            hash = schema_hash_mix(hash, hash_of(value->items[i], work));
         return hash;
     case JSON_OBJECT:
         for (uint32_t i = 0; i < value->count; i++) /* a sum: members have no order */
-            hash += schema_hash_mix(str_hash(value->members[i].key), hash_of(value->members[i].value));
+            hash += schema_hash_mix(str_hash(value->members[i].key), hash_of(value->members[i].value, work));
         return hash;
     }
     check_never("unknown JSON kind");
@@ -48,14 +49,15 @@ static int compare_hashes(const void *left, const void *right)
     return a->hash < b->hash ? -1 : a->hash > b->hash;
 }
 
-bool schema_items_unique(const struct json *array, struct arena *arena)
+bool schema_items_unique(const struct json *array, struct arena *arena, uint64_t *work)
 {
     struct hashed *items = arena_array(arena, array->count, sizeof *items);
     for (uint32_t i = 0; i < array->count; i++)
-        items[i] = (struct hashed){hash_of(array->items[i]), array->items[i]};
+        items[i] = (struct hashed){hash_of(array->items[i], work), array->items[i]};
     qsort(items, array->count, sizeof *items, compare_hashes);
     for (uint32_t i = 0; i < array->count; i++) {
         for (uint32_t j = i + 1; j < array->count && items[j].hash == items[i].hash; j++) {
+            *work += 1;
             if (json_equal(items[i].value, items[j].value))
                 return false;
         }

@@ -2,6 +2,7 @@
  * a whole file or a list of steps; each ```yaml-wrong block must be refused with the code named behind the
  * word. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/definition/support.h"
 
@@ -82,5 +83,34 @@ Test(manual, every_example_loads)
         cr_expect(plan != NULL, "%s", support_render(&arena, &diags).data);
         cr_expect_eq(diags.count, 0, "%s", support_render(&arena, &diags).data);
     }
+    arena_fini(&arena);
+}
+
+static void expect_named(struct str text, const char *what, const char *word)
+{
+    char quoted[64];
+    (void)snprintf(quoted, sizeof quoted, "`%s`", word);
+    cr_expect(strstr(text.data, quoted) != NULL, "README.md does not name the %s %s", what, word);
+}
+
+Test(manual, every_keyword_and_format_is_named)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str text = support_read(&arena, DEFINITIONS "README.md");
+    static const char *const keywords[] = {
+#define X(name, word, compile, check, meaning) word,
+#include "engine/definition/keywords.def"
+#undef X
+    };
+    static const char *const formats[] = {
+#define X(name, word, function, meaning) word,
+#include "engine/definition/schema_formats.def"
+#undef X
+    };
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+        expect_named(text, "keyword", keywords[i]);
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        expect_named(text, "format", formats[i]);
     arena_fini(&arena);
 }
