@@ -20,7 +20,7 @@ enum {
     "complete\n"                                                                                             \
     "  2  the call is not understood\n"                                                                      \
     "  3  the service or database did not answer, or asks to come back later\n"
-enum { INVOCATION_OPTIONS_MAX = 64 };
+enum { INVOCATION_OPTIONS_MAX = 64, INVOCATION_FILES_MAX = 10000 };
 
 struct invocation;
 struct invocation_command {

@@ -279,7 +279,7 @@ static int put_file(struct invocation *invocation, const char *path)
 int remote_put(struct invocation *invocation)
 {
     int code = INVOCATION_FINE;
-    if (!invocation_expects(invocation, 1, 10000))
+    if (!invocation_expects(invocation, 1, INVOCATION_FILES_MAX))
         return INVOCATION_USAGE;
     for (int i = 0; i < invocation->argument_count; i++) {
         int one = put_file(invocation, invocation->arguments[i]);

@@ -1,10 +1,12 @@
 #include "engine/sagad/serve.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include "api/api.h"
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/bus/nats_bus.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/engine.h"
@@ -119,7 +121,9 @@ static enum err load_definitions(struct service *service, struct err_note *note)
 static void reload(struct service *service)
 {
     struct err_note note = {""};
-    notify_send("RELOADING=1");
+    char state[64]; /* with the time, as Type=notify-reload asks for */
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_us());
+    notify_send(state);
     enum err error = registry_refresh(engine_registry(service->engine), service->store, &note);
     if (error == ERR_UNAVAILABLE && store_reconnect(service->store, &note) == ERR_OK)
         error = registry_refresh(engine_registry(service->engine), service->store, &note);
