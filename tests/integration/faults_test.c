@@ -168,16 +168,15 @@ static void brisk_some(struct world *world)
 Test(faults, nats_forgets_everything)
 {
     struct world world;
-    char folder[PROCESS_PATH_SIZE + 16];
     struct err_note note;
     world_open(&world);
     world_serve(&world, 0, NULL);
     world.facts.lossless = false;
     brisk_some(&world);
     process_kill(&world.harness.nats.process);
-    snprintf(folder, sizeof folder, "%s/jetstream", world.harness.nats.dir);
-    cr_assert_eq(access(folder, R_OK), 0, "no data at %s", folder);
-    cr_assert_eq(process_remove_tree(folder, &note), ERR_OK, "%s", note.text);
+    struct str folder = arena_printf(&world.arena, "%s/jetstream", world.harness.nats.dir);
+    cr_assert_eq(access(folder.data, R_OK), 0, "no data at %s", folder.data);
+    cr_assert_eq(process_remove_tree(folder.data, &note), ERR_OK, "%s", note.text);
     harness_restart_nats(&world.harness);
     world_await_ready(&world, 0, 200);
     brisk_some(&world);
@@ -237,11 +236,14 @@ Test(faults, two_engines_serve_side_by_side)
 /* Longer than its lease: when it wakes up, what it wanted to store is refused by the fence (M1). */
 Test(faults, a_frozen_engine_comes_back)
 {
+    static const struct world_plan silent = {"brisk", {"die_after", "slow", NULL}, {NULL}};
     struct world world;
     world_open(&world);
     world_serve(&world, 0, NULL);
     world_serve(&world, 1, NULL);
-    brisk_some(&world);
+    for (uint32_t i = 0; i < SAGAS; i++)
+        (void)world_start(&world, 0, &silent);
+    world_await_lines(&world, "recv", "do", SAGAS); /* it has nothing to do until their time is over */
     process_freeze(&world.engines[0].program.process);
     await_owner(&world, 1);
     for (uint32_t i = 0; i < SAGAS; i++)
