@@ -31,7 +31,8 @@ static enum err lose(struct pq_session *session, enum pq_session_loss loss, cons
 {
     struct str said = first_line(PQerrorMessage(session->conn));
     enum err error = loss == PQ_SESSION_LOSS_UNKNOWN ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE;
-    error = err_note(note, error, "connection to PostgreSQL lost (%s): %.*s", why, STR_ARG(said));
+    error = err_note(note, error, "connection to PostgreSQL lost (%s): %.*s", why,
+                     STR_ARG(said.size > 0 ? said : STR("no answer in time")));
     PQfinish(session->conn);
     session->conn = NULL;
     session->orphan = session->backend != 0;
