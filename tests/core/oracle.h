@@ -35,7 +35,7 @@ struct oracle {
     bool cancelled;
     bool terminated;
     enum core_status status;
-    uint16_t answering; /* the step that the present reply answers */
+    uint16_t answering;             /* the step that the present reply answers */
     uint64_t cited[ORACLE_REPLIES]; /* replies that were used */
     uint32_t cited_count;
 };

@@ -17,8 +17,8 @@ enum {
     EXPIRES_MS = 30000,
     HEARTBEAT_MS = 1000,
     SILENCE_US = 2500000, /* two heartbeats missed: no consumer yet, or no more; nobody says so */
-    REST_US = 100000,      /* after a refusal; also how soon a new consumer is found */
-    FLUSH_COUNT = 64,      /* replies that may wait while more commands are at hand */
+    REST_US = 100000,     /* after a refusal; also how soon a new consumer is found */
+    FLUSH_COUNT = 64,     /* replies that may wait while more commands are at hand */
     SUBJECT_BYTES = 512,
 };
 
