@@ -176,6 +176,24 @@ static void check_command(struct sim *sim, const struct bus_message *message)
                  STR_ARG(stored->body), STR_ARG(message->body));
 }
 
+/* Not now, or it takes longer. Who has said `retry` to an attempt must not do it after all when it comes
+ * twice. */
+static bool puts_off(struct sim *sim, struct sim_effect *effect, const struct bus_message *command,
+                     uint32_t attempt)
+{
+    bool is_do = str_equal(bus_header(command, STR("Saga-Kind")), STR("do"));
+    bool again = is_do && effect->state != SIM_DO_OK && attempt <= effect->put_off;
+    if (!again && (sim->healing || sim_choose(sim, 30) > 0))
+        return false;
+    bool retry = again || (effect->state != SIM_DO_OK && sim_choose(sim, 2) == 0);
+    struct answer answer = {retry ? STR("retry") : STR("pending"), STR(""), STR("")};
+    sim_note(sim, "%.*s: %.*s", STR_ARG(bus_header(command, STR("Saga-Command"))), STR_ARG(answer.status));
+    send(sim, command, &answer, 0);
+    if (retry && is_do && attempt > effect->put_off)
+        effect->put_off = attempt;
+    return retry;
+}
+
 static void take_command(struct sim *sim, const struct bus_message *message)
 {
     struct str kind = bus_header(message, STR("Saga-Kind"));
@@ -188,13 +206,8 @@ static void take_command(struct sim *sim, const struct bus_message *message)
         sim_note(sim, "participant dies before %.*s", STR_ARG(id));
         return;
     }
-    if (!sim->healing && sim_choose(sim, 30) == 0) {
-        struct answer retry = {sim_choose(sim, 2) == 0 ? STR("retry") : STR("pending"), STR(""), STR("")};
-        sim_note(sim, "%.*s: not now", STR_ARG(id));
-        send(sim, message, &retry, 0);
-        if (str_equal(retry.status, STR("retry")))
-            return;
-    }
+    if (puts_off(sim, effect, message, (uint32_t)attempt))
+        return;
     struct answer answer = handle(sim, effect, kind, (uint32_t)attempt);
     sim_note(sim, "%.*s: %.*s %.*s", STR_ARG(id), STR_ARG(answer.status), STR_ARG(answer.code));
     if (sim_strikes(sim, SIM_PARTICIPANT_DIED, 30)) {

@@ -19,6 +19,7 @@ struct sim_effect {
     struct str key;
     enum sim_do state;
     uint32_t attempt; /* that was rejected */
+    uint32_t put_off; /* the newest attempt that was told `retry`: it stays so, also for its duplicates */
     bool undone;
     bool undo_fails; /* F30 */
     uint32_t do_count, undo_count;

@@ -66,7 +66,9 @@ struct world_host {
     uint32_t forced_count;
     struct world_notice *notices;
     uint32_t notice_count;
-    struct str answer; /* to a call under way */
+    char call_ack[32]; /* of the call under way; an answer to an earlier one comes too late */
+    uint32_t calls;
+    struct str answer;
     struct arena *answer_arena;
     bool answered;
 };

@@ -1,6 +1,7 @@
 /* A host's end of the bus: every call is an action, and the hooks' faults come in here. */
 #include "engine/sim/world_parts.h"
 
+#include <stdio.h>
 #include "engine/base/check.h"
 #include "engine/base/memory.h"
 
@@ -128,9 +129,8 @@ static enum err request(struct bus *bus, const struct bus_message *message, int6
 static enum err answer(struct bus *bus, struct str ack, struct str body)
 {
     struct world_host *host = host_of(bus);
-    (void)ack; /* one call at a time */
     enum err error = enter(bus, NULL);
-    if (error != ERR_OK || host->answer_arena == NULL)
+    if (error != ERR_OK || host->answer_arena == NULL || !str_equal(ack, str_from(host->call_ack)))
         return error;
     host->answer = arena_copy(host->answer_arena, body);
     host->answered = true;
@@ -152,9 +152,10 @@ static enum err call(struct bus *bus, uint32_t shard, struct str body, int64_t t
         return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %u", shard);
     if (asked->turning || asked->dead || asked->answer_arena != NULL)
         return err_note(note, ERR_TIMEOUT, "the owner of shard %u did not answer in time", shard);
+    snprintf(asked->call_ack, sizeof asked->call_ack, "call%u", ++asked->calls);
     struct bus_delivery delivery = {.source = BUS_SOURCE_CONTROL,
                                     .shard = shard,
-                                    .ack = STR("call"),
+                                    .ack = str_from(asked->call_ack),
                                     .delivery_count = 1,
                                     .message = {.subject = STR("saga.ctl"), .body = body}};
     asked->answer_arena = arena;
