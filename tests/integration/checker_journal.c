@@ -36,10 +36,13 @@ static void check_do(struct checker_walk *walk, unsigned step)
         PROBLEM(walk, "S7", "step %c is commanded after the decision to go back", 'a' + (int)step);
 }
 
+/* At its beginning: what is under way when another step succeeds late goes on beside it. */
 static void check_undo(struct checker_walk *walk, unsigned step)
 {
-    if (!walk->back)
-        PROBLEM(walk, "S8", "step %c is undone while the saga goes forward", 'a' + (int)step);
+    const struct checker_view *view = &walk->views[step];
+    if (!view->forced && !is(view->state, "done") && !is(view->state, "in_doubt") &&
+        !is(view->state, "waived"))
+        PROBLEM(walk, "S8", "step %c is undone though it is %.*s", 'a' + (int)step, STR_ARG(view->state));
     for (unsigned i = step + 1; i < CHECKER_STEPS; i++)
         if (holds_back(&walk->views[i]) && walk->plan->steps[i].attempts[CHECKER_UNDO] > 0)
             PROBLEM(walk, "S9", "step %c is undone before %c, which is %.*s", 'a' + (int)step, 'a' + (int)i,
@@ -87,8 +90,8 @@ static void take_send(struct checker_walk *walk, unsigned step, const struct jso
                 'a' + (int)step);
     if (kind == CHECKER_DO)
         check_do(walk, step);
-    if (kind == CHECKER_UNDO)
-        check_undo(walk, step);
+    if (kind == CHECKER_UNDO && !walk->back)
+        PROBLEM(walk, "S8", "step %c is undone while the saga goes forward", 'a' + (int)step);
     struct checker_send *send = arena_new(&walk->checker->arena, struct checker_send);
     send->command =
         command_id(walk, json_get_str(change, STR("step")), json_get_str(change, STR("kind")), attempt);
@@ -104,13 +107,11 @@ static void take_state(struct checker_walk *walk, unsigned step, const struct js
 {
     struct checker_view *view = &walk->views[step];
     struct str state = json_get_str(change, STR("state"));
-    if (is(state, "undo_waiting") && !view->forced && !is(view->state, "done") &&
-        !is(view->state, "in_doubt") && !is(view->state, "waived") && !is(view->state, "undoing") &&
-        !is(view->state, "undo_stuck") && !is(view->state, "undo_waiting"))
-        PROBLEM(walk, "S8", "step %c is undone though it is %.*s", 'a' + (int)step, STR_ARG(view->state));
-    bool again = is(view->state, "undone") || is(view->state, "undo_waived") ||
-                 is(view->state, "undo_stuck") || is(view->state, "undo_waiting") ||
-                 is(view->state, "undoing");
+    bool undoing =
+        is(view->state, "undo_stuck") || is(view->state, "undo_waiting") || is(view->state, "undoing");
+    bool again = is(view->state, "undone") || is(view->state, "undo_waived") || undoing;
+    if (is(state, "undo_waiting") && !undoing)
+        check_undo(walk, step);
     if (is(state, "done") || is(state, "in_doubt") || is(state, "waived")) {
         view->successes += view->successes == 0 || again;
         view->grants[CHECKER_UNDO] += again;

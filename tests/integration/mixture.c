@@ -1,0 +1,33 @@
+#include "tests/integration/mixture.h"
+
+#include "tests/integration/shop.h"
+
+enum { WELL_PERCENT = 80, BACK_PERCENT = 25, PIVOT_PERCENT = 10, RARE_PERCENT = 10 };
+
+static bool chance(struct rng *rng, unsigned percent)
+{
+    return rng_below(rng, 100) < percent;
+}
+
+/* What ties up a participant's thread for long is rarer than the rest. */
+static const char *draw_how(struct rng *rng)
+{
+    if (chance(rng, WELL_PERCENT))
+        return "ok";
+    enum shop_how how = (enum shop_how)rng_below(rng, SHOP_HOW_COUNT);
+    if (how == SHOP_LATE && !chance(rng, RARE_PERCENT))
+        how = SHOP_DIE_AFTER;
+    return shop_how_names[how];
+}
+
+struct world_plan mixture_draw(struct rng *rng)
+{
+    struct world_plan plan = {.definition = chance(rng, PIVOT_PERCENT) ? "pivot" : "brisk"};
+    for (int i = 0; i < 3; i++)
+        plan.how[i] = draw_how(rng);
+    for (int i = 0; i < 3; i++)
+        plan.undo[i] = draw_how(rng);
+    if (chance(rng, BACK_PERCENT))
+        plan.how[2] = "reject";
+    return plan;
+}
