@@ -7,39 +7,52 @@
 #include "engine/definition/problem.h"
 #include "engine/definition/schema_parts.h"
 
-/* What a schema says about a field, or schemas together do. */
-enum verdict {
-    VERDICT_NEVER,    /* no value that matches has it */
-    VERDICT_STRANGE,  /* members are listed, this one is not */
-    VERDICT_UNSPOKEN, /* nothing */
-    VERDICT_NAMED,
+enum { NOWHERE = UINT32_MAX };
+
+/* What a schema says about a path, or schemas together do. Fields count from 0. */
+struct verdict {
+    bool never;       /* no value that matches has it */
+    uint32_t named;   /* so many fields from the first one are described */
+    uint32_t strange; /* the field that is not among those listed; NOWHERE: there is none */
 };
 
 struct search {
     struct problem_guess guess; /* among the names at the path's last field */
     unsigned types;             /* allowed where that field is looked for, when they leave out objects */
-    bool lists;                 /* members are listed where that field is looked for */
+    bool lists;                 /* members are listed there */
     uint32_t visits;            /* left: schemas multiply, `anyOf` below `anyOf` */
 };
 
-static enum verdict judge(struct search *search, const struct schema *schema, struct str path);
+static struct verdict judge(struct search *search, const struct schema *schema, struct str path,
+                            uint32_t depth);
 
-static enum verdict least(enum verdict a, enum verdict b)
+static bool is_fine(struct verdict verdict)
 {
-    return a < b ? a : b;
+    return !verdict.never && verdict.strange == NOWHERE;
 }
 
-static enum verdict most(enum verdict a, enum verdict b)
+/* Both hold: a prohibition wins; a field that one does not list is fine when the other describes it. */
+static struct verdict both(struct verdict a, struct verdict b)
 {
-    return a > b ? a : b;
+    struct verdict verdict = {.never = a.never || b.never, .strange = NOWHERE};
+    verdict.named = a.named > b.named ? a.named : b.named;
+    if (a.strange >= verdict.named)
+        verdict.strange = a.strange;
+    if (b.strange >= verdict.named && b.strange < verdict.strange)
+        verdict.strange = b.strange;
+    return verdict;
 }
 
-/* Both hold: a prohibition wins, then a name. */
-static enum verdict both(enum verdict a, enum verdict b)
+/* One of them holds. */
+static struct verdict either(struct verdict a, struct verdict b)
 {
-    if (a == VERDICT_NEVER || b == VERDICT_NEVER)
-        return VERDICT_NEVER;
-    return a == VERDICT_NAMED || b == VERDICT_NAMED ? VERDICT_NAMED : least(a, b);
+    if (is_fine(a) != is_fine(b))
+        return is_fine(a) ? a : b;
+    if (a.never != b.never)
+        return a.never ? b : a;
+    struct verdict verdict = a.named > b.named ? a : b;
+    verdict.strange = a.strange > b.strange ? a.strange : b.strange;
+    return verdict;
 }
 
 static bool is_among(const struct str *names, uint32_t count, struct str name)
@@ -61,13 +74,6 @@ static bool is_required(const struct schema *schema, struct str field)
     return found;
 }
 
-/* A member that is described: by its name, its pattern, or as one of the others. */
-static enum verdict judge_below(struct search *search, const struct schema *schema, struct str rest)
-{
-    enum verdict verdict = judge(search, schema, rest);
-    return rest.size == 0 && verdict != VERDICT_NEVER ? VERDICT_NAMED : verdict;
-}
-
 static bool matches(const struct schema_pattern *pattern, struct str field)
 {
     uint64_t work = LIMITS_SCHEMA_WORK;
@@ -76,79 +82,93 @@ static bool matches(const struct schema_pattern *pattern, struct str field)
 }
 
 /* By the keywords that name members. */
-static enum verdict judge_member(struct search *search, const struct schema *schema, struct str field,
-                                 struct str rest)
+static struct verdict judge_member(struct search *search, const struct schema *schema, struct str field,
+                                   struct str rest, uint32_t depth)
 {
     const struct schema_property *property = schema_find_property(schema, field);
-    enum verdict verdict = VERDICT_UNSPOKEN;
+    struct verdict verdict = {.named = depth, .strange = NOWHERE};
     bool known = property != NULL;
     if (property)
-        verdict = judge_below(search, property->schema, rest);
+        verdict = judge(search, property->schema, rest, depth + 1);
     for (uint32_t i = 0; i < schema->pattern_count; i++) {
         if (!matches(&schema->patterns[i], field))
             continue;
-        enum verdict next = judge_below(search, schema->patterns[i].schema, rest);
-        verdict = known ? both(verdict, next) : next;
+        verdict = both(verdict, judge(search, schema->patterns[i].schema, rest, depth + 1));
         known = true;
     }
     if (known)
         return verdict;
     if (schema->additional)
-        return judge_below(search, schema->additional, rest);
+        return judge(search, schema->additional, rest, depth + 1);
     if (is_required(schema, field))
-        return rest.size ? VERDICT_UNSPOKEN : VERDICT_NAMED;
-    return schema_has(schema, SCHEMA_KEYWORD_PROPERTIES) ? VERDICT_STRANGE : VERDICT_UNSPOKEN;
+        verdict.named = depth + 1;
+    else if (schema_has(schema, SCHEMA_KEYWORD_PROPERTIES))
+        verdict.strange = depth;
+    return verdict;
 }
 
-static enum verdict judge_one_of(struct search *search, struct schema_list list, struct str path)
+static struct verdict judge_choice(struct search *search, struct schema_list list, struct str path,
+                                   uint32_t depth)
 {
-    enum verdict verdict = list.count ? VERDICT_NEVER : VERDICT_UNSPOKEN;
-    for (uint32_t i = 0; i < list.count; i++)
-        verdict = most(verdict, judge(search, list.items[i], path));
+    struct verdict verdict = {.named = depth, .strange = NOWHERE};
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct verdict next = judge(search, list.items[i], path, depth);
+        verdict = i ? either(verdict, next) : next;
+    }
     return verdict;
 }
 
 /* A condition forbids nothing, but what it names is meant. */
-static enum verdict judge_condition(struct search *search, const struct schema *schema, struct str path)
+static struct verdict judge_condition(struct search *search, const struct schema *schema, struct str path,
+                                      uint32_t depth)
 {
+    struct verdict unspoken = {.named = depth, .strange = NOWHERE};
     if (!schema->condition)
-        return VERDICT_UNSPOKEN;
-    enum verdict then = schema->then ? judge(search, schema->then, path) : VERDICT_UNSPOKEN;
-    enum verdict otherwise = schema->otherwise ? judge(search, schema->otherwise, path) : VERDICT_UNSPOKEN;
-    bool named = judge(search, schema->condition, path) == VERDICT_NAMED;
-    return named ? VERDICT_NAMED : most(then, otherwise);
+        return unspoken;
+    struct verdict condition = judge(search, schema->condition, path, depth);
+    struct verdict then = schema->then ? judge(search, schema->then, path, depth) : unspoken;
+    struct verdict otherwise = schema->otherwise ? judge(search, schema->otherwise, path, depth) : unspoken;
+    condition.never = false;
+    condition.strange = NOWHERE;
+    return both(condition, either(then, otherwise));
 }
 
-static enum verdict judge_together(struct search *search, const struct schema *schema, struct str path)
+static struct verdict judge_together(struct search *search, const struct schema *schema, struct str path,
+                                     uint32_t depth)
 {
-    enum verdict verdict = schema->ref ? judge(search, schema->ref, path) : VERDICT_UNSPOKEN;
+    struct verdict verdict = {.named = depth, .strange = NOWHERE};
+    if (schema->ref)
+        verdict = judge(search, schema->ref, path, depth);
     for (uint32_t i = 0; i < schema->all_of.count; i++)
-        verdict = both(verdict, judge(search, schema->all_of.items[i], path));
-    verdict = both(verdict, judge_one_of(search, schema->any_of, path));
-    verdict = both(verdict, judge_one_of(search, schema->one_of, path));
-    return both(verdict, judge_condition(search, schema, path));
+        verdict = both(verdict, judge(search, schema->all_of.items[i], path, depth));
+    verdict = both(verdict, judge_choice(search, schema->any_of, path, depth));
+    verdict = both(verdict, judge_choice(search, schema->one_of, path, depth));
+    return both(verdict, judge_condition(search, schema, path, depth));
 }
 
-/* path: the fields still to go, without the first point; "" for the value itself. */
-static enum verdict judge(struct search *search, const struct schema *schema, struct str path)
+/* path: the fields still to go, without the first point, `depth` of them being behind; "" for the value
+ * itself. */
+static struct verdict judge(struct search *search, const struct schema *schema, struct str path,
+                            uint32_t depth)
 {
     if (search->visits == 0)
-        return VERDICT_NAMED; /* rather a field too many than one too few */
+        return (struct verdict){.named = NOWHERE, .strange = NOWHERE}; /* rather a field too many */
     search->visits--;
     if (schema->never)
-        return VERDICT_NEVER;
+        return (struct verdict){.never = true, .named = depth, .strange = NOWHERE};
     if (path.size == 0)
-        return judge_together(search, schema, path);
+        return judge_together(search, schema, path, depth);
     struct str field = str_slice(path, 0, str_find(path, '.'));
     struct str rest = str_slice(path, field.size + 1, path.size);
     if (schema_has(schema, SCHEMA_KEYWORD_TYPE) && !(schema->types & SCHEMA_TYPE_OBJECT)) {
         search->types = rest.size ? search->types : schema->types;
-        return VERDICT_NEVER;
+        return (struct verdict){.never = true, .named = depth, .strange = NOWHERE};
     }
     search->lists |= rest.size == 0 && schema->property_count > 0;
     for (uint32_t i = 0; i < schema->property_count && rest.size == 0; i++)
         problem_guess_try(&search->guess, schema->properties[i].key);
-    return both(judge_member(search, schema, field, rest), judge_together(search, schema, path));
+    return both(judge_member(search, schema, field, rest, depth),
+                judge_together(search, schema, path, depth));
 }
 
 static struct str hint_for(const struct search *search, struct arena *arena)
@@ -167,8 +187,7 @@ bool schema_path_find_gap(const struct schema *schema, struct str path, struct a
         struct str rest = str_slice(path, begin, path.size);
         struct str field = str_slice(rest, 0, str_find(rest, '.'));
         struct search search = {.guess = problem_guess_for(field), .visits = LIMITS_SCHEMA_PARTS};
-        enum verdict verdict = judge(&search, schema, str_slice(path, 0, begin + field.size));
-        if (verdict == VERDICT_NEVER || verdict == VERDICT_STRANGE) {
+        if (!is_fine(judge(&search, schema, str_slice(path, 0, begin + field.size), 0))) {
             *gap = (struct schema_path_gap){.field = field, .hint = hint_for(&search, arena)};
             return true;
         }
