@@ -168,10 +168,9 @@ int remote_list(struct invocation *invocation)
 
 static void show_verb(const struct invocation *invocation, const struct json *answer)
 {
-    const struct json *paused = json_get(answer, STR("paused"));
-    (void)invocation;
+    bool paused = strcmp(invocation->command->name, "pause") == 0; /* which is no status */
     printf("%.*s is %.*s%s\n", STR_ARG(json_get_str(answer, STR("id"))),
-           STR_ARG(json_get_str(answer, STR("status"))), paused != NULL && paused->boolean ? ", paused" : "");
+           STR_ARG(json_get_str(answer, STR("status"))), paused ? ", paused" : "");
 }
 
 /* What goes into the journal for good must be said by whoever asks for it. */
