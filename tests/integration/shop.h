@@ -19,7 +19,7 @@
     X(OK_REJECT, "ok_reject", "the effect, ok, then rejected")                                               \
     X(REJECT_OK, "reject_ok", "the effect, rejected, then ok")                                               \
     X(FOREIGN, "foreign", "another participant answers first, then ok")                                      \
-    X(STUBBORN, "stubborn", "four attempts are rejected, then ok")                                           \
+    X(STUBBORN, "stubborn", "the first attempt is rejected, then ok")                                        \
     X(MUTE, "mute", "no effect and no reply, ever")                                                          \
     X(LOST, "lost", "the effect, and no reply, ever")                                                        \
     X(LATE, "late", "the first comes to its effect and its reply only after all attempts are over")
@@ -35,7 +35,7 @@ enum {
     SHOP_SLOW_MS = 900,  /* over the 600 ms of `brisk` */
     SHOP_LATE_MS = 5000, /* over its four attempts, its questions included */
     SHOP_RETRY_ATTEMPTS = 2,
-    SHOP_STUBBORN_ATTEMPTS = 4, /* all that the definitions allow */
+    SHOP_STUBBORN_ATTEMPTS = 1,
     SHOP_THREADS = 48
 };
 
