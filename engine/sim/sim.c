@@ -214,7 +214,9 @@ static void begin(struct sim *sim, const struct sim_options *options, struct sim
     sim->chance = sim_choose(sim, 4) * 70; /* some runs are calm */
     sim->world.options.lease_us = lease_us;
     sim->world.options.runners = 1 + sim_choose(sim, 2);
-    sim->world.options.shards_max = sim_choose(sim, 2) == 0 ? 0 : 1 + sim_choose(sim, SIM_SHARDS);
+    uint32_t share = (SIM_SHARDS + sim->hosts - 1) / sim->hosts; /* fewer would leave a shard to nobody */
+    sim->world.options.shards_max =
+        sim_choose(sim, 2) == 0 ? 0 : share + sim_choose(sim, SIM_SHARDS - share + 1);
     sim->world.options.batch_events = 1 + sim_choose(sim, 32);
     sim->world.options.resident_max = sim_choose(sim, 2) == 0 ? 0 : 1 + sim_choose(sim, 4);
     sim->store = world_observe(&sim->world);

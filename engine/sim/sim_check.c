@@ -64,7 +64,15 @@ static void check_forward(struct history *history, uint16_t step)
                      STR_ARG(core_step_state_text(saga->steps[i].state)));
 }
 
-static void check_send(struct history *history, const struct core_change *change)
+/* NULL: the step is opened by the record at hand. */
+static const struct plan_step *plan_of(const struct history *history, const struct core_change *change)
+{
+    const struct core_saga *saga = &history->saga;
+    bool known = change->step < saga->step_count && change->step < 64;
+    return known ? saga->plan->nodes[saga->steps[change->step].node].step : NULL;
+}
+
+static void check_send(struct history *history, const struct core_change *change, enum core_event_kind kind)
 {
     const struct core_saga *saga = &history->saga;
     uint32_t before =
@@ -72,6 +80,13 @@ static void check_send(struct history *history, const struct core_change *change
     if (change->attempt != before + 1)
         sim_fail(history->sim, "S14: %s sends attempt %" PRIu32 " after %" PRIu32, history->id,
                  change->attempt, before);
+    const struct plan_step *plan = plan_of(history, change);
+    if (plan != NULL && change->command != CORE_UNDO && !history->touched[change->step] &&
+        change->attempt > core_action(plan, change->command)->retry.attempts_max)
+        sim_fail(history->sim, "S14: %s sends attempt %" PRIu32 " of step %u, which is one too many",
+                 history->id, change->attempt, change->step);
+    if (saga->paused && kind != CORE_EVENT_RESUME)
+        sim_fail(history->sim, "%s sends a command while it is paused", history->id);
     if (change->command == CORE_DO)
         check_forward(history, change->step);
     if (change->command == CORE_UNDO && change->attempt == 1) {
@@ -109,18 +124,19 @@ static void check_record(struct history *history, const struct core_record *reco
         check_reply(history, &record->event);
     if (core_ended(saga))
         history->reopened = true;
+    for (uint32_t i = 0; i < record->change_count; i++)
+        if (record->event.kind >= CORE_EVENT_RETRY && record->changes[i].step < 64)
+            history->touched[record->changes[i].step] = true;
     for (uint32_t i = 0; i < record->change_count; i++) {
         const struct core_change *change = &record->changes[i];
         if (change->kind == CORE_CHANGE_STEP && change->step < 64)
             history->passed[change->step] =
                 change->state == CORE_STEP_DONE || change->state == CORE_STEP_WAIVED;
         if (change->kind == CORE_CHANGE_SEND)
-            check_send(history, change);
+            check_send(history, change, record->event.kind);
         if (change->kind == CORE_CHANGE_STEP && saga->direction == CORE_BACK &&
             record->event.kind == CORE_EVENT_REPLY && record->event.command_kind == CORE_DO)
             history->reopened = true;
-        if (record->event.kind >= CORE_EVENT_RETRY && change->step < 64)
-            history->touched[change->step] = true;
     }
 }
 
@@ -224,9 +240,6 @@ static void check_saga(struct sim *sim, const struct store_saga *row, struct are
     struct sim_start *start = &sim->starts[number];
     if (start->accepted > 0 && !id_equal(start->id, row->id))
         sim_fail(sim, "S2: start %" PRId64 " has two sagas", number);
-    if (start->accepted == 0 && !start->keyed && !start->by_message && sim->result->faults[SIM_KILLED] == 0 &&
-        sim->result->faults[SIM_COMMIT_LOST] + sim->result->faults[SIM_STORE_DOWN] == 0)
-        sim_note(sim, "start %" PRId64 " was stored and never confirmed", number);
     start->id = row->id;
     start->accepted++;
 }
@@ -248,6 +261,8 @@ void sim_check_history(struct sim *sim)
         bool found = sim->starts[i].accepted == 0;
         for (uint32_t k = 0; k < count && !found; k++)
             found = id_equal(sagas[k].id, sim->starts[i].id);
+        if (sim->starts[i].by_message && sim->starts[i].accepted == 0 && sim->result->faults[SIM_WIPED] == 0)
+            sim_fail(sim, "S1: start %" PRIu32 " was sent as a message and there is no such saga", i);
         if (!found)
             sim_fail(sim, "S1: start %" PRIu32 " was accepted and there is no such saga", i);
     }

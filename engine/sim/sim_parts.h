@@ -26,8 +26,11 @@ struct sim_effect {
 };
 /* A command stored in some journal. */
 struct sim_command {
+    struct sim_command *next; /* of those of the shard that were not published yet */
     struct str id;
     struct str body;
+    int64_t lsn;
+    bool published;
 };
 /* A message between the broker and a participant. */
 struct sim_wire {
@@ -71,8 +74,9 @@ struct sim {
     uint32_t hosts;
     int64_t paused_until_us[SIM_HOSTS_MAX];
     int64_t store_back_us, bus_back_us;
-    struct map effects;   /* by Saga-Key */
-    struct map commands;  /* by command id: all that stand in a journal */
+    struct map effects;  /* by Saga-Key */
+    struct map commands; /* by command id: all that stand in a journal */
+    struct sim_command *unpublished[SIM_SHARDS];
     struct map delivered; /* replies by their ack, for S16 */
     struct sim_wire *wires;
     struct sim_start starts[SIM_STARTS_MAX];

@@ -36,7 +36,8 @@ static enum world_fate choose_publish(void *context, struct world_host *host,
     return WORLD_FINE;
 }
 
-static void keep_command(struct sim *sim, const char *saga, const struct json *change)
+static void keep_command(struct sim *sim, const struct store_record *record, const char *saga,
+                         const struct json *change)
 {
     int64_t attempt = 0;
     const struct json *body = json_get(change, STR("body"));
@@ -47,6 +48,9 @@ static void keep_command(struct sim *sim, const char *saga, const struct json *c
     command->id =
         arena_printf(&sim->arena, "%s/%.*s/%.*s/%" PRId64, saga, STR_ARG(json_get_str(change, STR("step"))),
                      STR_ARG(json_get_str(change, STR("kind"))), attempt);
+    command->lsn = record->lsn;
+    command->next = sim->unpublished[record->shard];
+    sim->unpublished[record->shard] = command;
     command->body = json_text(&sim->arena, body == NULL ? &json_null : body);
     if (map_set(&sim->commands, command->id, command) != NULL)
         sim_fail(sim, "S14: %.*s was scheduled twice", STR_ARG(command->id));
@@ -60,13 +64,15 @@ static void keep_record(struct sim *sim, const struct store_record *record)
     id_format(record->id, saga);
     sim_note(sim, "%s #%" PRId64 " %.*s %.*s %" PRIu32, saga, record->seq, STR_ARG(record->kind),
              STR_ARG(record->step), record->attempt);
+    if (record->at_us > world_now_us(&sim->world))
+        sim_fail(sim, "S22: %s #%" PRId64 " is stamped with a time that has not come yet", saga, record->seq);
     if (json_parse(&sim->arena, record->data, SIZE_MAX, &data, &note) != ERR_OK) {
         sim_fail(sim, "S4: a journal row is not JSON: %s", note.text);
         return;
     }
     const struct json *changes = json_get(data, STR("changes"));
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
-        keep_command(sim, saga, changes->items[i]);
+        keep_command(sim, record, saga, changes->items[i]);
 }
 
 /* S19: fences never go back, and one host commits under each. */
@@ -81,6 +87,51 @@ static void check_fence(struct sim *sim, const struct world_host *host, const st
     sim->fence_host[shard->shard] = host->index;
 }
 
+/* Whether the stored saga still waits for the answer to this command. */
+static bool is_outstanding(struct sim *sim, const struct sim_command *command)
+{
+    struct arena arena, scratch;
+    struct core_saga saga;
+    struct id id;
+    struct str path;
+    enum core_kind kind = CORE_DO;
+    uint32_t attempt = 0;
+    struct err_note note = {""};
+    bool outstanding = false;
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    if (envelope_command_parse(command->id, &id, &path, &kind, &attempt) &&
+        loader_load(sim->registry, sim->store, id, &arena, &scratch, &saga, NULL, &note) == ERR_OK)
+        for (uint16_t i = 0; i < saga.step_count && !core_ended(&saga); i++) {
+            enum core_step_state sent = kind == CORE_DO       ? CORE_STEP_SENT
+                                        : kind == CORE_VERIFY ? CORE_STEP_VERIFY_SENT
+                                                              : CORE_STEP_UNDO_SENT;
+            outstanding =
+                outstanding || (str_equal(core_step_path(&saga, i), path) && saga.steps[i].state == sent &&
+                                saga.steps[i].attempts[kind] == attempt);
+        }
+    arena_fini(&scratch);
+    arena_fini(&arena);
+    return outstanding;
+}
+
+/* S18: what lies below the mark is never sent again, so it must have been published, or have become
+ * pointless. */
+static void check_mark(struct sim *sim, const struct store_shard *shard)
+{
+    struct sim_command **at = &sim->unpublished[shard->shard];
+    while (*at != NULL) {
+        struct sim_command *command = *at;
+        if (!command->published && command->lsn > shard->published_lsn) {
+            at = &command->next;
+            continue;
+        }
+        if (!command->published && is_outstanding(sim, command))
+            sim_fail(sim, "S18: %.*s lies below the mark and was never published", STR_ARG(command->id));
+        *at = command->next;
+    }
+}
+
 static void on_stored(void *context, struct world_host *host, const struct store_batch *batch)
 {
     struct sim *sim = context;
@@ -88,6 +139,8 @@ static void on_stored(void *context, struct world_host *host, const struct store
         check_fence(sim, host, &batch->shards[i]);
     for (uint32_t i = 0; i < batch->record_count; i++)
         keep_record(sim, &batch->records[i]);
+    for (uint32_t i = 0; i < batch->shard_count; i++)
+        check_mark(sim, &batch->shards[i]);
     for (uint32_t i = 0; i < batch->dead_count; i++)
         sim_note(sim, "dead letter: %.*s", STR_ARG(batch->dead[i].reason));
 }
@@ -99,7 +152,10 @@ static void on_published(void *context, struct world_host *host, const struct bu
     if (!str_starts(message->subject, STR("saga.cmd.")))
         return;
     sim_note(sim, "host%" PRIu32 " publishes %.*s", host->index, STR_ARG(id));
-    if (map_get(&sim->commands, id) == NULL)
+    struct sim_command *command = map_get(&sim->commands, id);
+    if (command != NULL)
+        command->published = true;
+    else
         sim_fail(sim, "S17: %.*s was published before it was stored", STR_ARG(id));
 }
 

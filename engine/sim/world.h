@@ -33,7 +33,7 @@ struct world_hooks {
     bool (*refuses)(void *context, const struct store_batch *batch);
     /* After a batch has been stored; the answer may still be lost. */
     void (*stored)(void *context, struct world_host *host, const struct store_batch *batch);
-    /* Each message the broker has taken. */
+    /* Each message the broker has taken, or says it has. */
     void (*published)(void *context, struct world_host *host, const struct bus_message *message);
     /* A message handed to an engine, which took it or not. */
     void (*delivered)(void *context, struct world_host *host, const struct bus_delivery *delivery);

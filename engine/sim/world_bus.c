@@ -95,6 +95,8 @@ static enum err publish(struct bus *bus, const struct bus_message *message, stru
     case WORLD_REFUSED:
         return err_note(note, ERR_UNAVAILABLE, "the broker is away, as asked for");
     case WORLD_LOST:
+        if (hooks->published != NULL)
+            hooks->published(hooks->context, host, message);
         notify(host->notices, &host->notice_count, cookie, ERR_OK);
         return ERR_OK;
     case WORLD_LATE:

@@ -82,7 +82,7 @@ int main(int count, char **arguments)
         if (strcmp(arguments[i], "--seconds") == 0)
             seconds = number(value);
     }
-    log_set_level(LOG_LEVEL_ERROR);
+    log_set_level(trace ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
     int64_t until_us = clock_monotonic_us() + (int64_t)seconds * 1000000;
     for (uint64_t seed = first; seed < first + seeds && (seconds == 0 || clock_monotonic_us() < until_us);
          seed++)
