@@ -1,7 +1,6 @@
 /* Patterns of JSON Schema mean what ECMA 262 means, where `\s` is every space of Unicode and `.` stops at any
  * end of a line. The machine of engine/expr/regex.h is narrower there (it follows jq), so these two are
  * spelled out for it. */
-#include "engine/base/limits.h"
 #include "engine/definition/schema_parts.h"
 
 /* WhiteSpace and LineTerminator of ECMA 262, inside brackets. */

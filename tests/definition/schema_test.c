@@ -74,6 +74,16 @@ Test(schema, rows)
         {"{\"minItems\": 1, \"maxItems\": 2.0}", "[]", ": must have at least 1 items, has 0"},
         {"{\"maxItems\": 2.0}", "[1,2,3]", ": must have at most 2 items, has 3"},
         {"{\"maxLength\": 1}", "\"ab\"", ": must have at most 1 characters, has 2"},
+        {"{\"title\": \"t\", \"default\": 1, \"examples\": [1], \"$id\": \"x\", \"$comment\": \"y\"}", "[]",
+         ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(&rows[i]);
+}
+
+Test(schema, rows_of_members_items_and_choices)
+{
+    static const struct row rows[] = {
         {"{\"pattern\": \"b+$\"}", "\"abb\"", ""},
         {"{\"pattern\": \"^b\"}", "\"abb\"", ": must match the pattern ^b"},
         {"{\"pattern\": \"^\\\\s[\\\\s]\\\\S.$\"}", "\"\\u00a0\\ufeffé \"", ""},
@@ -104,6 +114,21 @@ Test(schema, rows)
          ": must be a multiple of 10, is 15"},
         {"{\"if\": {\"minimum\": 10}, \"then\": {\"multipleOf\": 10}, \"else\": {\"minimum\": 5}}", "4",
          ": must be at least 5, is 4"},
+        {"{\"$ref\": \"#/$defs/a~1b%25\", \"maximum\": 1, \"$defs\": {\"a/b%\": {\"type\": \"integer\"}}}",
+         "1.5", ": must be an integer, is a number; : must be at most 1, is 1.5"},
+        {"{\"properties\": {\"next\": {\"$ref\": \"#\"}, \"value\": {\"$ref\": \"#/allOf/1/not\"}},"
+         " \"allOf\": [true, {\"not\": {\"type\": \"string\"}}]}",
+         "{\"next\": {\"next\": {\"value\": 7, \"next\": \"x\"}}}",
+         "/next/next/value: must be a string, is an integer; /next/next/next: must not match the schema of "
+         "`not`"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(&rows[i]);
+}
+
+Test(schema, rows_of_multiples)
+{
+    static const struct row rows[] = {
         {"{\"multipleOf\": 0.01}", "19.99", ""},
         {"{\"multipleOf\": 0.01}", "19.999", ": must be a multiple of 0.01, is 19.999"},
         {"{\"multipleOf\": 0.3}", "0.9", ""},
@@ -114,15 +139,6 @@ Test(schema, rows)
         {"{\"multipleOf\": 999999999999999999}", "999999999999999998000000000000000001", ""},
         {"{\"multipleOf\": 1e10}", "1e9", ": must be a multiple of 1e10, is 1e9"},
         {"{\"multipleOf\": 5}", "0e-7", ""},
-        {"{\"$ref\": \"#/$defs/a~1b%25\", \"maximum\": 1, \"$defs\": {\"a/b%\": {\"type\": \"integer\"}}}",
-         "1.5", ": must be an integer, is a number; : must be at most 1, is 1.5"},
-        {"{\"properties\": {\"next\": {\"$ref\": \"#\"}, \"value\": {\"$ref\": \"#/allOf/1/not\"}},"
-         " \"allOf\": [true, {\"not\": {\"type\": \"string\"}}]}",
-         "{\"next\": {\"next\": {\"value\": 7, \"next\": \"x\"}}}",
-         "/next/next/value: must be a string, is an integer; /next/next/next: must not match the schema of "
-         "`not`"},
-        {"{\"title\": \"t\", \"default\": 1, \"examples\": [1], \"$id\": \"x\", \"$comment\": \"y\"}", "[]",
-         ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         check_row(&rows[i]);
