@@ -88,27 +88,20 @@ void handlers_ready(struct request *request)
         request_refuse(request, PAGE_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
 }
 
-static void put_gauge(struct buf *out, const char *name, const char *doc, double value)
-{
-    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.10g\n", name, doc, name, name, value);
-}
-
 void handlers_metrics(struct request *request)
 {
     struct engine_figures figures = {0};
     struct buf out;
     buf_init(&out, &request->arena);
     engine_figures(request->api->engine, &figures);
+    metrics_set(METRICS_SHARDS_OWNED, figures.shards_owned, METRICS_NO_LABEL);
+    metrics_set(METRICS_INBOX_EVENTS, figures.inbox_depth, METRICS_NO_LABEL);
+    metrics_set(METRICS_OLDEST_WAIT, figures.oldest_wait_us, METRICS_NO_LABEL);
+    metrics_set(METRICS_RESIDENT_SAGAS, figures.resident, METRICS_NO_LABEL);
+    metrics_set(METRICS_PUBLISHES_OPEN, figures.publishes_in_flight, METRICS_NO_LABEL);
+    metrics_set(METRICS_NATS_CONNECTED, figures.bus_connected, METRICS_NO_LABEL);
+    metrics_set(METRICS_POSTGRES_CONNECTED, figures.store_connected, METRICS_NO_LABEL);
     metrics_write(&out);
-    put_gauge(&out, "sagad_engine_shards", "Shards this process holds the lease of.", figures.shards_owned);
-    put_gauge(&out, "sagad_engine_inbox_depth", "Events that wait in all inboxes.", figures.inbox_depth);
-    put_gauge(&out, "sagad_engine_resident", "Sagas in memory, of all runners.", figures.resident);
-    put_gauge(&out, "sagad_engine_publishes_in_flight", "Commands handed to NATS and not acknowledged yet.",
-              figures.publishes_in_flight);
-    put_gauge(&out, "sagad_engine_oldest_wait_seconds", "Age of the oldest event in any inbox.",
-              (double)figures.oldest_wait_us / (double)DURATION_SECOND_US);
-    put_gauge(&out, "sagad_nats_connected", "1 while connected to NATS.", figures.bus_connected);
-    put_gauge(&out, "sagad_postgres_connected", "1 while connected to PostgreSQL.", figures.store_connected);
     request_answer(request, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_str(&out));
 }
 

@@ -90,9 +90,9 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
 
 static void put_reason(struct buf *out, const struct core_saga *saga)
 {
-    bool parked = saga->park_code.size > 0;
+    bool parked = saga->status == CORE_PARKED && saga->park_code.size > 0;
     struct str code = parked ? saga->park_code : saga->cause_code;
-    if (code.size == 0) {
+    if (code.size == 0 || saga->status == CORE_RUNNING) {
         buf_puts(out, "null");
         return;
     }

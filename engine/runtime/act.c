@@ -223,7 +223,8 @@ static void count(const struct batch *batch)
         if (stored(batch, move->saga))
             meter_transition(move->plan, move->record, move->before, move->after);
     }
-    meter_dead(batch->dead_count);
+    for (uint32_t i = 0; i < batch->dead_count; i++)
+        meter_dead(str_starts(batch->dead[i].subject, STR("saga.reply.")));
 }
 
 void act_on_batch(struct runner *runner)

@@ -154,6 +154,7 @@ void commit_try(struct runner *runner)
     if (error == ERR_OK && !committed)
         error = store_append(runner->store, &commit->rows, &runner->batch.arena, commit->rejected,
                              &commit->rejected_count, &note);
+    meter_commit(error, commit->rejected_count > 0);
     if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME) {
         hold(runner, error, &note);
         return;

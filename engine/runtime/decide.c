@@ -88,6 +88,7 @@ static void add_event(struct runner *runner, uint32_t row, const struct core_sag
                                 .lsn = runner_shard(runner, shard)->next_lsn,
                                 .message = arena_new(&batch->arena, struct bus_message)};
     envelope_event(&then, what, &batch->arena, send->message, &send->id);
+    meter_event(saga->plan->name, what);
 }
 
 static void add_move(struct batch *batch, uint32_t row, const struct core_saga *saga,

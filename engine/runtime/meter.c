@@ -84,16 +84,34 @@ void meter_verdict(const struct core_event *event, const struct core_update *upd
     }
 }
 
-void meter_dead(uint32_t count)
+void meter_dead(bool reply)
 {
-    if (count > 0)
-        metrics_add(METRICS_REPLIES, count, STR("dead"), METRICS_NO_LABEL);
+    metrics_add(METRICS_DEAD_LETTERS, 1, METRICS_NO_LABEL, METRICS_NO_LABEL);
+    if (reply)
+        metrics_add(METRICS_REPLIES, 1, STR("dead"), METRICS_NO_LABEL);
 }
 
 void meter_published(int64_t taken_us, int64_t at_us)
 {
     if (taken_us > 0)
         metrics_observe(METRICS_PUBLISH_TIME, at_us - taken_us);
+}
+
+void meter_commit(enum err error, bool bisected)
+{
+    struct str result = bisected ? STR("bisected") : STR("ok");
+    if (error == ERR_FENCED)
+        result = STR("fenced");
+    else if (error == ERR_UNKNOWN_OUTCOME)
+        result = STR("unknown");
+    else if (error != ERR_OK)
+        result = STR("failed");
+    metrics_add(METRICS_COMMITS, 1, result, METRICS_NO_LABEL);
+}
+
+void meter_event(struct str definition, struct str what)
+{
+    metrics_add(METRICS_EVENTS, 1, definition, what);
 }
 
 void meter_batch(uint32_t records, int64_t commit_us)

@@ -8,9 +8,14 @@ void meter_transition(const struct plan *plan, const struct core_record *record,
 /* A reply that needed no record. */
 void meter_verdict(const struct core_event *event, const struct core_update *update);
 /* Stored dead letters. */
-void meter_dead(uint32_t count);
+/* A dead letter stored; whether it is a reply. */
+void meter_dead(bool reply);
 /* A broker's answer; taken_us 0: of a slot given up, not counted. */
 void meter_published(int64_t taken_us, int64_t at_us);
+/* A batch handed to the database: "ok", "failed", "unknown", "fenced", "bisected". */
+void meter_commit(enum err error, bool bisected);
+/* A lifecycle event handed to the broker. */
+void meter_event(struct str definition, struct str what);
 void meter_batch(uint32_t records, int64_t commit_us);
 /* A start or verb asked for over the bus whose answer could not be sent. */
 void meter_answer_lost(void);

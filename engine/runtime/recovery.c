@@ -159,8 +159,26 @@ static void send_change(struct runner *runner, const struct core_saga *saga, con
     }
 }
 
+/* The reason as it was then, where this record gave it: the saga may have another one by now. */
+static void set_reason(struct core_saga *then, const struct json *changes)
+{
+    for (uint32_t i = 0; changes != NULL && i < changes->count; i++) {
+        struct str what = json_get_str(changes->items[i], STR("change"));
+        struct str code = json_get_str(changes->items[i], STR("code"));
+        struct str message = json_get_str(changes->items[i], STR("message"));
+        if (str_equal(what, STR("cause"))) {
+            then->cause_code = code;
+            then->cause_message = message;
+        } else if (str_equal(what, STR("park"))) {
+            then->park_code = code;
+            then->park_message = message;
+        }
+    }
+}
+
 static void send_event(struct runner *runner, const struct core_saga *saga, const struct store_record *row,
-                       struct str what, enum core_status status, struct arena *arena)
+                       const struct json *changes, struct str what, enum core_status status,
+                       struct arena *arena)
 {
     struct core_saga then = *saga;
     struct batch_send send = {
@@ -168,6 +186,7 @@ static void send_event(struct runner *runner, const struct core_saga *saga, cons
     then.seq = row->seq; /* part of the event's id */
     then.updated_us = row->at_us;
     then.status = status;
+    set_reason(&then, changes);
     envelope_event(&then, what, arena, send.message, &send.id);
     act_send(runner, &send);
 }
@@ -184,14 +203,14 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
     bool events = runner->engine->options.events;
     enum core_status status;
     if (events && str_equal(row->kind, core_event_text(CORE_EVENT_START)))
-        send_event(runner, entry->saga, row, lifecycle_of_start(), CORE_RUNNING, arena);
+        send_event(runner, entry->saga, row, changes, lifecycle_of_start(), CORE_RUNNING, arena);
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
         if (str_equal(json_get_str(changes->items[i], STR("change")), STR("send")))
             send_change(runner, entry->saga, row, changes->items[i], arena);
     for (uint32_t i = 0; events && changes != NULL && i < changes->count; i++)
         if (str_equal(json_get_str(changes->items[i], STR("change")), STR("status")) &&
             core_status_parse(json_get_str(changes->items[i], STR("status")), &status))
-            send_event(runner, entry->saga, row, lifecycle_of_status(status), status, arena);
+            send_event(runner, entry->saga, row, changes, lifecycle_of_status(status), status, arena);
 }
 
 static enum err resend(struct runner *runner, uint32_t number, struct err_note *note)

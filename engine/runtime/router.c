@@ -122,10 +122,14 @@ static struct str problems_text(const struct schema_problems *problems, struct a
 {
     struct buf out;
     buf_init(&out, arena);
-    buf_puts(&out, "the input does not fit the definition:");
-    for (uint32_t i = 0; i < problems->count; i++)
-        buf_printf(&out, " %.*s: %.*s;", STR_ARG(problems->items[i].pointer),
-                   STR_ARG(problems->items[i].message));
+    buf_puts(&out, "the input does not fit the definition: ");
+    for (uint32_t i = 0; i < problems->count; i++) {
+        const struct schema_problem *problem = &problems->items[i];
+        buf_puts(&out, i > 0 ? "; " : "");
+        if (problem->pointer.size > 0)
+            buf_printf(&out, "%.*s: ", STR_ARG(problem->pointer));
+        buf_put(&out, problem->message);
+    }
     return buf_str(&out);
 }
 
@@ -164,8 +168,10 @@ static void take_start(struct router *router, struct inbox_item *item)
     }
     if (plan == NULL) {
         dead(router, item,
-             arena_printf(&item->arena, "there is no definition %.*s version %d", STR_ARG(start.definition),
-                          start.version));
+             start.version == 0
+                 ? arena_printf(&item->arena, "there is no definition %.*s", STR_ARG(start.definition))
+                 : arena_printf(&item->arena, "there is no definition %.*s version %d",
+                                STR_ARG(start.definition), start.version));
         return;
     }
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {

@@ -437,7 +437,7 @@ Test(service, tells_about_itself)
         "\nsagad_sagas_started_total{definition=\"order\"} 1\n",
         "\nsagad_http_requests_total{route=\"/v1/sagas\",status=\"201\"} 1\n",
         "\n# TYPE sagad_commit_seconds histogram\n",
-        "\nsagad_engine_shards 4\n",
+        "\nsagad_shards_owned 4\n",
         "\nsagad_nats_connected 1\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
