@@ -36,9 +36,9 @@ enum {
     LIMITS_ERRORS_COUNT = 64,        /* diagnostics kept for one file; the rest is counted */
     LIMITS_DURATION_DAYS = 3650,     /* longest duration: keeps sums of times far below 2^63 microseconds */
     LIMITS_SHARDS_MAX = 4096,        /* 12 bits in the saga id */
-    LIMITS_SHARDS_DEFAULT = 16,
-    LIMITS_EXPR_BYTES = 16384,          /* source of one expression */
-    LIMITS_EXPR_STEPS = 100000,         /* evaluation steps of one expression: about 10 ms */
+    LIMITS_SHARDS_DEFAULT = 16, /* spreads over up to 16 runners; each costs one consumer and one lease row */
+    LIMITS_EXPR_BYTES = 16384,  /* source of one expression */
+    LIMITS_EXPR_STEPS = 100000, /* evaluation steps of one expression: about 10 ms */
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
     LIMITS_EXPR_DEPTH = 200, /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
     LIMITS_EXPR_LOCALS = 32, /* variables bound by `as` at once: kept on the stack of each evaluation */
@@ -56,11 +56,12 @@ enum {
     LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
     LIMITS_BATCH_BYTES = 4194304,  /* payload bytes of one commit: bounds the batch arena */
     LIMITS_INBOX_EVENTS = 8192,    /* a runner's inbox: about a second of work; then push back */
-    LIMITS_INBOX_BYTES = 67108864,
+    LIMITS_INBOX_BYTES =
+        67108864, /* of a runner's inbox: 8192 events of 8 KiB on average, or 256 of the largest payload */
     LIMITS_RESIDENT_SAGAS = 20000,     /* sagas kept in memory by one runner; others load on demand */
     LIMITS_ERROR_MESSAGE_BYTES = 1000, /* Saga-Error-Message kept; longer ones are cut at a character */
-    LIMITS_ERROR_CODE_BYTES = 64,
-    LIMITS_REASON_BYTES = 1000, /* operator's reason and actor */
+    LIMITS_ERROR_CODE_BYTES = 64,      /* Saga-Error-Code: a word for `errors`, as long as any name */
+    LIMITS_REASON_BYTES = 1000,        /* operator's reason and actor */
     LIMITS_HTTP_BODY_BYTES =
         1048576, /* a definition file; other bodies are bounded by LIMITS_PAYLOAD_BYTES plus their frame */
     LIMITS_LOG_LINE_BYTES = 4096,    /* PIPE_BUF: one write of a line to a pipe is not torn */
