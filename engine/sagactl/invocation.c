@@ -162,7 +162,10 @@ void invocation_help(const struct invocation_command *command)
         printf("  --%s %-*s %s\n", options[i].name, (int)(HELP_WIDTH - strlen(options[i].name)),
                options[i].value, options[i].sentence);
     }
-    printf("  --%-*s %s\n\n%s", HELP_WIDTH + 1, "help", "this page", INVOCATION_EXIT_CODES);
+    printf(
+        "  --%-*s %s\n\nWith --json: %s.\nA refusal by the service is then its problem+json (RFC 9457), also "
+        "on stdout.\n\n%s",
+        HELP_WIDTH + 1, "help", "this page", command->json, INVOCATION_EXIT_CODES);
 }
 
 bool invocation_id(const struct invocation *invocation, const char *text, struct id *id)

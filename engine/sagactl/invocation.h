@@ -29,6 +29,7 @@ struct invocation_command {
     const char *arguments;
     const char *options; /* names, separated by spaces */
     const char *sentence;
+    const char *json; /* what is printed with --json */
 };
 struct invocation {
     struct arena *arena;

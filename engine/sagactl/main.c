@@ -10,7 +10,8 @@
 #include "engine/sagactl/watch.h"
 
 static const struct invocation_command commands[] = {
-#define X(name, function, arguments, options, sentence) {name, function, arguments, options, sentence},
+#define X(name, function, arguments, options, sentence, json)                                                \
+    {name, function, arguments, options, sentence, json},
 #include "engine/sagactl/commands.def"
 #undef X
 };

@@ -153,7 +153,7 @@ Test(usage, a_service_that_is_not_there_is_said_in_one_line)
 Test(usage, every_page_of_help_tells_the_exit_codes)
 {
     static const char *const commands[] = {
-#define X(name, function, arguments, options, sentence) name,
+#define X(name, function, arguments, options, sentence, json) name,
 #include "engine/sagactl/commands.def"
 #undef X
     };
@@ -162,7 +162,7 @@ Test(usage, every_page_of_help_tells_the_exit_codes)
         cr_expect_eq(result.code, 0, "%s", commands[i]);
         cr_expect(stand_has(result.out, "usage: sagactl "), "%s", commands[i]);
         cr_expect(stand_has(result.out, "Exit codes:"), "%s", commands[i]);
-        cr_expect(stand_has(result.out, "--json"), "%s", commands[i]);
+        cr_expect(stand_has(result.out, "With --json: "), "%s", commands[i]);
         struct stand_result all = stand_run(&stand, "sagactl --help");
         cr_expect(stand_has(all.out, commands[i]), "%s", commands[i]);
     }
