@@ -7,7 +7,7 @@
 #include "engine/definition/problem.h"
 #include "engine/definition/schema_parts.h"
 
-enum { NOWHERE = UINT32_MAX };
+enum { NOWHERE = INT32_MAX };
 
 /* What a schema says about a path, or schemas together do. Fields count from 0. */
 struct verdict {
