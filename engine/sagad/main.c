@@ -55,6 +55,24 @@ static int run_serve(struct arguments *arguments)
     return code == EXIT_FINE ? ended(serve_run(&config, NULL, &note), &note) : code;
 }
 
+/* The number of shards is fixed when a database is made: asking an old one for another number is a mistake.
+ */
+static enum err check_shards(const struct config *config, uint32_t asked, struct err_note *note)
+{
+    struct store *store = NULL;
+    uint32_t shards = 0;
+    enum err error = postgres_open(config->database, &store, note);
+    if (error != ERR_OK)
+        return error;
+    error = store_shard_count(store, &shards, note);
+    store_close(store);
+    if (error == ERR_OK && shards != asked)
+        return err_note(note, ERR_CONFLICT,
+                        "the database has %u shards, fixed when it was made, not %u; leave --shards out",
+                        shards, asked);
+    return error;
+}
+
 static int run_migrate(struct arguments *arguments)
 {
     struct config config;
@@ -64,6 +82,8 @@ static int run_migrate(struct arguments *arguments)
     if (code != EXIT_FINE)
         return code;
     enum err error = postgres_migrate(config.database, shards, &applied, &note);
+    if (error == ERR_OK && arguments->values[ARGUMENTS_SHARDS] != NULL)
+        error = check_shards(&config, shards, &note);
     if (error == ERR_OK && applied == 0)
         printf("the schema is up to date\n");
     else if (error == ERR_OK)
