@@ -11,7 +11,11 @@
 static const int64_t lease_us = 2 * DURATION_SECOND_US;
 static const int64_t heal_most_us =
     900 * DURATION_SECOND_US; /* the longest definition, with all its retries */
-enum { ROUGH_STEPS = 500, LOOK_EVERY = 16 };
+enum {
+    ROUGH_STEPS = 500,
+    LOOK_EVERY = 16,
+    QUIET_STEPS = 200, /* three rounds of redelivery: what was left unacknowledged comes again and is done */
+};
 
 const char *sim_fault_words(enum sim_fault fault)
 {
@@ -180,7 +184,7 @@ static void heal(struct sim *sim)
     sim_note(sim, "all heals");
     int64_t until_us = sim->world.clock_us + heal_most_us;
     uint32_t quiet = 0;
-    for (uint32_t i = 0; quiet < 64 && !sim->failed; i++) {
+    for (uint32_t i = 0; quiet < QUIET_STEPS && !sim->failed; i++) {
         step(sim, i);
         if (i % 64 == 0)
             sim_resume_all(sim);
