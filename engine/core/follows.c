@@ -36,7 +36,15 @@ static const char *move_follows(const struct core_saga *saga, const struct core_
         return "the step may not move so";
     if (state_is_active(change->state) != (change->due_us > 0))
         return "an active step has no timer, or another one has";
+    const struct plan_step *plan = saga->plan->nodes[saga->steps[change->step].node].step;
+    if (state_is_active(change->state) && !core_action(plan, state_kind(change->state)))
+        return "the step has no command of this kind";
     return NULL;
+}
+
+static bool is_stuck(enum core_step_state state)
+{
+    return state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
 }
 
 static const char *extend_follows(const struct core_saga *saga, const struct core_change *change)
@@ -85,6 +93,10 @@ static const char *step_follows(const struct core_saga *saga, const struct core_
         return move_follows(saga, change);
     if (change->kind == CORE_CHANGE_EXTEND)
         return extend_follows(saga, change);
+    if (change->kind == CORE_CHANGE_BUDGET)
+        return is_stuck(saga->steps[change->step].state)
+                   ? NULL
+                   : "fresh attempts are granted to a step that is not stuck";
     if (change->kind == CORE_CHANGE_FAULT)
         return text_follows(change, false);
     if (change->kind == CORE_CHANGE_OUTPUT)
@@ -144,6 +156,20 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
     return NULL;
 }
 
+static const char *step_inconsistent(const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    check(index < saga->step_count);
+    if (step->state == CORE_STEP_DONE && !step->succeeded)
+        return "a step is done without an output";
+    if (state_is_active(step->state) && (saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED))
+        return "it has ended with a step under way";
+    bool asked = saga->status == CORE_PARKED && saga->park_step == index;
+    if (is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
+        return "nobody is asked about a step that is stuck";
+    return NULL;
+}
+
 const char *state_inconsistent(const struct core_saga *saga)
 {
     bool back = saga->status == CORE_COMPENSATING || saga->status == CORE_COMPENSATED;
@@ -156,5 +182,12 @@ const char *state_inconsistent(const struct core_saga *saga)
         return "it is parked without a reason, or has one without being parked";
     if (saga->direction == CORE_BACK && saga->cause_code.size == 0)
         return "it goes back without a cause";
+    if (saga->direction == CORE_BACK && saga->deadline_us != 0)
+        return "it goes back with a deadline";
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        const char *problem = step_inconsistent(saga, i);
+        if (problem)
+            return problem;
+    }
     return NULL;
 }

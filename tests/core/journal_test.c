@@ -152,7 +152,32 @@ static const struct {
     {"{\"change\":\"unknown\",\"step\":\"one\"}", "\"flag\"", NULL},
     {"{\"change\":\"unknown\",\"step\":\"one\",\"flag\":1}", "\"flag\"", NULL},
     {"{\"change\":\"budget\",\"step\":\"one\"}", "\"kind\"", NULL},
-    {"{\"change\":\"budget\",\"step\":\"one\",\"kind\":\"do\"}", "", ""},
+    {"{\"change\":\"budget\",\"step\":\"one\",\"kind\":\"do\"}", "",
+     "fresh attempts are granted to a step that is not stuck"},
+    {"{\"change\":\"step\",\"step\":\"one\",\"from\":\"sent\",\"state\":\"verify_waiting\",\"due\":1}", "",
+     "the step has no command of this kind"},
+    {"{\"change\":\"step\",\"step\":\"one\",\"from\":\"sent\",\"state\":\"done\"}", "",
+     "a step is done without an output"},
+    {"{\"change\":\"step\",\"step\":\"one\",\"from\":\"sent\",\"state\":\"stuck\"}", "",
+     "nobody is asked about a step that is stuck"},
+    {"{\"change\":\"step\",\"step\":\"one\",\"from\":\"sent\",\"state\":\"stuck\"},"
+     "{\"change\":\"park\",\"code\":\"C\"},"
+     "{\"change\":\"status\",\"status\":\"parked\",\"direction\":\"forward\"}",
+     "", "nobody is asked about a step that is stuck"},
+    {"{\"change\":\"step\",\"step\":\"one\",\"from\":\"sent\",\"state\":\"stuck\"},"
+     "{\"change\":\"park\",\"step\":\"one\",\"code\":\"C\"},"
+     "{\"change\":\"status\",\"status\":\"parked\",\"direction\":\"forward\"},"
+     "{\"change\":\"budget\",\"step\":\"one\",\"kind\":\"do\"}",
+     "", ""},
+    {"{\"change\":\"status\",\"status\":\"completed\",\"direction\":\"forward\"}", "",
+     "it has ended with a step under way"},
+    {"{\"change\":\"cause\",\"code\":\"C\"},"
+     "{\"change\":\"status\",\"status\":\"compensated\",\"direction\":\"back\"}",
+     "", "it has ended with a step under way"},
+    {"{\"change\":\"cause\",\"code\":\"C\"},"
+     "{\"change\":\"status\",\"status\":\"compensating\",\"direction\":\"back\"},"
+     "{\"change\":\"deadline\",\"due\":9}",
+     "", "it goes back with a deadline"},
     {"{\"change\":\"cursor\"}", "\"frame\"", NULL},
     {"{\"change\":\"cursor\",\"frame\":0}", "\"cursor\"", NULL},
     {"{\"change\":\"cursor\",\"frame\":1,\"cursor\":1}", "", "a block moves on that is not open"},
