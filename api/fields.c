@@ -85,9 +85,11 @@ static void add_unknown(struct request *request, struct findings *findings, cons
 
 static bool is_plain(struct str text)
 {
-    for (size_t i = 0; i < text.size; i++)
-        if ((unsigned char)text.data[i] < 0x20 && text.data[i] != '\n' && text.data[i] != '\t')
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == 0x7f || (c < 0x20 && c != '\n' && c != '\t'))
             return false;
+    }
     return true;
 }
 
