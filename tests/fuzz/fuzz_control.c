@@ -44,6 +44,27 @@ static void step(const struct inbox_item *item)
     twin_fini(&twin);
 }
 
+static bool same_tree(const struct json *a, const struct json *b)
+{
+    return (a == NULL) == (b == NULL) && (a == NULL || json_equal(a, b));
+}
+
+static void check_same_verb(const struct core_event *a, const struct core_event *b)
+{
+    check(a->kind >= CORE_EVENT_CANCEL && a->kind == b->kind && a->status == b->status);
+    check(str_equal(a->step, b->step) && str_equal(a->error_code, b->error_code));
+    check(str_equal(a->error_message, b->error_message));
+    check(str_equal(a->actor, b->actor) && str_equal(a->reason, b->reason) && same_tree(a->body, b->body));
+}
+
+static void check_same_start(const struct engine_start *a, const struct engine_start *b)
+{
+    check(a->plan != NULL && a->plan == b->plan);
+    check(str_equal(a->key, b->key) && str_equal(a->correlation, b->correlation));
+    check(str_equal(a->traceparent, b->traceparent));
+    check(same_tree(a->input, b->input) && same_tree(a->search, b->search));
+}
+
 static void check_request(struct str text, struct arena *arena)
 {
     struct inbox_item *first = inbox_item_new(INBOX_MESSAGE, 0);
@@ -54,9 +75,14 @@ static void check_request(struct str text, struct arena *arena)
         (void)fuzz_is_json(arena, written);
         check(control_read(written, known(), second, &reason));
         check(second->kind == first->kind && second->has_id == first->has_id);
+        check(!first->has_id || id_equal(first->id, second->id));
         check(str_equal(written, control_write(second, arena)));
-        if (first->kind == INBOX_VERB)
+        if (first->kind == INBOX_VERB) {
+            check_same_verb(&first->verb, &second->verb);
             step(first);
+        } else {
+            check_same_start(&first->start, &second->start);
+        }
     } else {
         check(reason.size > 0 && str_is_utf8(reason));
     }

@@ -69,6 +69,29 @@ static void fold_again(struct twin *twin, const struct core_record *record)
     check(twin_difference(&twin->live, &twin->twin) == NULL);
 }
 
+/* What every reader of the state relies on without looking. */
+static void check_indices(const struct core_saga *saga)
+{
+    check(saga->cause_step == CORE_NO_STEP || saga->cause_step < saga->step_count ||
+          saga->cause_code.size == 0);
+    for (uint16_t i = 0; i < saga->frame_count; i++)
+        check(saga->frames[i].cursor <= saga->plan->nodes[saga->frames[i].node].child_count);
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        const struct core_step *step = &saga->steps[i];
+        check(step->node < saga->plan->node_count && saga->plan->nodes[step->node].kind == PLAN_STEP);
+        check(step->frame < saga->frame_count);
+        check(state_is_active(step->state) == (step->due_us > 0));
+    }
+}
+
+/* A move that begins a record begins where the step was. */
+static void check_first_move(const struct core_saga *before, const struct core_record *record)
+{
+    const struct core_change *change = record->changes;
+    if (record->change_count > 0 && change->kind == CORE_CHANGE_STEP)
+        check(change->step < before->step_count && before->steps[change->step].state == change->from);
+}
+
 static bool fold(struct twin *twin, const struct row *row)
 {
     struct err_note note = {""};
@@ -82,6 +105,8 @@ static bool fold(struct twin *twin, const struct row *row)
         return false;
     }
     check(state_inconsistent(&twin->live) == NULL);
+    check_indices(&twin->live);
+    check_first_move(&twin->twin, &record);
     fold_again(twin, &record);
     show(&twin->batch, &twin->live, &record);
     return true;
