@@ -177,17 +177,31 @@ static int compare_properties(const void *left, const void *right)
     return str_compare(a->key, b->key);
 }
 
+static struct schema_property *compile_by_name(struct spot spot)
+{
+    const struct json *value = *spot.slot;
+    struct schema_property *named = arena_array(spot.compile->arena, value->count, sizeof *named);
+    for (uint32_t i = 0; i < value->count; i++)
+        named[i] = (struct schema_property){value->members[i].key, compile_schema(spot_of_member(spot, i))};
+    return named;
+}
+
 static void compile_properties(struct spot spot, struct schema *schema, const struct json *value)
 {
     if (!is_object(spot, "`properties` takes an object of schemas"))
         return;
-    struct schema_property *properties = arena_array(spot.compile->arena, value->count, sizeof *properties);
-    for (uint32_t i = 0; i < value->count; i++)
-        properties[i] =
-            (struct schema_property){value->members[i].key, compile_schema(spot_of_member(spot, i))};
+    struct schema_property *properties = compile_by_name(spot);
     qsort(properties, value->count, sizeof *properties, compare_properties);
     schema->properties = properties;
     schema->property_count = value->count;
+}
+
+static void compile_dependent_schemas(struct spot spot, struct schema *schema, const struct json *value)
+{
+    if (!is_object(spot, "`dependentSchemas` takes an object of schemas"))
+        return;
+    schema->dependent_schemas = compile_by_name(spot);
+    schema->dependent_schema_count = value->count;
 }
 
 static const struct regex *compile_regex(struct spot spot, struct str pattern)
@@ -375,6 +389,7 @@ KEEP(maximum, compile_number)
 KEEP(exclusive_minimum, compile_number)
 KEEP(exclusive_maximum, compile_number)
 KEEP(additional, compile_schema)
+KEEP(property_names, compile_schema)
 KEEP(contains, compile_schema)
 KEEP(not_this, compile_schema)
 KEEP(condition, compile_schema)
@@ -404,6 +419,16 @@ static void compile_id(struct spot spot, struct schema *schema, const struct jso
         refuse(spot, "`$id` takes a text");
     else if (spot.at->up)
         refuse(spot, "`$id` may stand at the root of a schema only");
+}
+
+/* A dialect of somebody's own may give keywords another meaning, or none. */
+static void compile_dialect(struct spot spot, struct schema *schema, const struct json *value)
+{
+    (void)schema;
+    if (value->kind != JSON_STRING || (!str_starts(value->text, STR("https://json-schema.org/draft")) &&
+                                       !str_starts(value->text, STR("http://json-schema.org/"))))
+        refuse_as(spot, PROBLEM_SCHEMA_VALUE, STR("https://json-schema.org/draft/2020-12/schema"),
+                  "`$schema` names a draft of json-schema.org");
 }
 
 /* ---- the table ---- */

@@ -232,6 +232,17 @@ static void check_additional(struct spot spot, const struct schema *schema, cons
     }
 }
 
+static void check_property_names(struct spot spot, const struct schema *schema, const struct json *value)
+{
+    for (uint32_t i = 0; value->kind == JSON_OBJECT && i < value->count && !is_done(spot.walk); i++) {
+        struct str key = value->members[i].key;
+        struct json name = {.kind = JSON_STRING, .text = key};
+        struct schema_at at = {.up = spot.at, .key = key};
+        if (!matches(spot, schema->property_names, &name, &at))
+            complain((struct spot){spot.walk, &at}, "is not a name that `propertyNames` allows");
+    }
+}
+
 static void check_min_properties(struct spot spot, const struct schema *schema, const struct json *value)
 {
     if (value->kind == JSON_OBJECT && value->count < schema->min_properties)
@@ -411,6 +422,16 @@ static void check_one_of(struct spot spot, const struct schema *schema, const st
         complain(spot, "matches none of the %u schemas of `oneOf`", schema->one_of.count);
     if (count > 1)
         complain(spot, "matches more than one of the %u schemas of `oneOf`", schema->one_of.count);
+}
+
+static void check_dependent_schemas(struct spot spot, const struct schema *schema, const struct json *value)
+{
+    for (uint32_t i = 0; value->kind == JSON_OBJECT && i < schema->dependent_schema_count; i++) {
+        const struct schema_property *dependent = &schema->dependent_schemas[i];
+        spend(spot.walk, 1 + value->count / SEARCHED_A_STEP);
+        if (!is_done(spot.walk) && json_get(value, dependent->key))
+            check_value(dependent->schema, value, spot.walk, spot.at);
+    }
 }
 
 static void check_not(struct spot spot, const struct schema *schema, const struct json *value)

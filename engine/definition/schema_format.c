@@ -226,7 +226,72 @@ static bool take_label(struct reader *reader)
            reader->text.data[reader->at - 1] != '-';
 }
 
-/* The addresses that people have: no comments, no addresses of machines in brackets. */
+/* ---- addresses ---- */
+
+static bool take_word(struct reader *reader, const char *word)
+{
+    bool there = str_starts(str_slice(reader->text, reader->at, reader->text.size), str_from(word));
+    reader->at += there ? str_from(word).size : 0;
+    return there;
+}
+
+static bool take_ipv4(struct reader *reader)
+{
+    for (int i = 0; i < 4; i++) {
+        int number = 0;
+        size_t begin = reader->at;
+        if (i && !take(reader, '.'))
+            return false;
+        begin += i > 0;
+        while (is_digit(peek(reader)) && reader->at < begin + 3)
+            number = number * 10 + (reader->text.data[reader->at++] - '0');
+        size_t size = reader->at - begin;
+        if (size == 0 || number > 255 || (size > 1 && reader->text.data[begin] == '0'))
+            return false;
+    }
+    return !is_digit(peek(reader));
+}
+
+/* Eight groups of up to four digits; `::` once for groups of 0; the last two may be written as IPv4. */
+static bool take_ipv6(struct reader *reader)
+{
+    enum { GROUPS = 8 };
+    bool gap = take_word(reader, "::");
+    bool more = !gap; /* a group must follow */
+    int groups = 0;
+    while (groups < GROUPS && is_hex(peek(reader))) {
+        struct reader four = *reader;
+        if (take_ipv4(&four)) {
+            *reader = four;
+            groups += 2;
+            more = false;
+            break;
+        }
+        for (int i = 0; i < 4 && is_hex(peek(reader)); i++)
+            reader->at++;
+        groups++;
+        bool gap_here = take_word(reader, "::");
+        if (gap && gap_here)
+            return false;
+        gap |= gap_here;
+        more = !gap_here && take(reader, ':');
+        if (!more && !gap_here)
+            break;
+    }
+    return !more && (gap ? groups < GROUPS : groups == GROUPS);
+}
+
+static bool is_ipv4(struct reader *reader)
+{
+    return take_ipv4(reader);
+}
+
+static bool is_ipv6(struct reader *reader)
+{
+    return take_ipv6(reader);
+}
+
+/* Without comments and folded lines, which nobody writes. */
 static bool is_email(struct reader *reader)
 {
     enum { LOCAL_BYTES = 64, DOMAIN_BYTES = 255 };
@@ -235,14 +300,16 @@ static bool is_email(struct reader *reader)
         return false;
     if (reader->text.size - reader->at > DOMAIN_BYTES)
         return false;
+    if (take(reader, '[')) {
+        bool six = take_word(reader, "IPv6:");
+        return (six ? take_ipv6(reader) : take_ipv4(reader)) && take(reader, ']');
+    }
     do {
         if (!take_label(reader))
             return false;
     } while (take(reader, '.'));
     return true;
 }
-
-/* ---- addresses ---- */
 
 /* Unreserved characters, sub-delimiters, what `more` holds, and escaped bytes. */
 static bool take_uri_part(struct reader *reader, const char *more)
@@ -266,15 +333,16 @@ static bool take_bracketed(struct reader *reader)
 {
     if (!take(reader, '['))
         return false;
-    bool later = take(reader, 'v') || take(reader, 'V');
+    if (!take(reader, 'v') && !take(reader, 'V'))
+        return take_ipv6(reader) && take(reader, ']');
     size_t begin = reader->at;
-    while (!is_end(reader) && peek(reader) != ']') {
-        char c = peek(reader);
-        if (!is_hex(c) && c != ':' && c != '.' &&
-            !(later && (is_letter(c) || is_one_of(c, "-_~!$&'()*+,;="))))
-            return false;
+    while (is_hex(peek(reader)))
         reader->at++;
-    }
+    if (reader->at == begin || !take(reader, '.'))
+        return false;
+    begin = reader->at;
+    while (is_letter(peek(reader)) || is_digit(peek(reader)) || is_one_of(peek(reader), "-._~!$&'()*+,;=:"))
+        reader->at++;
     return reader->at > begin && take(reader, ']');
 }
 

@@ -60,6 +60,9 @@ struct schema {
     const struct schema_dependent *dependent;
     uint32_t property_count, pattern_count, required_count, dependent_count;
     const struct schema *additional;
+    const struct schema *property_names;
+    const struct schema_property *dependent_schemas;
+    uint32_t dependent_schema_count;
     struct schema_list prefix_items;
     const struct schema *items;
     const struct schema *contains;

@@ -71,6 +71,8 @@ static bool is_required(const struct schema *schema, struct str field)
     for (uint32_t i = 0; i < schema->dependent_count && !found; i++)
         found = str_equal(schema->dependent[i].key, field) ||
                 is_among(schema->dependent[i].required, schema->dependent[i].count, field);
+    for (uint32_t i = 0; i < schema->dependent_schema_count && !found; i++)
+        found = str_equal(schema->dependent_schemas[i].key, field);
     return found;
 }
 
@@ -118,7 +120,12 @@ static struct verdict judge_choice(struct search *search, struct schema_list lis
     return verdict;
 }
 
-/* A condition forbids nothing, but what it names is meant. */
+/* What holds only sometimes forbids nothing, but what it names is meant. */
+static struct verdict at_most_names(struct verdict verdict)
+{
+    return (struct verdict){.named = verdict.named, .strange = NOWHERE};
+}
+
 static struct verdict judge_condition(struct search *search, const struct schema *schema, struct str path,
                                       uint32_t depth)
 {
@@ -128,9 +135,7 @@ static struct verdict judge_condition(struct search *search, const struct schema
     struct verdict condition = judge(search, schema->condition, path, depth);
     struct verdict then = schema->then ? judge(search, schema->then, path, depth) : unspoken;
     struct verdict otherwise = schema->otherwise ? judge(search, schema->otherwise, path, depth) : unspoken;
-    condition.never = false;
-    condition.strange = NOWHERE;
-    return both(condition, either(then, otherwise));
+    return both(at_most_names(condition), either(then, otherwise));
 }
 
 static struct verdict judge_together(struct search *search, const struct schema *schema, struct str path,
@@ -141,6 +146,9 @@ static struct verdict judge_together(struct search *search, const struct schema 
         verdict = judge(search, schema->ref, path, depth);
     for (uint32_t i = 0; i < schema->all_of.count; i++)
         verdict = both(verdict, judge(search, schema->all_of.items[i], path, depth));
+    for (uint32_t i = 0; i < schema->dependent_schema_count; i++)
+        verdict =
+            both(verdict, at_most_names(judge(search, schema->dependent_schemas[i].schema, path, depth)));
     verdict = both(verdict, judge_choice(search, schema->any_of, path, depth));
     verdict = both(verdict, judge_choice(search, schema->one_of, path, depth));
     return both(verdict, judge_condition(search, schema, path, depth));

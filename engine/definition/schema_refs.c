@@ -186,6 +186,8 @@ static uint16_t height_of(struct loop_search *search, const struct schema *schem
     raise_by_list(search, schema->all_of, depth, &height);
     raise_by_list(search, schema->any_of, depth, &height);
     raise_by_list(search, schema->one_of, depth, &height);
+    for (uint32_t i = 0; i < schema->dependent_schema_count; i++)
+        raise_by(search, schema->dependent_schemas[i].schema, depth, &height);
     raise_by(search, schema->not_this, depth, &height);
     raise_by(search, schema->condition, depth, &height);
     raise_by(search, schema->then, depth, &height);

@@ -67,7 +67,7 @@ static void put_members(struct rng *rng, struct buf *out, int depth)
 static void put_keyword(struct rng *rng, struct buf *out, int depth)
 {
     static const char *const types[] = {"\"object\"", "[\"object\",\"null\"]", "\"integer\"", "\"string\""};
-    switch (rng_below(rng, 10)) {
+    switch (rng_below(rng, 11)) {
     case 0:
         put_list(rng, out, "allOf", depth);
         break;
@@ -91,6 +91,12 @@ static void put_keyword(struct rng *rng, struct buf *out, int depth)
         buf_printf(out, "\"type\":%s", types[rng_below(rng, sizeof types / sizeof types[0])]);
         break;
     case 6:
+        buf_printf(out,
+                   "\"dependentSchemas\":{\"%s\":", names[rng_below(rng, sizeof names / sizeof names[0])]);
+        put_schema(rng, out, depth - 1);
+        buf_char(out, '}');
+        break;
+    case 7:
         buf_printf(out, "\"required\":[\"%s\"]", names[rng_below(rng, sizeof names / sizeof names[0])]);
         break;
     default:

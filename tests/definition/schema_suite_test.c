@@ -36,6 +36,7 @@ static const char *const known_files[] = {
     "pattern",
     "patternProperties",
     "properties",
+    "propertyNames",
     "required",
     "type",
     "uniqueItems",
@@ -43,6 +44,8 @@ static const char *const known_files[] = {
     "date",
     "date-time",
     "email",
+    "ipv4",
+    "ipv6",
     "time",
     "uri",
 };
