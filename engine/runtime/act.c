@@ -230,9 +230,9 @@ static void count(const struct batch *batch)
 void act_on_batch(struct runner *runner)
 {
     publish(runner);
+    count(&runner->batch); /* before the items go, from which the batch borrows its texts */
     answer_items(runner);
     settle_sagas(runner);
-    count(&runner->batch);
 }
 
 void act_on_failure(struct runner *runner, enum err error, const char *why)
