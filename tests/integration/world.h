@@ -11,7 +11,7 @@
 #include "tests/integration/client.h"
 #include "tests/integration/facts.h"
 
-enum { WORLD_ENGINES = 2, WORLD_PATIENCE_MS = 30000, WORLD_HOWS = 6 };
+enum { WORLD_ENGINES = 3, WORLD_PATIENCE_MS = 30000, WORLD_HOWS = 6 };
 
 struct world_engine {
     struct harness_program program;
