@@ -232,13 +232,17 @@ enum err memory_world_doctor(struct store *store, struct arena *arena, struct st
     for (uint32_t i = 0; i < world->saga_count && *count < LIMITS_STORE_LIST; i++) {
         const struct store_saga *row = &world->sagas[i]->row;
         bool parked = str_equal(row->status, STR("parked"));
-        if (row->ended_us != 0 || row->wake_us != 0 || row->paused || (parked && row->reason_code.size > 0))
+        const struct memory_shard *shard = &world->shards[row->shard];
+        bool owned = shard->owner.size > 0 && shard->lease_until_us >= world->now_us;
+        if (row->ended_us != 0 || row->paused || (parked && row->reason_code.size > 0) ||
+            (row->wake_us != 0 && owned))
             continue;
         (*stuck)[(*count)++] = (struct store_stuck){
             .id = row->id,
             .status = arena_copy(arena, row->status),
-            .problem = parked ? STR("parked without a reason")
-                              : STR("not ended, and neither a timer, a command nor a human will move it")};
+            .problem = row->wake_us != 0 ? STR("no engine owns its shard: its timer will not fire")
+                       : parked          ? STR("parked without a reason")
+                                : STR("not ended, and neither a timer, a command nor a human will move it")};
     }
     memory_world_leave(world);
     return ERR_OK;

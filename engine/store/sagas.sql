@@ -74,11 +74,15 @@ select number, at, shard, reason, subject, saga, command, headers, body
  limit $2::integer
 
 -- name: doctor
--- L2: whoever is not ended waits for a timer (a command that is out has one), for a human with a named reason, or is paused.
-select id, status,
-       case when status = 'parked' then 'parked without a reason'
+-- L2: whoever is not ended waits for a timer (a command that is out has one), for a human with a named reason, or is paused; and an engine owns its
+-- shard, or nobody would see the timer.
+select saga.id, status,
+       case when wake_at is not null then 'no engine owns its shard: its timer will not fire'
+            when status = 'parked' then 'parked without a reason'
             else 'not ended, and neither a timer, a command nor a human will move it' end
   from saga
- where ended_at is null and wake_at is null and not paused and not (status = 'parked' and reason_code <> '')
- order by id
+  join shard on shard.id = saga.shard
+ where ended_at is null and not paused and not (status = 'parked' and reason_code <> '')
+   and (wake_at is null or owner is null or lease_until < clock_timestamp())
+ order by saga.id
  limit 1000

@@ -116,7 +116,8 @@ struct store_open_saga {
     struct id id;
     int64_t wake_us; /* 0: none */
 };
-/* L2 of RELIABILITY.md broken: a saga that is not ended and waits for nothing. */
+/* L2 of RELIABILITY.md broken: a saga that is not ended and waits for nothing, or whose shard no engine owns.
+ */
 struct store_stuck {
     struct id id;
     struct str status;

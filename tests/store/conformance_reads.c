@@ -209,4 +209,8 @@ WORLD_TEST(doctor, finds_who_waits_for_nothing)
     world_str(stuck[0].problem, "not ended, and neither a timer, a command nor a human will move it");
     cr_assert(id_equal(stuck[1].id, nameless));
     world_str(stuck[1].problem, "parked without a reason");
+    world_ok(world, store_release(world->store, world->marks, WORLD_SHARDS, &world->note));
+    world_ok(world, store_doctor(world->store, &world->arena, &stuck, &count, &world->note));
+    cr_assert_eq(count, 3);
+    world_str(stuck[0].problem, "no engine owns its shard: its timer will not fire");
 }
