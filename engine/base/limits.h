@@ -24,6 +24,7 @@ enum {
                                   LIMITS_DEFINITION_BYTES */
     LIMITS_SCHEMA_PARTS =
         10000, /* schemas in one schema, those of its members included: some 5 MB compiled */
+    LIMITS_SCHEMA_PATTERN_BYTES = 4194304, /* patterns of one schema, compiled: a thousand plain ones */
     LIMITS_SCHEMA_CHAIN =
         16, /* schemas that lead to each other for one value: 16 × LIMITS_JSON_DEPTH calls */
     LIMITS_SCHEMA_WORK =

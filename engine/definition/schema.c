@@ -18,6 +18,7 @@ struct compile {
     struct diag_place place; /* where the schema begins */
     const struct tree *tree; /* the schema itself when it is written in the definition, else NULL */
     struct schema_refs refs;
+    size_t pattern_bytes; /* taken by the patterns so far */
 };
 /* What is being compiled, where it stands, and where the source holds it. */
 struct spot {
@@ -59,6 +60,14 @@ static struct diag_place place_of_key(struct spot spot)
     return tree ? tree->key_place : spot.compile->place;
 }
 
+/* Not made for a mistake that is only counted: a long key above many mistakes would cost its size each time.
+ */
+static struct str pointer_of(struct spot spot)
+{
+    struct diag_list *diags = spot.compile->diags;
+    return diags->count < LIMITS_ERRORS_COUNT ? schema_pointer(diags->arena, spot.at) : STR("");
+}
+
 __attribute__((format(printf, 4, 5))) static void refuse_as(struct spot spot, enum problem problem,
                                                             struct str hint, const char *format, ...)
 {
@@ -72,7 +81,7 @@ __attribute__((format(printf, 4, 5))) static void refuse_as(struct spot spot, en
     int size = vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     check(size >= 0);
-    struct str pointer = schema_pointer(spot.compile->diags->arena, spot.at);
+    struct str pointer = pointer_of(spot);
     problem_add(spot.compile->diags, place_of_value(spot), problem, hint, "schema at \"%.*s\": %s",
                 STR_ARG(pointer), what);
 }
@@ -204,16 +213,33 @@ static void compile_dependent_schemas(struct spot spot, struct schema *schema, c
     schema->dependent_schema_count = value->count;
 }
 
+/* True when this pattern was the one too many; those behind it are not compiled, nor reported again. */
+static bool count_pattern(struct spot spot, size_t bytes)
+{
+    struct compile *compile = spot.compile;
+    compile->pattern_bytes += bytes;
+    if (compile->pattern_bytes <= LIMITS_SCHEMA_PATTERN_BYTES)
+        return false;
+    problem_add(compile->diags, compile->place, PROBLEM_TOO_LARGE,
+                STR("`$ref` lets one pattern serve in many places; {m,n} makes a pattern longer"),
+                "the patterns of a schema take more than %d bytes when compiled",
+                LIMITS_SCHEMA_PATTERN_BYTES);
+    return true;
+}
+
 static const struct regex *compile_regex(struct spot spot, struct str pattern)
 {
     struct err_note note;
     const struct regex *regex = NULL;
-    if (schema_compile_pattern(spot.compile->arena, pattern, &regex, &note) == ERR_OK)
-        return regex;
-    refuse_as(spot, PROBLEM_SCHEMA_VALUE,
-              STR("patterns are matched in linear time: the manual lists what there is"), "not a pattern: %s",
-              note.text);
-    return NULL;
+    struct arena *arena = spot.compile->arena;
+    size_t used = arena->used;
+    if (spot.compile->pattern_bytes > LIMITS_SCHEMA_PATTERN_BYTES)
+        return NULL;
+    if (schema_compile_pattern(arena, pattern, &regex, &note) != ERR_OK)
+        refuse_as(spot, PROBLEM_SCHEMA_VALUE,
+                  STR("patterns are matched in linear time: the manual lists what there is"),
+                  "not a pattern: %s", note.text);
+    return count_pattern(spot, arena->used - used) ? NULL : regex;
 }
 
 static void compile_pattern_properties(struct spot spot, struct schema *schema, const struct json *value)
@@ -451,7 +477,7 @@ static const struct str refused[] = {
 static void refuse_keyword(struct spot spot, struct str keyword)
 {
     struct diag_list *diags = spot.compile->diags;
-    struct str pointer = schema_pointer(diags->arena, spot.at);
+    struct str pointer = pointer_of(spot);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         if (!str_equal(keyword, refused[i]))
             continue;

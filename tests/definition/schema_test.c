@@ -258,6 +258,28 @@ Test(schema, the_number_of_schemas_is_bounded)
     arena_fini(&arena);
 }
 
+/* A few bytes of {m,n} are a large machine: all of a schema's together are bounded, and said once. */
+Test(schema, the_patterns_of_a_schema_are_bounded)
+{
+    struct arena arena;
+    struct diag_list diags;
+    struct buf out;
+    arena_init(&arena, 0);
+    buf_init(&out, &arena);
+    buf_puts(&out, "{\"patternProperties\": {\"a\": true");
+    for (int i = 0; i < 2000; i++)
+        buf_printf(&out, ",\"%d|[^a]{900}\": true", i);
+    buf_puts(&out, "}}");
+    diag_init(&diags, &arena, STR("schema"), STR(""));
+    const struct json *source = parse(&arena, buf_str(&out).data);
+    size_t used = arena.used;
+    cr_expect(schema_compile(&arena, source, (struct diag_place){1, 1, 1}, &diags) == NULL);
+    cr_expect(arena.used - used < 2 * LIMITS_SCHEMA_PATTERN_BYTES);
+    cr_expect_eq(diags.error_count, 1);
+    cr_expect(support_has_code(&diags, "too-large"));
+    arena_fini(&arena);
+}
+
 struct format_row {
     const char *format;
     const char *good[12];
