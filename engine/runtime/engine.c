@@ -143,6 +143,7 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     struct engine *opened = memory_new(1, sizeof *opened);
     opened->options = *options;
     fill_defaults(&opened->options);
+    check(pthread_mutex_init(&opened->listening, NULL) == 0);
     opened->registry = registry_new();
     enum err error = open_definitions(opened, note);
     if (error == ERR_OK) {
@@ -179,6 +180,7 @@ void engine_close(struct engine *engine)
     for (uint32_t i = 0; i < engine->runner_count; i++)
         runner_close(&engine->runners[i]);
     registry_free(engine->registry);
+    pthread_mutex_destroy(&engine->listening);
     memory_free(engine->runners);
     memory_free(engine->owners);
     memory_free(engine);

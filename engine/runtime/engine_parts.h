@@ -14,7 +14,8 @@ struct engine {
     uint32_t runner_count;
     uint32_t shard_count;
     _Atomic(struct runner *) *owners; /* by shard; NULL: not here */
-    atomic_uint turn;                 /* for spreading starts without a key */
+    pthread_mutex_t listening; /* for beginning and ending to listen to a shard, which runners pass on */
+    atomic_uint turn;          /* for spreading starts without a key */
     atomic_bool draining;
     atomic_bool bus_connected;
 };

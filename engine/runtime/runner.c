@@ -138,14 +138,23 @@ static struct inbox_item *take_again(struct runner *runner)
     return first;
 }
 
+/* Another runner of this engine may have the shard by now, and listen to it: that is left alone. */
+static void leave(struct runner *runner, uint32_t shard)
+{
+    struct engine *engine = runner->engine;
+    struct runner *owner = runner;
+    pthread_mutex_lock(&engine->listening);
+    if (atomic_compare_exchange_strong(&engine->owners[shard], &owner, NULL) && engine->bus != NULL)
+        bus_unlisten(engine->bus, shard);
+    pthread_mutex_unlock(&engine->listening);
+}
+
 void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why)
 {
     struct runner_shard *lost = &runner->shards[shard];
     struct engine_answer answer = {.error = ERR_UNAVAILABLE, .message = str_from(why)};
     check(lost->owned);
-    atomic_store(&runner->engine->owners[shard], NULL);
-    if (runner->engine->bus != NULL)
-        bus_unlisten(runner->engine->bus, shard);
+    leave(runner, shard);
     forget_asked(runner, shard);
     size_t cursor = 0;
     for (struct resident_entry *entry = map_next(&runner->resident.entries, &cursor); entry != NULL;
@@ -240,7 +249,9 @@ static void listen_all(struct runner *runner)
         struct runner_shard *shard = &runner->shards[i];
         if (!shard->owned || shard->listening)
             continue;
+        pthread_mutex_lock(&runner->engine->listening);
         shard->listening = bus_listen(runner->engine->bus, i, &note) == ERR_OK;
+        pthread_mutex_unlock(&runner->engine->listening);
         if (!shard->listening) {
             log_warn("shard_not_listening", "shard=%u why=%s", i, note.text);
             return; /* the broker is away: all others would fail the same way */

@@ -167,7 +167,9 @@ struct delivered {
 static void on_delivered(void *context, struct world_host *host, const struct bus_delivery *delivery)
 {
     struct sim *sim = context;
-    (void)host;
+    if (delivery->source == BUS_SOURCE_IN)
+        sim_note(sim, "host%" PRIu32 " gets start %.*s as %.*s", host->index, STR_ARG(delivery->message.body),
+                 STR_ARG(delivery->ack));
     if (delivery->source != BUS_SOURCE_REPLY || map_get(&sim->delivered, delivery->ack) != NULL)
         return;
     struct delivered *kept = arena_new(&sim->arena, struct delivered);
@@ -215,9 +217,10 @@ static void on_acknowledged(void *context, struct world_host *host, struct str a
     struct sim *sim = context;
     const struct delivered *kept = map_get(&sim->delivered, ack);
     struct arena arena, scratch;
-    (void)host;
-    if (kept == NULL)
+    if (kept == NULL) {
+        sim_note(sim, "host%" PRIu32 " acknowledges %.*s", host->index, STR_ARG(ack));
         return;
+    }
     arena_init(&arena, 0);
     arena_init(&scratch, 0);
     check_used(sim, &kept->message, &arena, &scratch);
