@@ -24,6 +24,7 @@
     X(LATE, "F15 reported as failed, delivered later")                                                       \
     X(WIPED, "F16, F17 stream wiped")                                                                        \
     X(FORGOTTEN, "F18 deduplication window passed")                                                          \
+    X(POISON, "reply that the database refuses")                                                             \
     X(GARBAGE, "F20 garbage")                                                                                \
     X(KILLED, "F21 engine killed between two actions")                                                       \
     X(PAUSED, "F22 engine paused beyond its lease")                                                          \

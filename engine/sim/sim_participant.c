@@ -140,6 +140,8 @@ static void send(struct sim *sim, const struct bus_message *command, const struc
                  int64_t more_us)
 {
     struct bus_message reply = reply_to(sim, command, answer);
+    if (str_equal(answer->status, STR("ok")) && sim_strikes(sim, SIM_POISON, 15))
+        reply.body = STR("{\"v\":\"poison\"}");
     put_wire(sim, &reply, true, more_us);
 }
 

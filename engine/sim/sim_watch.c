@@ -36,6 +36,24 @@ static enum world_fate choose_publish(void *context, struct world_host *host,
     return WORLD_FINE;
 }
 
+static bool is_poison(struct str text)
+{
+    struct str word = STR("\"poison\"");
+    for (size_t i = 0; i + word.size <= text.size; i++)
+        if (str_starts(str_slice(text, i, text.size), word))
+            return true;
+    return false;
+}
+
+static bool refuses(void *context, const struct store_batch *batch)
+{
+    (void)context;
+    for (uint32_t i = 0; i < batch->record_count; i++)
+        if (is_poison(batch->records[i].data))
+            return true;
+    return false;
+}
+
 static void keep_command(struct sim *sim, const struct store_record *record, const char *saga,
                          const struct json *change)
 {
@@ -196,7 +214,8 @@ static void check_used(struct sim *sim, const struct bus_message *message, struc
     bool known = false;
     struct str reason;
     struct err_note note = {""};
-    if (!envelope_reply(message, arena, &event, &id, &known, &reason) || event.status == CORE_REPLY_PENDING)
+    if (!envelope_reply(message, arena, &event, &id, &known, &reason) || event.status == CORE_REPLY_PENDING ||
+        is_poison(message->body))
         return;
     enum err error = loader_load(sim->registry, sim->store, id, arena, scratch, &saga, NULL, &note);
     if (error == ERR_NOT_FOUND)
@@ -233,6 +252,7 @@ void sim_watch(struct sim *sim)
     sim->world.hooks = (struct world_hooks){.context = sim,
                                             .publish = choose_publish,
                                             .append = choose_append,
+                                            .refuses = refuses,
                                             .stored = on_stored,
                                             .published = on_published,
                                             .delivered = on_delivered,
