@@ -48,8 +48,8 @@ void sim_note(struct sim *sim, const char *format, ...)
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     sim->result->hash = rng_mix(sim->result->hash, str_hash(str_from(line)) ^ (uint64_t)sim->world.clock_us);
-    if (sim->trace)
-        printf("%10.3f  %s\n", (double)sim->world.clock_us / 1e6, line);
+    if (sim->trace != NULL)
+        sim->trace(sim->world.clock_us, line);
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)

@@ -47,7 +47,7 @@ enum {
 };
 struct sim_options {
     uint64_t seed;
-    bool trace; /* print the timeline */
+    void (*trace)(int64_t at_us, const char *line); /* gets the timeline; NULL: nobody does */
 };
 struct sim_result {
     bool good;

@@ -67,7 +67,7 @@ struct sim {
     struct store *store;
     struct registry *registry; /* the observer's */
     struct sim_result *result;
-    bool trace;
+    void (*trace)(int64_t at_us, const char *line);
     bool healing;
     bool failed;
     uint32_t chance; /* of a fault, in a thousand: how rough this run is */

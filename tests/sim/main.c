@@ -18,6 +18,11 @@ struct total {
     uint64_t faults[SIM_FAULT_COUNT];
 };
 
+static void print_line(int64_t at_us, const char *line)
+{
+    printf("%10.3f  %s\n", (double)at_us / 1e6, line);
+}
+
 static uint64_t number(const char *text)
 {
     return text == NULL ? 0 : strtoull(text, NULL, 10);
@@ -36,7 +41,7 @@ static void add(struct total *total, const struct sim_result *result)
 
 static bool run_seed(uint64_t seed, bool trace, struct total *total)
 {
-    struct sim_options options = {.seed = seed, .trace = trace};
+    struct sim_options options = {.seed = seed, .trace = trace ? print_line : NULL};
     struct sim_result result, again;
     sim_run(&options, &result);
     add(total, &result);
@@ -51,7 +56,7 @@ static bool run_seed(uint64_t seed, bool trace, struct total *total)
         return true;
     printf("seed %" PRIu64 " failed: %s\n", seed, result.why);
     if (total->failed++ == 0 && !trace) {
-        options.trace = true;
+        options.trace = print_line;
         sim_run(&options, &again);
     }
     return false;
