@@ -20,7 +20,9 @@
 --     reply, and only then acknowledge the command.
 --
 -- Any failure on the way: ROLLBACK and reply `retry` (or nothing at all); the command comes again and finds no trace. Answer `retry`
--- and `pending` without leaving: only a final answer is recorded.
+-- and `pending` without leaving: only a final answer is recorded. One limit follows: a do delivered twice may be answered `retry` once and
+-- be done the second time. If that was the last attempt and its `ok` is lost, the engine takes the step for not done. Where this matters,
+-- answer nothing instead of `retry`: what is unanswered counts as unknown and is verified or undone.
 --
 -- A `verify` is one statement: SELECT * FROM saga_barrier_verify($key). It gives the answer to send.
 --
