@@ -1,7 +1,8 @@
 /* The rules at the end: the stored row against the journal, the participants' effects against both, what
  * participants saw, what the client was told. */
-#include <string.h>
 #include "tests/integration/checker_parts.h"
+
+#include <string.h>
 
 static bool is(struct str text, const char *literal)
 {

@@ -1,9 +1,10 @@
 /* The checker is checked (M5): a real run that it finds right is corrupted in one place, and it must say
  * which rule that breaks. Each corruption is what some fault of the engine would leave behind. */
+#include "tests/integration/checker.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include "tests/integration/checker.h"
 #include "tests/integration/world.h"
 
 /* Sagas of the run, in the order of their start. */

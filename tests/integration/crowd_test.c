@@ -1,6 +1,5 @@
 /* A thousand sagas with mixed outcomes, judged from the participants' own logs. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include "tests/integration/mixture.h"
 
 enum { CROWD = 1000, REST_MS = 120000 };
@@ -16,7 +15,9 @@ static void start_range(struct world *world, struct rng *rng, uint32_t count)
 static unsigned count_of(struct world *world, const char *status)
 {
     struct str sql = arena_printf(&world->arena, "select count(*) from saga where status = '%s'", status);
-    return (unsigned)atoi(harness_query(world->database, sql.data));
+    int64_t count = 0;
+    cr_assert(str_to_i64(str_from(harness_query(world->database, sql.data)), &count));
+    return (unsigned)count;
 }
 
 /* M2: a run in which hardly anything went well, or badly, shows nothing. */

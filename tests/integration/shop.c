@@ -7,6 +7,8 @@
  * source that the checker believes. Lines: born (the process started), recv (a command came), over (it was
  * dealt with), effect (do or undo had its one effect), closed (a do will never have one any more), reply
  * (what is about to be published, under which Nats-Msg-Id). */
+#include "tests/integration/shop.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,7 +24,6 @@
 #include "engine/base/map.h"
 #include "engine/base/memory.h"
 #include "engine/ops/process.h"
-#include "tests/integration/shop.h"
 #include "tests/support/participant.h"
 
 enum { SHOPS_MAX = 8, LINE_MAX_BYTES = 2 * LIMITS_PAYLOAD_BYTES };

@@ -1,8 +1,9 @@
 /* The test's own connection to NATS: made anew for each call, because servers come and go. */
+#include "tests/integration/world.h"
+
 #include <criterion/criterion.h>
 #include <nats/nats.h>
 #include <stdio.h>
-#include "tests/integration/world.h"
 
 struct line {
     natsConnection *connection;
