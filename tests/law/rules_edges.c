@@ -9,10 +9,10 @@ struct layer {
     int rank; /* may include what has a lower one, and itself */
 };
 static const struct layer layers[] = {
-    {"engine/base/", 0},    {"engine/ops/", 1},   {"engine/expr/", 1},  {"engine/definition/", 2},
-    {"engine/core/", 3},    {"engine/store/", 4}, {"engine/bus/", 4},   {"engine/runtime/", 5},
-    {"engine/sim/", 6},     {"api/", 6},          {"engine/sagad/", 7}, {"engine/sagactl/", 7},
-    {"definitions/", FREE}, {"deploy/", FREE},    {"tests/", FREE},
+    {"engine/base/", 0},    {"engine/ops/", 1},     {"engine/expr/", 1},  {"engine/definition/", 2},
+    {"engine/core/", 3},    {"engine/model/", 4},   {"engine/store/", 4}, {"engine/bus/", 4},
+    {"engine/runtime/", 5}, {"engine/sim/", 6},     {"api/", 6},          {"engine/sagad/", 7},
+    {"engine/sagactl/", 7}, {"definitions/", FREE}, {"deploy/", FREE},    {"tests/", FREE},
 };
 /* A foreign header and where it may be included. */
 static const char *const libraries[][7] = {
