@@ -22,6 +22,18 @@ enum keys_key {
     KEYS_COUNT
 };
 
+/* Lists of words.def. */
+enum keys_words {
+    KEYS_WORDS_VIA,
+    KEYS_WORDS_JITTER,
+    KEYS_WORDS_ON_TIMEOUT,
+    KEYS_WORDS_ON_ERROR,
+    KEYS_WORDS_AWAIT_TIMEOUT,
+    KEYS_WORDS_ON_FAILURE,
+    KEYS_WORDS_SCOPE_FAILURE,
+    KEYS_WORDS_COUNT
+};
+
 /* What stands under each key of one mapping; NULL when absent or not usable. */
 struct keys_values {
     const struct tree *of[KEYS_COUNT];
@@ -32,3 +44,5 @@ void keys_read(const struct tree *mapping, enum keys_table table, struct diag_li
                struct keys_values *values);
 /* "timeout". */
 struct str keys_text(enum keys_key key);
+/* The word at this place of its list, from 0; empty behind the last one. */
+struct str keys_word(enum keys_words list, int index);
