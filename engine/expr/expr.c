@@ -39,6 +39,11 @@ bool expr_is_constant(const struct expr *program, const struct json **value)
     return true;
 }
 
+const struct json *expr_source(const struct expr *program)
+{
+    return program->source;
+}
+
 /* ---- evaluation ---- */
 
 static const struct json *run_root(struct expr_run *run, const struct expr_node *root)
@@ -87,7 +92,9 @@ static struct expr *new_program(struct arena *arena, const struct expr_node *roo
 
 const struct expr *expr_constant(struct arena *arena, const struct json *value)
 {
-    return new_program(arena, expr_node_constant(arena, value, nowhere));
+    struct expr *program = new_program(arena, expr_node_constant(arena, value, nowhere));
+    program->source = value;
+    return program;
 }
 
 /* A program that reads nothing always gives the same: it is computed now, and its fault is the author's
@@ -108,13 +115,15 @@ static const struct expr *fold(struct arena *arena, struct expr *program, struct
     return NULL;
 }
 
-static const struct expr *finish(struct expr_parse *parse, struct expr_node *root, size_t errors_before)
+static const struct expr *finish(struct expr_parse *parse, struct expr_node *root, struct str source,
+                                 size_t errors_before)
 {
     if (!root || parse->diags->error_count + parse->diags->left_out > errors_before)
         return NULL;
     struct expr *program = new_program(parse->arena, root);
     program->refs = parse->refs;
     program->ref_count = parse->ref_count;
+    program->source = json_new_string(parse->arena, source);
     return fold(parse->arena, program, parse->diags);
 }
 
@@ -149,7 +158,7 @@ const struct expr *expr_compile(struct arena *arena, struct str text, struct dia
     struct str trimmed = str_trim(text);
     uint32_t begin = (uint32_t)(trimmed.data - text.data);
     if (!str_starts(trimmed, STR("${")))
-        return finish(&parse, expr_parse_whole(&parse, 0), before);
+        return finish(&parse, expr_parse_whole(&parse, 0), trimmed, before);
     uint32_t end = 0;
     struct expr_node *root = expr_parse_braced(&parse, begin + 2, &end);
     if (root && end != begin + trimmed.size) {
@@ -158,7 +167,7 @@ const struct expr *expr_compile(struct arena *arena, struct str text, struct dia
                          STR("an expression stands alone here: write it all inside one ${ … }"));
         return NULL;
     }
-    return finish(&parse, root, before);
+    return finish(&parse, root, trimmed, before);
 }
 
 /* ---- text with expressions in it ---- */
@@ -247,7 +256,7 @@ const struct expr *expr_compile_value(struct arena *arena, struct str text, stru
     struct expr_node *root = exact ? parts.nodes[0] : NULL;
     if (!exact)
         root = expr_parse_node(&parse, EXPR_OP_TEXT, place, parts.nodes, parts.count);
-    return finish(&parse, root, before);
+    return finish(&parse, root, text, before);
 }
 
 /* ---- programs made of programs ---- */
@@ -302,7 +311,11 @@ const struct expr *expr_array(struct arena *arena, const struct expr **items, ui
         return expr_constant(arena, json_new_array(arena, values, count));
     }
     struct expr_node *list = expr_node_new(arena, EXPR_OP_COMMA, nowhere, children, count);
+    const struct json **sources = arena_array(arena, count, sizeof(*sources));
+    for (uint32_t i = 0; i < count; i++)
+        sources[i] = items[i]->source;
     whole->root = expr_node_new(arena, EXPR_OP_ARRAY, nowhere, &list, 1);
+    whole->source = json_new_array(arena, sources, count);
     return whole;
 }
 
@@ -320,8 +333,12 @@ const struct expr *expr_object(struct arena *arena, const struct str *keys, cons
     struct expr_node *record = expr_node_new(arena, EXPR_OP_RECORD, nowhere, children, count);
     record->keys = arena_array(arena, count, sizeof(*record->keys));
     record->key_count = count;
-    for (uint32_t i = 0; i < count; i++)
+    struct json_member *sources = arena_array(arena, count, sizeof(*sources));
+    for (uint32_t i = 0; i < count; i++) {
         record->keys[i] = arena_copy(arena, keys[i]);
+        sources[i] = (struct json_member){record->keys[i], values[i]->source};
+    }
     whole->root = record;
+    whole->source = json_new_object(arena, sources, count);
     return whole;
 }

@@ -64,6 +64,9 @@ const struct expr *expr_object(struct arena *arena, const struct str *keys, cons
                                uint32_t count);
 /* True, and the value, when the program is a constant: for checks at load. */
 bool expr_is_constant(const struct expr *program, const struct json **value);
+/* The program as its author wrote it, for people and for comparing versions: a value whose texts hold the
+ * expressions ("${ $input.sku }"; without braces where they were left out). */
+const struct json *expr_source(const struct expr *program);
 
 /* X(name, code shown as $error.code and in reasons, meaning) */
 #define EXPR_FAULTS(X)                                                                                       \

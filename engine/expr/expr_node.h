@@ -67,6 +67,7 @@ struct expr_node {
 
 struct expr {
     const struct expr_node *root;
+    const struct json *source; /* as written */
     struct expr_ref *refs;
     uint32_t ref_count;
 };

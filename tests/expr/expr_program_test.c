@@ -240,6 +240,20 @@ Test(expr_program, objects_of_constants_are_constants)
     cr_expect_eq(value->count, 0);
 }
 
+Test(expr_program, a_program_is_shown_as_it_was_written)
+{
+    const struct expr *inner[] = {value_of("${ $a.slot }"), value_of("$${ n ${ $b.slot }")};
+    const struct expr *values[] = {value_of("fixed"), expr_array(&arena, inner, 2), value_of("${  1 + 1}")};
+    const struct str keys[] = {STR("k"), STR("list"), STR("sum")};
+    struct str shown = json_text(&arena, expr_source(expr_object(&arena, keys, values, 3)));
+    cr_expect(str_equal(shown, STR("{\"k\":\"fixed\",\"list\":[\"${ $a.slot }\",\"$${ n ${ $b.slot }\"],"
+                                   "\"sum\":\"${  1 + 1}\"}")),
+              "%.*s", STR_ARG(shown));
+    const struct expr *bare =
+        expr_compile(&arena, STR(" $input.a > 1 "), (struct diag_place){1, 1, 1}, &diags);
+    cr_expect(str_equal(expr_source(bare)->text, STR("$input.a > 1")));
+}
+
 Test(expr_program, a_fault_inside_an_object_is_located)
 {
     const struct expr *values[] = {value_of("${ $input.slot.x }")};
