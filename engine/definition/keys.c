@@ -4,16 +4,9 @@
 #include "engine/definition/problem.h"
 #include "engine/definition/word.h"
 
-struct row {
-    enum keys_table table;
-    struct str text;
-    bool required;
-    enum keys_form form;
-};
-#define OPTIONAL false
-#define REQUIRED true
-static const struct row rows[] = {
-#define X(table, name, text, need, form, meaning) {KEYS_TABLE_##table, WORD(text), need, KEYS_FORM_##form},
+static const struct keys_row rows[] = {
+#define X(table, name, text, need, form, meaning)                                                            \
+    {KEYS_TABLE_##table, WORD(text), KEYS_##need, KEYS_FORM_##form},
 #include "engine/definition/keys.def"
 #undef X
 };
@@ -22,6 +15,7 @@ static const char *const table_words[] = {
 #include "engine/definition/tables.def"
 #undef X
 };
+static const struct keys_grammar language = {rows, KEYS_COUNT, table_words};
 struct form {
     const char *words;
     unsigned kinds; /* a bit for each enum tree_kind */
@@ -59,35 +53,36 @@ struct str keys_text(enum keys_key key)
     return rows[key].text;
 }
 
-static struct str known_keys(enum keys_table table, struct arena *arena)
+static struct str known_keys(const struct keys_grammar *grammar, int table, struct arena *arena)
 {
     struct buf text;
     buf_init(&text, arena);
     buf_puts(&text, "known here:");
     const char *comma = " ";
-    for (int i = 0; i < KEYS_COUNT; i++) {
-        if (rows[i].table != table)
+    for (int i = 0; i < grammar->row_count; i++) {
+        if (grammar->rows[i].table != table)
             continue;
         buf_puts(&text, comma);
-        buf_put(&text, rows[i].text);
+        buf_put(&text, grammar->rows[i].text);
         comma = ", ";
     }
     return buf_str(&text);
 }
 
-static void report_unknown(const struct tree *entry, enum keys_table table, struct diag_list *diags)
+static void report_unknown(const struct keys_grammar *grammar, const struct tree *entry, int table,
+                           struct diag_list *diags)
 {
     struct problem_guess guess = problem_guess_for(entry->key);
-    for (int i = 0; i < KEYS_COUNT; i++) {
-        if (rows[i].table == table)
-            problem_guess_try(&guess, rows[i].text);
+    for (int i = 0; i < grammar->row_count; i++) {
+        if (grammar->rows[i].table == table)
+            problem_guess_try(&guess, grammar->rows[i].text);
     }
-    struct str hint = problem_guess_hint(&guess, diags->arena, known_keys(table, diags->arena));
+    struct str hint = problem_guess_hint(&guess, diags->arena, known_keys(grammar, table, diags->arena));
     problem_add(diags, entry->key_place, PROBLEM_UNKNOWN_KEY, hint, "unknown key \"%.*s\" in %s",
-                STR_ARG(entry->key), table_words[table]);
+                STR_ARG(entry->key), grammar->table_words[table]);
 }
 
-static void report_form(const struct tree *entry, const struct row *row, struct diag_list *diags)
+static void report_form(const struct tree *entry, const struct keys_row *row, struct diag_list *diags)
 {
     struct str hint = STR("");
     if (entry->kind == TREE_NUMBER && row->form == KEYS_FORM_DURATION)
@@ -99,38 +94,48 @@ static void report_form(const struct tree *entry, const struct row *row, struct 
                 forms[row->form].words, tree_kind_text(entry->kind));
 }
 
-static int find_row(enum keys_table table, struct str text)
+static int find_row(const struct keys_grammar *grammar, int table, struct str text)
 {
-    for (int i = 0; i < KEYS_COUNT; i++) {
-        if (rows[i].table == table && str_equal(rows[i].text, text))
+    for (int i = 0; i < grammar->row_count; i++) {
+        if (grammar->rows[i].table == table && str_equal(grammar->rows[i].text, text))
             return i;
     }
-    return KEYS_COUNT;
+    return grammar->row_count;
+}
+
+static void report_missing(const struct keys_grammar *grammar, const struct tree *mapping, int table,
+                           struct diag_list *diags)
+{
+    for (int i = 0; i < grammar->row_count; i++) {
+        const struct keys_row *row = &grammar->rows[i];
+        if (row->table == table && row->required && !tree_get(mapping, row->text))
+            problem_add(diags, mapping->place, PROBLEM_MISSING_KEY, STR(""), "%s needs the key `%.*s`",
+                        grammar->table_words[table], STR_ARG(row->text));
+    }
+}
+
+void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping, int table,
+                  struct diag_list *diags, const struct tree **of)
+{
+    for (int i = 0; i < grammar->row_count; i++)
+        of[i] = NULL;
+    if (mapping->kind == TREE_BROKEN)
+        return;
+    check(mapping->kind == TREE_MAPPING);
+    for (const struct tree *entry = mapping->first; entry; entry = entry->next) {
+        int key = find_row(grammar, table, entry->key);
+        if (key == grammar->row_count)
+            report_unknown(grammar, entry, table, diags);
+        else if (forms[grammar->rows[key].form].kinds & (1u << entry->kind))
+            of[key] = entry;
+        else if (entry->kind != TREE_BROKEN)
+            report_form(entry, &grammar->rows[key], diags);
+    }
+    report_missing(grammar, mapping, table, diags);
 }
 
 void keys_read(const struct tree *mapping, enum keys_table table, struct diag_list *diags,
                struct keys_values *values)
 {
-    bool seen[KEYS_COUNT] = {false};
-    *values = (struct keys_values){0};
-    if (mapping->kind == TREE_BROKEN)
-        return;
-    check(mapping->kind == TREE_MAPPING);
-    for (const struct tree *entry = mapping->first; entry; entry = entry->next) {
-        int key = find_row(table, entry->key);
-        if (key == KEYS_COUNT) {
-            report_unknown(entry, table, diags);
-            continue;
-        }
-        seen[key] = true;
-        if (forms[rows[key].form].kinds & (1u << entry->kind))
-            values->of[key] = entry;
-        else if (entry->kind != TREE_BROKEN)
-            report_form(entry, &rows[key], diags);
-    }
-    for (int i = 0; i < KEYS_COUNT; i++) {
-        if (rows[i].table == table && rows[i].required && !seen[i])
-            problem_add(diags, mapping->place, PROBLEM_MISSING_KEY, STR(""), "%s needs the key `%.*s`",
-                        table_words[table], STR_ARG(rows[i].text));
-    }
+    keys_read_by(&language, mapping, table, diags, values->of);
 }

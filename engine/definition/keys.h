@@ -1,5 +1,6 @@
 /* The keys of each mapping as one table (keys.def), and reading a mapping by it: unknown keys, missing keys
- * and values of the wrong form are found here, for all keys alike. Inside engine/definition only. */
+ * and values of the wrong form are found here, for all keys alike. Other files that authors write
+ * (engine/model) bring tables of their own: keys_read_by. */
 #pragma once
 #include "engine/definition/tree.h"
 
@@ -33,6 +34,21 @@ enum keys_words {
     KEYS_WORDS_SCOPE_FAILURE,
     KEYS_WORDS_COUNT
 };
+/* Tables of keys: those of a definition, or another kind of file's. */
+struct keys_row {
+    int table;
+    struct str text;
+    bool required;
+    enum keys_form form;
+};
+struct keys_grammar {
+    const struct keys_row *rows;
+    int row_count;
+    const char *const *table_words; /* "a step" */
+};
+/* For the X lines of a grammar's rows. */
+#define KEYS_OPTIONAL false
+#define KEYS_REQUIRED true
 
 /* What stands under each key of one mapping; NULL when absent or not usable. */
 struct keys_values {
@@ -42,6 +58,9 @@ struct keys_values {
 /* Reads a mapping (or a broken value: then all are NULL and nothing is reported). */
 void keys_read(const struct tree *mapping, enum keys_table table, struct diag_list *diags,
                struct keys_values *values);
+/* The same by another grammar: `of` has an element for each of its rows. */
+void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping, int table,
+                  struct diag_list *diags, const struct tree **of);
 /* "timeout". */
 struct str keys_text(enum keys_key key);
 /* The word at this place of its list, from 0; empty behind the last one. */

@@ -1,4 +1,5 @@
-/* The mistakes of diagnostics.def, put into a list of diagnostics. Inside engine/definition only.
+/* The mistakes of diagnostics.def, put into a list of diagnostics. For this layer, and for
+ * the other files authors write (engine/model).
  *
  * Everything is copied into the list's arena. One thread. */
 #pragma once

@@ -1,4 +1,5 @@
-/* YAML text as a tree with places: what the checks of a definition walk. Inside engine/definition only.
+/* YAML text as a tree with places: what the checks of a definition walk. For this layer, and for the
+ * other files authors write (engine/model).
  *
  * Reads libyaml's events and refuses what the language does not have (anchors, aliases, tags, merge keys,
  * more than one document, tabs, duplicate keys). Types follow YAML 1.2's core schema for what is written
