@@ -36,11 +36,6 @@ enum err bus_publish(struct bus *bus, const struct bus_message *message, struct 
     return bus->ops->publish(bus, message, id, cookie, note);
 }
 
-enum err bus_event(struct bus *bus, const struct bus_message *message, struct str id)
-{
-    return bus->ops->event(bus, message, id);
-}
-
 enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,
                      struct err_note *note)
 {

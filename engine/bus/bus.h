@@ -38,10 +38,12 @@ enum bus_source {
 };
 struct bus_delivery {
     enum bus_source source;
-    uint32_t shard;  /* REPLY, CONTROL: the subject's; ANSWER: the cookie's, see BUS_COOKIE_SHARD_BIT */
-    struct str ack;  /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
-    uint64_t cookie; /* ANSWER: as given */
-    enum err error;  /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
+    uint32_t shard;      /* REPLY, CONTROL: the subject's; ANSWER: the cookie's, see BUS_COOKIE_SHARD_BIT */
+    struct str ack;      /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
+    struct str identity; /* REPLY, IN: tells the message from every other, and is the same however often it is
+                            delivered; "" : the broker did not tell; copy it */
+    uint64_t cookie;     /* ANSWER: as given */
+    enum err error;      /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
     uint64_t delivery_count; /* 1 for the first */
     struct bus_message message;
 };
@@ -67,7 +69,6 @@ struct bus_ops {
     void (*unlisten_in)(struct bus *bus);
     enum err (*publish)(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
                         struct err_note *note);
-    enum err (*event)(struct bus *bus, const struct bus_message *message, struct str id);
     enum err (*request)(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
                         uint64_t cookie, struct err_note *note);
     enum err (*answer)(struct bus *bus, struct str ack, struct str body);
@@ -101,8 +102,6 @@ void bus_unlisten_in(struct bus *bus);
 enum { BUS_IN_FLIGHT_MAX = 8192 };
 enum err bus_publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
                      struct err_note *note);
-/* A lifecycle event for SAGA_EVENT: best effort at most once per id; errors are counted, not reported. */
-enum err bus_event(struct bus *bus, const struct bus_message *message, struct str id);
 /* A plain NATS request (`via: request`); the answer, an error or a time-out comes as BUS_SOURCE_ANSWER,
  * exactly once. */
 enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,

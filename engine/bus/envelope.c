@@ -61,6 +61,12 @@ static void add_text(struct bus_message *message, struct arena *arena, struct st
     bus_header_add(message, name, envelope_clean(arena, text, TEXT_BYTES));
 }
 
+/* Where a child saga answers: its parent takes the engine for the participant. */
+static struct str reply_subject(struct arena *arena, struct id parent)
+{
+    return arena_printf(arena, "saga.reply.%" PRIu32 ".sagad", id_shard(parent));
+}
+
 void envelope_command(const struct envelope_command *command, struct arena *arena,
                       struct bus_message *message, struct str *id)
 {
@@ -86,6 +92,48 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
     add_text(message, arena, STR("Saga-Correlation-Id"),
              command->correlation.size > 0 ? command->correlation : saga);
     add_text(message, arena, STR("traceparent"), command->traceparent);
+}
+
+void envelope_child(const struct envelope_child *child, struct arena *arena, struct bus_message *message,
+                    struct str *id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(child->child, text);
+    *id = envelope_command_id(arena, child->parent, child->step, child->kind, child->attempt);
+    message->header_count = 0;
+    message->body = child->body;
+    message->subject = arena_printf(arena, "saga.start.%.*s", STR_ARG(child->definition));
+    bus_header_add(message, STR("Saga-Command"), *id);
+    bus_header_add(message, STR("Saga-Key"), str_slice(*id, 0, ID_TEXT_SIZE + 1 + child->step.size));
+    bus_header_add(message, STR("Saga-Kind"), core_kind_text(child->kind));
+    add_number(message, arena, STR("Saga-Attempt"), child->attempt);
+    bus_header_add(message, STR("Saga-Reply-To"), reply_subject(arena, child->parent));
+    bus_header_add(message, STR("Saga-Child"), arena_copy(arena, str_from(text)));
+    if (child->version > 0)
+        add_number(message, arena, STR("Saga-Version"), child->version);
+    bus_header_add(message, STR("Saga-Definition"), child->parent_definition);
+    add_text(message, arena, STR("Saga-Correlation-Id"),
+             child->correlation.size > 0 ? child->correlation : str_slice(*id, 0, ID_TEXT_SIZE));
+    add_text(message, arena, STR("traceparent"), child->traceparent);
+}
+
+void envelope_child_reply(const struct envelope_child_reply *reply, struct arena *arena,
+                          struct bus_message *message, struct str *id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(reply->child, text);
+    struct str command = envelope_command_id(arena, reply->parent, reply->step, reply->kind, reply->attempt);
+    *id = arena_printf(arena, "%.*s/%.*s", STR_ARG(command), STR_ARG(core_reply_text(reply->status)));
+    message->header_count = 0;
+    message->body = reply->body;
+    message->subject = reply_subject(arena, reply->parent);
+    bus_header_add(message, STR("Saga-Command"), command);
+    bus_header_add(message, STR("Saga-Status"), core_reply_text(reply->status));
+    bus_header_add(message, STR("Saga-Error-Code"),
+                   envelope_clean(arena, reply->error_code, LIMITS_ERROR_CODE_BYTES));
+    bus_header_add(message, STR("Saga-Error-Message"),
+                   envelope_clean(arena, reply->error_message, LIMITS_ERROR_MESSAGE_BYTES));
+    bus_header_add(message, STR("Saga-Child"), arena_copy(arena, str_from(text)));
 }
 
 static void put_reason(struct buf *out, const struct core_saga *saga)

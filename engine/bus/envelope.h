@@ -50,6 +50,64 @@ struct envelope_start {
  * traceparent. */
 bool envelope_start(const struct bus_message *message, struct arena *arena, struct envelope_start *start,
                     struct str *reason);
+struct envelope_signal {
+    struct str event; /* "delivery.signed" */
+    bool has_saga;    /* the saga is named by its id; false: by definition and business key */
+    struct id saga;
+    struct str definition;
+    struct str key;
+    struct str id; /* a second one with the same id is a duplicate */
+    const struct json *body;
+};
+/* saga.signal.<event>: body = the event's body, an empty one is null. Headers: Saga-Id, or Saga-Definition
+ * and Saga-Start-Key; Saga-Signal-Id, else Nats-Msg-Id, else the delivery's identity, so that what is merely
+ * delivered twice is one signal. Borrows from delivery. */
+bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, struct envelope_signal *signal,
+                     struct str *reason);
+
+/* What a saga wants of a child saga. */
+struct envelope_child {
+    struct id parent;
+    struct str parent_definition; /* for people; writing only */
+    struct str step;              /* path in the parent */
+    enum core_kind kind;          /* DO: start it; UNDO: undo it, or see to it that it never begins */
+    uint32_t attempt;
+    struct id child; /* core_child: the same over all attempts */
+    struct str definition;
+    int32_t version; /* 0: the newest */
+    struct str correlation;
+    struct str traceparent;
+    struct str body;          /* writing: JSON text of the child's input */
+    const struct json *input; /* reading: the same, never NULL */
+};
+/* saga.start.<definition>: body = input; headers Saga-Command (of the parent, also the id), Saga-Key,
+ * Saga-Kind, Saga-Attempt, Saga-Reply-To (saga.reply.<parent's shard>.sagad), Saga-Child, Saga-Version
+ * (unless the newest), Saga-Definition (the parent's), Saga-Correlation-Id, traceparent. The child's shard is
+ * in its id. */
+void envelope_child(const struct envelope_child *child, struct arena *arena, struct bus_message *message,
+                    struct str *id);
+/* Whether a message on saga.start.> is a child command (it has Saga-Child) and not a start from outside. */
+bool envelope_is_child(const struct bus_message *message);
+/* Borrows from message. Whoever may publish to saga.start.> may have written it: a saga that exists is undone
+ * only for the parent and step that its first record names. */
+bool envelope_child_read(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
+                         struct str *reason);
+/* The child's reply to its parent. */
+struct envelope_child_reply {
+    struct id parent;
+    struct str step;
+    enum core_kind kind;
+    uint32_t attempt;
+    struct id child;
+    enum core_reply_status status; /* OK or REJECTED */
+    struct str error_code;
+    struct str error_message;
+    struct str body; /* JSON text; "" : null */
+};
+/* saga.reply.<parent's shard>.sagad with the headers of any reply, and Saga-Child. What envelope_reply makes
+ * of it is a REPLY of the participant "sagad". */
+void envelope_child_reply(const struct envelope_child_reply *reply, struct arena *arena,
+                          struct bus_message *message, struct str *id);
 /* saga.event.<definition>.<what> with CloudEvents 1.0 headers (ce-specversion, ce-id, ce-source, ce-type,
  * ce-time, ce-subject); body: {"id","definition", "version","key","status","reason"}. `what`: started,
  * completed, compensating, compensated, parked, terminated. */

@@ -228,27 +228,165 @@ static bool read_key(const struct bus_message *message, struct arena *arena, str
     return true;
 }
 
+/* The rest of the subject behind the prefix: one token that may be a definition's name. */
+static bool read_definition(struct str subject, struct arena *arena, struct str *definition,
+                            struct str *reason)
+{
+    struct str prefix = STR("saga.start.");
+    *definition = str_slice(subject, prefix.size, subject.size);
+    if (str_starts(subject, prefix) && definition->size > 0 && definition->size <= LIMITS_NAME_BYTES &&
+        str_find(*definition, '.') == definition->size)
+        return true;
+    *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.start.<definition>",
+                           STR_ARG(quote(arena, subject)));
+    return false;
+}
+
+/* An id or a trace context that is sent on as it came. */
+static struct str sent_on(const struct bus_message *message, struct arena *arena, struct str header)
+{
+    return envelope_clean(arena, bus_header(message, header), LIMITS_KEY_BYTES);
+}
+
 bool envelope_start(const struct bus_message *message, struct arena *arena, struct envelope_start *start,
                     struct str *reason)
 {
-    struct str prefix = STR("saga.start.");
     *start = (struct envelope_start){.input = NULL};
-    start->definition = str_slice(message->subject, prefix.size, message->subject.size);
-    if (!str_starts(message->subject, prefix) || start->definition.size == 0 ||
-        start->definition.size > LIMITS_NAME_BYTES ||
-        str_find(start->definition, '.') < start->definition.size) {
-        *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.start.<definition>",
-                               STR_ARG(quote(arena, message->subject)));
-        return false;
-    }
-    if (!read_version(message, arena, &start->version, reason) ||
+    if (!read_definition(message->subject, arena, &start->definition, reason) ||
+        !read_version(message, arena, &start->version, reason) ||
         !read_key(message, arena, &start->key, reason) ||
         !read_body(message->body, arena, &start->input, reason))
         return false;
     if (start->input == NULL)
         start->input = &json_null;
-    start->correlation =
-        envelope_clean(arena, bus_header(message, STR("Saga-Correlation-Id")), LIMITS_KEY_BYTES);
-    start->traceparent = envelope_clean(arena, bus_header(message, STR("traceparent")), LIMITS_KEY_BYTES);
+    start->correlation = sent_on(message, arena, STR("Saga-Correlation-Id"));
+    start->traceparent = sent_on(message, arena, STR("traceparent"));
+    return true;
+}
+
+static bool read_id(const struct bus_message *message, const char *header, struct arena *arena, struct id *id,
+                    struct str *reason)
+{
+    struct str text = bus_header(message, str_from(header));
+    if (id_parse(text, id))
+        return true;
+    *reason = arena_printf(arena, "%s \"%.*s\" is not the id of a saga", header, STR_ARG(quote(arena, text)));
+    return false;
+}
+
+bool envelope_is_child(const struct bus_message *message)
+{
+    return bus_header(message, STR("Saga-Child")).size > 0;
+}
+
+/* Saga-Command says it all; Saga-Kind stands beside it for people, and must not say something else. */
+static bool read_child_command(const struct bus_message *message, struct arena *arena,
+                               struct envelope_child *child, struct str *reason)
+{
+    struct str command = bus_header(message, STR("Saga-Command"));
+    struct str kind = bus_header(message, STR("Saga-Kind"));
+    if (!envelope_command_parse(command, &child->parent, &child->step, &child->kind, &child->attempt)) {
+        *reason = arena_printf(arena, "Saga-Command \"%.*s\" is not <saga>/<step>/<do|undo>/<attempt>",
+                               STR_ARG(quote(arena, command)));
+        return false;
+    }
+    if (child->kind == CORE_VERIFY) {
+        *reason = STR("a child saga is started or undone: Saga-Kind verify means nothing to it");
+        return false;
+    }
+    if (str_equal(kind, core_kind_text(child->kind)))
+        return true;
+    *reason = arena_printf(arena, "Saga-Kind \"%.*s\" is not that of Saga-Command, %.*s",
+                           STR_ARG(quote(arena, kind)), STR_ARG(core_kind_text(child->kind)));
+    return false;
+}
+
+bool envelope_child_read(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
+                         struct str *reason)
+{
+    *child = (struct envelope_child){.body = message->body};
+    if (!read_definition(message->subject, arena, &child->definition, reason) ||
+        !read_child_command(message, arena, child, reason) ||
+        !read_id(message, "Saga-Child", arena, &child->child, reason) ||
+        !read_version(message, arena, &child->version, reason) ||
+        !read_body(message->body, arena, &child->input, reason))
+        return false;
+    if (child->input == NULL)
+        child->input = &json_null;
+    child->correlation = sent_on(message, arena, STR("Saga-Correlation-Id"));
+    child->traceparent = sent_on(message, arena, STR("traceparent"));
+    return true;
+}
+
+static bool read_event(struct str subject, struct arena *arena, struct str *event, struct str *reason)
+{
+    struct str prefix = STR("saga.signal.");
+    *event = str_slice(subject, prefix.size, subject.size);
+    if (str_starts(subject, prefix) && event->size > 0 && event->size <= LIMITS_KEY_BYTES &&
+        str_is_utf8(*event))
+        return true;
+    *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.signal.<event>",
+                           STR_ARG(quote(arena, subject)));
+    return false;
+}
+
+/* Which saga is meant: exactly one way of naming it. */
+static bool read_target(const struct bus_message *message, struct arena *arena,
+                        struct envelope_signal *signal, struct str *reason)
+{
+    signal->has_saga = bus_header(message, STR("Saga-Id")).size > 0;
+    signal->definition = bus_header(message, STR("Saga-Definition"));
+    if (!read_key(message, arena, &signal->key, reason))
+        return false;
+    if (signal->has_saga && signal->key.size > 0) {
+        *reason = STR("the signal names its saga twice, by Saga-Id and by Saga-Start-Key: leave one out");
+        return false;
+    }
+    if (signal->has_saga)
+        return read_id(message, "Saga-Id", arena, &signal->saga, reason);
+    if (signal->key.size == 0) {
+        *reason = STR("the signal names no saga: give Saga-Id, or Saga-Definition and Saga-Start-Key");
+        return false;
+    }
+    if (signal->definition.size > 0 && signal->definition.size <= LIMITS_NAME_BYTES &&
+        str_is_utf8(signal->definition))
+        return true;
+    *reason = signal->definition.size == 0
+                  ? STR("the signal has Saga-Start-Key without Saga-Definition, which says whose key it is")
+                  : arena_printf(arena, "Saga-Definition \"%.*s\" is not the name of a definition",
+                                 STR_ARG(quote(arena, signal->definition)));
+    return false;
+}
+
+static bool read_signal_id(const struct bus_delivery *delivery, struct arena *arena, struct str *id,
+                           struct str *reason)
+{
+    static const char *const headers[] = {"Saga-Signal-Id", "Nats-Msg-Id"};
+    *id = delivery->identity;
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        struct str text = bus_header(&delivery->message, str_from(headers[i]));
+        if (text.size == 0)
+            continue;
+        *id = text;
+        if (text.size <= LIMITS_KEY_BYTES && str_is_utf8(text) && str_find(text, '\0') == text.size)
+            return true;
+        *reason = arena_printf(arena, "%s is not UTF-8 of at most %d bytes", headers[i], LIMITS_KEY_BYTES);
+        return false;
+    }
+    return true;
+}
+
+bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, struct envelope_signal *signal,
+                     struct str *reason)
+{
+    const struct bus_message *message = &delivery->message;
+    *signal = (struct envelope_signal){.body = NULL};
+    if (!read_event(message->subject, arena, &signal->event, reason) ||
+        !read_target(message, arena, signal, reason) ||
+        !read_signal_id(delivery, arena, &signal->id, reason) ||
+        !read_body(message->body, arena, &signal->body, reason))
+        return false;
+    if (signal->body == NULL)
+        signal->body = &json_null;
     return true;
 }

@@ -233,6 +233,7 @@ static bool tell_message(struct memory_bus_broker *broker)
     struct bus_delivery delivery = {.source = shard < LIMITS_SHARDS_MAX ? BUS_SOURCE_REPLY : BUS_SOURCE_IN,
                                     .shard = shard < LIMITS_SHARDS_MAX ? shard : 0,
                                     .ack = str_from(stored->ack),
+                                    .identity = str_from(stored->ack),
                                     .delivery_count = ++stored->delivery_count,
                                     .message = stored->message};
     pthread_mutex_unlock(&broker->mutex);

@@ -97,17 +97,6 @@ static enum err memory_publish(struct bus *base, const struct bus_message *messa
     return err;
 }
 
-static enum err memory_event(struct bus *base, const struct bus_message *message, struct str id)
-{
-    enum err err = check_message(message, id, NULL);
-    if (err != ERR_OK)
-        return err;
-    struct memory_bus_broker *broker = lock(base);
-    memory_broker_store(broker, message, id);
-    unlock(broker);
-    return ERR_OK;
-}
-
 /* There are no services in memory: every request finds nobody. */
 static enum err memory_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
                                uint64_t cookie, struct err_note *note)
@@ -252,7 +241,6 @@ static const struct bus_ops ops = {
     .listen_in = memory_listen_in,
     .unlisten_in = memory_unlisten_in,
     .publish = memory_publish,
-    .event = memory_event,
     .request = memory_request,
     .answer = memory_answer,
     .call = memory_call,

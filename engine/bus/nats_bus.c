@@ -63,7 +63,6 @@ static const struct bus_ops ops = {
     .listen_in = nats_pull_listen_in,
     .unlisten_in = nats_pull_unlisten_in,
     .publish = nats_publish,
-    .event = nats_publish_event,
     .request = nats_publish_request,
     .answer = nats_control_answer,
     .call = nats_control_call,

@@ -101,7 +101,6 @@ void nats_bus_state(struct nats_bus *bus, bool *flag, bool up);
 extern const struct nats_line_callbacks nats_publish_callbacks; /* context to be set */
 enum err nats_publish(struct bus *base, const struct bus_message *message, struct str id, uint64_t cookie,
                       struct err_note *note);
-enum err nats_publish_event(struct bus *base, const struct bus_message *message, struct str id);
 enum err nats_publish_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
                               uint64_t cookie, struct err_note *note);
 /* Answers everything unanswered with `error`. */

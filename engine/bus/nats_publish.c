@@ -1,4 +1,4 @@
-/* The publisher: commands with acknowledgement, events without, plain requests.
+/* The publisher: messages with acknowledgement, plain requests.
  *
  * Happy path: a slot is taken, the message leaves with the reply subject <inbox>.p.<ticket> (publish) or
  * <inbox>.q.<ticket> (request), and what comes back there ends the slot. Otherwise the deadline ends it, or
@@ -52,18 +52,6 @@ enum err nats_publish_request(struct bus *base, const struct bus_message *messag
         !nats_slots_take(&bus->requests, cookie, clock_monotonic_us() + timeout_us, &ticket))
         return err_note(note, ERR_FULL, "%d requests are unanswered", NATS_SLOTS_MAX);
     return send_with_slot(bus, &bus->requests, 'q', ticket, message, STR(""), note);
-}
-
-enum err nats_publish_event(struct bus *base, const struct bus_message *message, struct str id)
-{
-    struct nats_bus *bus = (struct nats_bus *)base;
-    natsMsg *made = NULL;
-    enum err err = nats_message_make(message, id, NULL, &made, NULL);
-    if (err != ERR_OK)
-        return err;
-    err = nats_line_send(bus->publisher, made, NULL);
-    natsMsg_Destroy(made);
-    return err;
 }
 
 static bool holds(struct str text, const char *part)

@@ -13,6 +13,8 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 
+enum { IDENTITY_BYTES = 96 }; /* a stream's name (a dozen bytes) and two numbers of 20 digits */
+
 static const char nak[] = "-NAK {\"delay\": 100000000}";
 _Static_assert((int)NATS_NAK_DELAY_MS == 100, "as nak says, in nanoseconds");
 
@@ -111,8 +113,16 @@ static void on_status(struct nats_bus *bus, uint32_t slot, int status, const str
         nats_keeper_kick(bus);
 }
 
-/* "$JS.ACK.<stream>.<consumer>.<count>.…", with a domain and an account in front from 11 tokens on. */
-static uint64_t read_delivery_count(struct str ack)
+/* "$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time ns>.<pending>", from 11
+ * tokens on with a domain and an account behind "ACK". The texts borrow from ack. */
+struct metadata {
+    struct str stream;
+    struct str delivered;
+    struct str sequence;
+    struct str time;
+};
+
+static bool read_metadata(struct str ack, struct metadata *metadata)
 {
     struct str tokens[16];
     uint32_t count = 0;
@@ -121,10 +131,18 @@ static uint64_t read_delivery_count(struct str ack)
         tokens[count] = str_slice(ack, begin, begin + size);
         begin += size + 1;
     }
+    if (count < 9)
+        return false;
+    const struct str *from = tokens + (count >= 11 ? 4 : 2);
+    *metadata =
+        (struct metadata){.stream = from[0], .delivered = from[2], .sequence = from[3], .time = from[5]};
+    return true;
+}
+
+static uint64_t delivery_count(const struct metadata *metadata)
+{
     int64_t delivered = 0;
-    if (count < 9 || !str_to_i64(tokens[count >= 11 ? 6 : 4], &delivered) || delivered < 1)
-        return 1;
-    return (uint64_t)delivered;
+    return str_to_i64(metadata->delivered, &delivered) && delivered >= 1 ? (uint64_t)delivered : 1;
 }
 
 /* The number after `prefix`, up to a dot or the end. */
@@ -171,7 +189,15 @@ static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
     bool in = slot == NATS_IN_SLOT;
     delivery->source = in ? BUS_SOURCE_IN : BUS_SOURCE_REPLY;
     delivery->shard = in ? 0 : slot;
-    delivery->delivery_count = read_delivery_count(delivery->ack);
+    char identity[IDENTITY_BYTES];
+    struct metadata metadata;
+    if (read_metadata(delivery->ack, &metadata)) {
+        /* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
+        int size = snprintf(identity, sizeof identity, "%.*s/%.*s/%.*s", STR_ARG(metadata.stream),
+                            STR_ARG(metadata.sequence), STR_ARG(metadata.time));
+        delivery->delivery_count = delivery_count(&metadata);
+        delivery->identity = size < IDENTITY_BYTES ? str_from(identity) : STR("");
+    }
     bool wanted = count_message(bus, slot);
     if (wanted && bus->callbacks.deliver(bus->callbacks.context, delivery))
         return;
@@ -186,6 +212,8 @@ static void on_message(void *context, natsMsg *message)
     struct bus_delivery delivery;
     delivery.cookie = 0;
     delivery.error = ERR_OK;
+    delivery.delivery_count = 1;
+    delivery.identity = STR("");
     delivery.ack = str_from(natsMsg_GetReply(message));
     int status = nats_message_read(message, &delivery.message);
     struct str inbox = str_from(nats_line_inbox(bus->consumer));

@@ -27,6 +27,7 @@ static struct inbox_item *copy_delivery(const struct bus_delivery *delivery)
     struct bus_delivery *copy = &item->delivery;
     *copy = *delivery;
     copy->ack = arena_copy(&item->arena, delivery->ack);
+    copy->identity = arena_copy(&item->arena, delivery->identity);
     copy->message.subject = arena_copy(&item->arena, delivery->message.subject);
     copy->message.body = arena_copy(&item->arena, delivery->message.body);
     for (uint32_t i = 0; i < delivery->message.header_count; i++) {

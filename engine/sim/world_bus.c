@@ -115,12 +115,6 @@ static enum err publish(struct bus *bus, const struct bus_message *message, stru
     return bus_publish(host->inner, message, fate == WORLD_FORGOTTEN ? STR("") : id, cookie, note);
 }
 
-static enum err event(struct bus *bus, const struct bus_message *message, struct str id)
-{
-    enum err error = enter(bus, NULL);
-    return error == ERR_OK ? bus_event(host_of(bus)->inner, message, id) : error;
-}
-
 static enum err request(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
                         uint64_t cookie, struct err_note *note)
 {
@@ -212,7 +206,6 @@ static const struct bus_ops ops = {
     .listen_in = listen_in,
     .unlisten_in = unlisten_in,
     .publish = publish,
-    .event = event,
     .request = request,
     .answer = answer,
     .call = call,

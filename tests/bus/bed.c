@@ -23,6 +23,7 @@ static void record(struct bed_seen *seen, const struct bus_delivery *delivery)
     seen->error = delivery->error;
     seen->delivery_count = delivery->delivery_count;
     keep(seen->ack, sizeof seen->ack, delivery->ack);
+    keep(seen->identity, sizeof seen->identity, delivery->identity);
     seen->header_count = message->header_count;
     seen->body_size = message->body.size;
     keep(seen->subject, sizeof seen->subject, message->subject);

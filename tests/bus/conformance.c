@@ -94,6 +94,20 @@ void conformance_what_was_not_acknowledged_comes_to_the_next_owner(struct bed *b
     cr_assert_eq(first->seen_count, 2);
 }
 
+void conformance_a_message_keeps_its_identity(struct bed *bed)
+{
+    struct bed_witness *first = open_listening(bed, 5);
+    bed_reply(first, 5, "one", "1", 1);
+    bed_reply(first, 5, "two", "1", 2);
+    bed_await_seen(first, 2);
+    cr_assert_str_neq(first->seen[0].identity, "");
+    cr_assert_str_neq(first->seen[0].identity, first->seen[1].identity, "not what it says, but which it is");
+    struct bed_witness *second = open_listening(bed, 5);
+    bed_await_seen(second, 2);
+    cr_assert_str_eq(second->seen[0].identity, first->seen[0].identity);
+    cr_assert_str_eq(second->seen[1].identity, first->seen[1].identity);
+}
+
 void conformance_an_acknowledged_message_does_not_come_again(struct bed *bed)
 {
     struct bed_witness *engine = open_listening(bed, 2);
@@ -296,8 +310,9 @@ void conformance_events_are_taken(struct bed *bed)
 {
     struct bed_witness *engine = bed_open(bed);
     struct bus_message message = bed_message("saga.event.order.started", "{}");
-    cr_assert_eq(bus_event(engine->bus, &message, STR("e1")), ERR_OK);
-    cr_assert_eq(bus_in_flight(engine->bus), 0, "nobody waits for an event's acknowledgement");
+    cr_assert_eq(bus_publish(engine->bus, &message, STR("e1"), 1, &note), ERR_OK, "%s", note.text);
+    bed_await_published(engine, 1);
+    cr_assert_eq(engine->stored_count, 1);
 }
 
 void conformance_the_probe_stores(struct bed *bed)
