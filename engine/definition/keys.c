@@ -27,26 +27,6 @@ static const struct form forms[] = {
 #undef X
 };
 
-struct word_row {
-    enum keys_words list;
-    struct str text;
-};
-static const struct word_row words[] = {
-#define X(list, text, meaning) {KEYS_WORDS_##list, WORD(text)},
-#include "engine/definition/words.def"
-#undef X
-};
-
-struct str keys_word(enum keys_words list, int index)
-{
-    check((unsigned)list < KEYS_WORDS_COUNT && index >= 0);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].list == list && index-- == 0)
-            return words[i].text;
-    }
-    return STR("");
-}
-
 struct str keys_text(enum keys_key key)
 {
     check((unsigned)key < KEYS_COUNT);

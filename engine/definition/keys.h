@@ -23,17 +23,6 @@ enum keys_key {
     KEYS_COUNT
 };
 
-/* Lists of words.def. */
-enum keys_words {
-    KEYS_WORDS_VIA,
-    KEYS_WORDS_JITTER,
-    KEYS_WORDS_ON_TIMEOUT,
-    KEYS_WORDS_ON_ERROR,
-    KEYS_WORDS_AWAIT_TIMEOUT,
-    KEYS_WORDS_ON_FAILURE,
-    KEYS_WORDS_SCOPE_FAILURE,
-    KEYS_WORDS_COUNT
-};
 /* Tables of keys: those of a definition, or another kind of file's. */
 struct keys_row {
     int table;
@@ -63,5 +52,3 @@ void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping
                   struct diag_list *diags, const struct tree **of);
 /* "timeout". */
 struct str keys_text(enum keys_key key);
-/* The word at this place of its list, from 0; empty behind the last one. */
-struct str keys_word(enum keys_words list, int index);

@@ -41,8 +41,8 @@ struct load {
 /* ---- load_value.c: scalars. False when the value is wrong, which is reported. ---- */
 bool load_duration(struct load *load, const struct tree *tree, int64_t *duration_us);
 bool load_integer(struct load *load, const struct tree *tree, int64_t least, int64_t most, int64_t *number);
-/* One of the words of a list: its index. */
-bool load_word(struct load *load, const struct tree *tree, enum keys_words list, int *index);
+/* One of `count` words: its index. */
+bool load_word(struct load *load, const struct tree *tree, const struct str *words, int count, int *index);
 /* Letters, digits and one separator, at most LIMITS_NAME_BYTES, beginning with a lower-case letter. */
 bool load_is_name(struct str text, char separator);
 bool load_name(struct load *load, struct str text, struct diag_place place, char separator, const char *what);

@@ -1,4 +1,5 @@
 #include "engine/definition/load.h"
+#include "engine/definition/word.h"
 
 static bool is_subject_token(struct str token)
 {
@@ -65,8 +66,9 @@ bool load_command(struct load *load, const struct tree *command, enum plan_via v
 
 static void read_via(struct load *load, const struct tree *tree, struct plan_action *action)
 {
+    static const struct str words[] = {WORD("stream"), WORD("request")};
     int index;
-    if (load_word(load, tree, KEYS_WORDS_VIA, &index))
+    if (load_word(load, tree, words, 2, &index))
         action->via = (enum plan_via)index;
 }
 

@@ -1,5 +1,6 @@
 /* One step: its keys become a plan_step with nothing left out. */
 #include "engine/definition/load.h"
+#include "engine/definition/word.h"
 
 static const struct load_action_keys step_keys = {KEYS_STEP_COMMAND, KEYS_STEP_VIA, KEYS_STEP_TIMEOUT,
                                                   KEYS_STEP_RETRY};
@@ -22,6 +23,7 @@ static bool is_error_code(struct str text)
 
 static void read_errors(struct load *load, const struct tree *tree, struct plan_step *step)
 {
+    static const struct str words[] = {WORD("fail"), WORD("retry"), WORD("park"), WORD("continue")};
     if (tree->count > LIMITS_ERROR_RULES) {
         problem_add(load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS, STR(""),
                     "a step has at most %d `errors`", LIMITS_ERROR_RULES);
@@ -34,7 +36,7 @@ static void read_errors(struct load *load, const struct tree *tree, struct plan_
             problem_add(load->diags, entry->key_place, PROBLEM_BAD_NAME,
                         STR("letters, digits, _ - and . as in CARD_EXPIRED; at most 64 bytes"),
                         "\"%.*s\" cannot be an error code", STR_ARG(entry->key));
-        if (entry->kind != TREE_BROKEN && !load_word(load, entry, KEYS_WORDS_ON_ERROR, &index))
+        if (entry->kind != TREE_BROKEN && !load_word(load, entry, words, 4, &index))
             continue;
         rules[step->error_count++] = (struct plan_error_rule){entry->key, (enum plan_on_error)index};
     }
@@ -123,9 +125,10 @@ static void read_compensate(struct load *load, const struct keys_values *values,
 static void read_on_timeout(struct load *load, const struct keys_values *values, uint16_t node,
                             struct plan_step *step)
 {
+    static const struct str words[] = {WORD("retry"), WORD("verify"), WORD("compensate"), WORD("park")};
     const struct tree *tree = values->of[KEYS_STEP_ON_TIMEOUT];
     int index;
-    if (!tree || !load_word(load, tree, KEYS_WORDS_ON_TIMEOUT, &index))
+    if (!tree || !load_word(load, tree, words, 4, &index))
         return;
     step->on_timeout = (enum plan_on_timeout)index;
     if (step->on_timeout == PLAN_ON_TIMEOUT_VERIFY && !step->has_verify &&

@@ -23,20 +23,18 @@ bool load_integer(struct load *load, const struct tree *tree, int64_t least, int
     return false;
 }
 
-bool load_word(struct load *load, const struct tree *tree, enum keys_words list, int *index)
+bool load_word(struct load *load, const struct tree *tree, const struct str *words, int count, int *index)
 {
     struct problem_guess guess = problem_guess_for(tree->text);
     struct buf known;
     buf_init(&known, load->diags->arena);
-    for (int i = 0; keys_word(list, i).size > 0; i++) {
-        struct str word = keys_word(list, i);
-        if (tree->kind == TREE_STRING && str_equal(tree->text, word)) {
+    for (int i = 0; i < count; i++) {
+        if (tree->kind == TREE_STRING && str_equal(tree->text, words[i])) {
             *index = i;
             return true;
         }
-        const char *comma = i == 0 ? "" : keys_word(list, i + 1).size == 0 ? " or " : ", ";
-        problem_guess_try(&guess, word);
-        buf_printf(&known, "%s`%.*s`", comma, STR_ARG(word));
+        problem_guess_try(&guess, words[i]);
+        buf_printf(&known, "%s`%.*s`", i == 0 ? "" : i + 1 == count ? " or " : ", ", STR_ARG(words[i]));
     }
     struct str all = buf_str(&known);
     struct str given = str_from(tree_kind_text(tree->kind));
