@@ -67,9 +67,10 @@ void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
         batch->sagas[saga].item_count++;
 }
 
-void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_message *message,
+void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_delivery *delivery,
                        struct str saga, struct str reason)
 {
+    const struct bus_message *message = &delivery->message;
     batch->dead = batch_grow(batch, batch->dead, batch->dead_count, &batch->dead_room, sizeof *batch->dead);
     batch->dead[batch->dead_count++] = (struct store_dead_letter){
         .at_us = batch->now_us,
@@ -80,6 +81,7 @@ void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_mes
         .command = bus_header(message, STR("Saga-Command")),
         .headers = envelope_headers_json(message, &batch->arena),
         .body = str_slice(message->body, 0, LIMITS_PAYLOAD_BYTES),
+        .message = delivery->identity,
     };
     batch_shard(batch, shard);
 }

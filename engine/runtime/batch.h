@@ -88,6 +88,6 @@ void batch_shard(struct batch *batch, uint32_t shard);
 void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
                   const struct engine_answer *answer);
 /* A message that nobody can use: stored with its reason in this batch, acknowledged after the commit. */
-void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_message *message,
+void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_delivery *delivery,
                        struct str saga, struct str reason);
 bool batch_empty(const struct batch *batch);

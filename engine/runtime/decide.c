@@ -177,7 +177,7 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
 void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga, struct str reason)
 {
     struct engine_answer none = {.error = ERR_OK};
-    batch_dead_letter(&runner->batch, item->shard, &item->delivery.message, saga, reason);
+    batch_dead_letter(&runner->batch, item->shard, &item->delivery, saga, reason);
     batch_finish(&runner->batch, item, BATCH_NO_SAGA, &none);
 }
 

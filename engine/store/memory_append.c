@@ -64,8 +64,8 @@ static enum err check_record(const struct memory_store_world *world, const struc
 
 static enum err check_dead(const struct store_dead_letter *dead, struct arena *scratch, struct err_note *note)
 {
-    bool texts =
-        is_text(dead->reason) && is_text(dead->subject) && is_text(dead->saga) && is_text(dead->command);
+    bool texts = is_text(dead->reason) && is_text(dead->subject) && is_text(dead->saga) &&
+                 is_text(dead->command) && is_text(dead->message);
     if (!texts || !is_json(dead->headers, scratch))
         return err_note(note, ERR_BAD_DATA, "a value of a dead letter is not valid text or JSON");
     return ERR_OK;
@@ -137,9 +137,11 @@ static void put_record(struct memory_store_world *world, const struct store_reco
 
 static void put_dead(struct memory_store_world *world, const struct store_dead_letter *dead)
 {
+    if (dead->message.size > 0 && map_get(&world->by_message, dead->message) != NULL)
+        return;
     world->dead = memory_world_grow(world->dead, world->dead_count, &world->dead_room, sizeof *world->dead);
-    struct store_dead_letter *row = &world->dead[world->dead_count++];
-    *row = (struct store_dead_letter){.number = world->dead_count,
+    struct store_dead_letter *row = &world->dead[world->dead_count];
+    *row = (struct store_dead_letter){.number = ++world->dead_count,
                                       .at_us = dead->at_us,
                                       .shard = dead->shard,
                                       .reason = arena_copy(&world->arena, dead->reason),
@@ -147,7 +149,10 @@ static void put_dead(struct memory_store_world *world, const struct store_dead_l
                                       .saga = arena_copy(&world->arena, dead->saga),
                                       .command = arena_copy(&world->arena, dead->command),
                                       .headers = arena_copy(&world->arena, dead->headers),
-                                      .body = arena_copy(&world->arena, dead->body)};
+                                      .body = arena_copy(&world->arena, dead->body),
+                                      .message = arena_copy(&world->arena, dead->message)};
+    if (row->message.size > 0)
+        map_set(&world->by_message, row->message, world);
 }
 
 static void put_batch(struct memory_store_world *world, const struct store_batch *batch)

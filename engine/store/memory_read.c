@@ -168,6 +168,7 @@ static bool matches(const struct store_filter *filter, const struct store_saga *
            (filter->definition.size == 0 || str_equal(filter->definition, row->definition)) &&
            (filter->key.size == 0 || str_equal(filter->key, row->key)) &&
            row->started_us >= filter->since_us &&
+           (!filter->has_parent || (row->has_parent && id_equal(row->parent, filter->parent))) &&
            (!filter->has_cursor || id_compare(row->id, filter->cursor) < 0) &&
            search_matches(filter, row, scratch);
 }
@@ -215,6 +216,7 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
         copy->command = arena_copy(arena, row->command);
         copy->headers = arena_copy(arena, row->headers);
         copy->body = arena_copy(arena, row->body);
+        copy->message = arena_copy(arena, row->message);
     }
     memory_world_leave(world);
     return ERR_OK;

@@ -75,6 +75,7 @@ struct memory_store_world *memory_store_new(uint32_t shards)
     arena_init(&world->arena, 0);
     map_init(&world->by_id);
     map_init(&world->by_key);
+    map_init(&world->by_message);
     world->now_us = first_us;
     world->shard_count = shards;
     world->shards = memory_new(shards, sizeof *world->shards);
@@ -95,6 +96,7 @@ void memory_store_free(struct memory_store_world *world)
     memory_free(world->definitions);
     map_fini(&world->by_id);
     map_fini(&world->by_key);
+    map_fini(&world->by_message);
     arena_fini(&world->arena);
     pthread_mutex_destroy(&world->lock);
     memory_free(world);

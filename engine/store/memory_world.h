@@ -31,7 +31,8 @@ struct memory_store_world {
     uint32_t saga_count;
     uint32_t saga_room;
     struct map by_id;
-    struct map by_key; /* memory_world_key */
+    struct map by_key;     /* memory_world_key */
+    struct map by_message; /* of dead letters: whether there is one */
     struct store_dead_letter *dead;
     uint32_t dead_count;
     uint32_t dead_room;

@@ -20,7 +20,10 @@ const struct pq_wire_column postgres_saga_columns[POSTGRES_SAGA_COLUMNS] = {
     {PQ_WIRE_TEXT, offsetof(struct store_saga, reason_code)},
     {PQ_WIRE_TEXT_OR_NULL, offsetof(struct store_saga, key)},
     {PQ_WIRE_JSONB, offsetof(struct store_saga, search)},
+    {PQ_WIRE_ID_OR_NULL, offsetof(struct store_saga, has_parent)},
 };
+_Static_assert(offsetof(struct store_saga, parent) == offsetof(struct store_saga, has_parent) + sizeof(bool),
+               "as PQ_WIRE_ID_OR_NULL wants it");
 const struct pq_wire_column postgres_record_columns[POSTGRES_RECORD_COLUMNS] = {
     {PQ_WIRE_ID, offsetof(struct store_record, id)},
     {PQ_WIRE_INT8, offsetof(struct store_record, seq)},

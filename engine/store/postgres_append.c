@@ -29,6 +29,7 @@ static const struct pq_wire_column dead_columns[] = {
     {PQ_WIRE_TEXT, offsetof(struct store_dead_letter, command)},
     {PQ_WIRE_JSON, offsetof(struct store_dead_letter, headers)},
     {PQ_WIRE_BYTES, offsetof(struct store_dead_letter, body)},
+    {PQ_WIRE_TEXT_OR_NULL, offsetof(struct store_dead_letter, message)},
 };
 
 static void put_shards(struct pq_wire_params *params, const struct store_batch *batch)

@@ -29,6 +29,11 @@ static struct str search_path(const struct store_filter *filter, struct arena *a
     return buf_str(&path);
 }
 
+#define RIGHT_BEHIND(flag, id)                                                                               \
+    (offsetof(struct store_filter, id) == offsetof(struct store_filter, flag) + sizeof(bool))
+_Static_assert(RIGHT_BEHIND(has_cursor, cursor) && RIGHT_BEHIND(has_parent, parent),
+               "as PQ_WIRE_ID_OR_NULL wants it");
+
 static void put_filter(struct pq_wire_params *params, const struct store_filter *filter)
 {
     struct id floor = store_filter_floor(filter->since_us);
@@ -37,13 +42,11 @@ static void put_filter(struct pq_wire_params *params, const struct store_filter 
     pq_wire_put(params, PQ_WIRE_TEXT, &filter->key);
     pq_wire_put(params, PQ_WIRE_TIME_OR_NULL, &filter->since_us);
     pq_wire_put(params, PQ_WIRE_ID, &floor);
-    if (filter->has_cursor)
-        pq_wire_put(params, PQ_WIRE_ID, &filter->cursor);
-    else
-        pq_wire_put_null(params);
+    pq_wire_put(params, PQ_WIRE_ID_OR_NULL, &filter->has_cursor);
     struct str path = search_path(filter, params->arena);
     pq_wire_put(params, PQ_WIRE_TEXT_OR_NULL, &path);
     pq_wire_put(params, PQ_WIRE_INT4, &filter->limit);
+    pq_wire_put(params, PQ_WIRE_ID_OR_NULL, &filter->has_parent);
 }
 
 enum err postgres_list(struct store *store, const struct store_filter *filter, struct arena *arena,
@@ -73,6 +76,7 @@ enum err postgres_dead_letters(struct store *store, int64_t before_number, uint3
         {PQ_WIRE_TEXT, offsetof(struct store_dead_letter, command)},
         {PQ_WIRE_JSON, offsetof(struct store_dead_letter, headers)},
         {PQ_WIRE_BYTES, offsetof(struct store_dead_letter, body)},
+        {PQ_WIRE_TEXT_OR_NULL, offsetof(struct store_dead_letter, message)},
     };
     struct pq_wire_params params;
     void *rows = NULL;

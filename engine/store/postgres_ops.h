@@ -59,7 +59,7 @@ enum err postgres_definition_put(struct store *store, const struct store_definit
 enum err postgres_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
                               uint32_t *count, struct err_note *note);
 /* The columns of saga in the order of the statements that read it, and of saga_journal. */
-enum { POSTGRES_SAGA_COLUMNS = 16, POSTGRES_RECORD_COLUMNS = 9 };
+enum { POSTGRES_SAGA_COLUMNS = 17, POSTGRES_RECORD_COLUMNS = 9 };
 extern const struct pq_wire_column postgres_saga_columns[POSTGRES_SAGA_COLUMNS];
 extern const struct pq_wire_column postgres_record_columns[POSTGRES_RECORD_COLUMNS];
 /* One statement whose rows become an array of structs. */

@@ -14,6 +14,7 @@ static uint32_t type_oid(enum pq_wire_type type)
 {
     switch (type) {
     case PQ_WIRE_ID:
+    case PQ_WIRE_ID_OR_NULL:
         return 2950;
     case PQ_WIRE_INT4:
         return 23;
@@ -63,6 +64,8 @@ static bool is_null(enum pq_wire_type type, const void *field)
         return *(const int64_t *)field == 0;
     if (type == PQ_WIRE_TEXT_OR_NULL)
         return ((const struct str *)field)->size == 0;
+    if (type == PQ_WIRE_ID_OR_NULL)
+        return !*(const bool *)field;
     return false;
 }
 
@@ -70,6 +73,7 @@ static size_t size_of(enum pq_wire_type type, const void *field)
 {
     switch (type) {
     case PQ_WIRE_ID:
+    case PQ_WIRE_ID_OR_NULL:
         return sizeof(struct id);
     case PQ_WIRE_INT4:
         return 4;
@@ -102,6 +106,9 @@ static char *put_field(char *out, enum pq_wire_type type, const void *field)
     switch (type) {
     case PQ_WIRE_ID:
         memcpy(out, field, sizeof(struct id));
+        return out + sizeof(struct id);
+    case PQ_WIRE_ID_OR_NULL:
+        memcpy(out, (const bool *)field + 1, sizeof(struct id));
         return out + sizeof(struct id);
     case PQ_WIRE_INT4:
         return put_u32(out, *(const uint32_t *)field);
@@ -224,6 +231,11 @@ static void get_field(enum pq_wire_type type, struct str value, struct arena *ar
         check(value.size == sizeof(struct id));
         memcpy(out, value.data, sizeof(struct id));
         break;
+    case PQ_WIRE_ID_OR_NULL:
+        check(value.size == sizeof(struct id));
+        *(bool *)out = true;
+        memcpy((bool *)out + 1, value.data, sizeof(struct id));
+        break;
     case PQ_WIRE_INT4:
         check(value.size == 4);
         *(uint32_t *)out = get_u32(value.data);
@@ -254,12 +266,14 @@ static void get_field(enum pq_wire_type type, struct str value, struct arena *ar
     }
 }
 
-/* What stands for null in the struct: 0, or the empty text. */
+/* What stands for null in the struct: 0, false, or the empty text. */
 static void get_null(enum pq_wire_type type, void *out)
 {
-    check(type == PQ_WIRE_TIME_OR_NULL || type == PQ_WIRE_TEXT_OR_NULL);
+    check(type == PQ_WIRE_TIME_OR_NULL || type == PQ_WIRE_TEXT_OR_NULL || type == PQ_WIRE_ID_OR_NULL);
     if (type == PQ_WIRE_TIME_OR_NULL)
         *(int64_t *)out = 0;
+    else if (type == PQ_WIRE_ID_OR_NULL)
+        *(bool *)out = false;
     else
         *(struct str *)out = (struct str){"", 0};
 }

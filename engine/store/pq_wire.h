@@ -11,11 +11,12 @@
 #include "engine/base/str.h"
 
 /* The most parameters any statement has: `append`. */
-enum { PQ_WIRE_PARAMS_MAX = 46 };
+enum { PQ_WIRE_PARAMS_MAX = 48 };
 
 /* C type of the field beside each. */
 enum pq_wire_type {
     PQ_WIRE_ID,           /* struct id: uuid */
+    PQ_WIRE_ID_OR_NULL,   /* bool, and a struct id right behind it: uuid; false: null */
     PQ_WIRE_INT4,         /* int32_t or uint32_t: integer */
     PQ_WIRE_INT8,         /* int64_t: bigint */
     PQ_WIRE_BOOL,         /* bool: boolean */

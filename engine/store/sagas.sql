@@ -2,10 +2,10 @@
 
 -- name: append
 select saga_append($1, $2, $3, $4,
-                   $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                   $21, $22, $23, $24, $25, $26, $27, $28, $29,
-                   $30, $31, $32, $33, $34, $35, $36, $37, $38,
-                   $39, $40, $41, $42, $43, $44, $45, $46)
+                   $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                   $22, $23, $24, $25, $26, $27, $28, $29, $30,
+                   $31, $32, $33, $34, $35, $36, $37, $38, $39,
+                   $40, $41, $42, $43, $44, $45, $46, $47, $48)
 
 -- name: begin_snapshot
 begin isolation level repeatable read read only
@@ -19,7 +19,7 @@ select saga_give_up()
 
 -- name: load_sagas
 select id, shard, version, seq, started_at, updated_at, ended_at, wake_at, paused, definition, hash, status, waiting,
-       reason_code, key, search
+       reason_code, key, search, parent
   from saga
  where id = any ($1::uuid[])
  order by id
@@ -52,9 +52,9 @@ select saga.id, saga.definition, saga.key, saga.status, first.data
 -- name: list
 -- Planned anew for each call, so that conditions which are not asked for vanish and the others choose the index: open
 -- statuses saga_open, troubled ones saga_troubled, a definition saga_definition, a key saga_key, attributes saga_search,
--- anything else the newest ids. $5 is the smallest id that a saga started at $4 can have.
+-- a parent saga_parent, anything else the newest ids. $5 is the smallest id that a saga started at $4 can have.
 select id, shard, version, seq, started_at, updated_at, ended_at, wake_at, paused, definition, hash, status, waiting,
-       reason_code, key, search
+       reason_code, key, search, parent
   from saga
  where ($1::text = '' or status = $1)
    and ($1 not in ('running', 'compensating', 'parked') or ended_at is null)
@@ -63,11 +63,12 @@ select id, shard, version, seq, started_at, updated_at, ended_at, wake_at, pause
    and ($4::timestamptz is null or (started_at >= $4 and id >= $5::uuid))
    and ($6::uuid is null or id < $6)
    and ($7::text is null or (search <> '{}' and search @@ $7::jsonpath))
+   and ($9::uuid is null or parent = $9)
  order by id desc
  limit $8::integer
 
 -- name: dead_letters
-select number, at, shard, reason, subject, saga, command, headers, body
+select number, at, shard, reason, subject, saga, command, headers, body, message
   from dead_letter
  where $1::bigint = 0 or number < $1
  order by number desc

@@ -42,6 +42,8 @@ struct store_saga {
     int64_t updated_us;
     int64_t ended_us; /* 0: not ended */
     int64_t wake_us;  /* next timer; 0: none */
+    bool has_parent;  /* a child saga; fixed by the row's first batch */
+    struct id parent; /* right behind */
     bool created;     /* in a batch: this batch holds its first record, so the row is inserted */
 };
 struct store_record {
@@ -65,6 +67,8 @@ struct store_dead_letter {
     struct str command; /* likewise */
     struct str headers; /* JSON object text */
     struct str body;    /* bytes, cut at LIMITS_PAYLOAD_BYTES */
+    struct str message; /* which message it is (bus_delivery.identity): one that has a dead letter already
+                           gets no second one; "" : not told, any number */
 };
 /* One transaction. All rows of one saga stand together, in rising seq; rows of a shard in rising lsn. */
 struct store_batch {
@@ -108,7 +112,9 @@ struct store_filter {
     const struct str *search_values;
     uint32_t search_count;
     int64_t since_us; /* started at or after; 0: any */
-    bool has_cursor;  /* continue after this id, newest first */
+    bool has_parent;  /* child sagas of this one */
+    struct id parent;
+    bool has_cursor; /* continue after this id, newest first */
     struct id cursor;
     uint32_t limit; /* 1 … 1000 */
 };

@@ -59,19 +59,21 @@ static struct store_batch part(const struct hunt *hunt, uint32_t end)
     return out;
 }
 
-static struct str clean(struct str text)
+static struct str clean(struct str text, struct str otherwise)
 {
     bool holds = str_is_utf8(text) && str_find(text, '\0') == text.size;
-    return holds ? text : STR("(not text)");
+    return holds ? text : otherwise;
 }
 
 /* A dead letter that any database takes. */
 static void bare(struct store_dead_letter *letter)
 {
-    letter->reason = clean(letter->reason);
-    letter->subject = clean(letter->subject);
-    letter->saga = clean(letter->saga);
-    letter->command = clean(letter->command);
+    const struct str bad = STR("(not text)");
+    letter->reason = clean(letter->reason, bad);
+    letter->subject = clean(letter->subject, bad);
+    letter->saga = clean(letter->saga, bad);
+    letter->command = clean(letter->command, bad);
+    letter->message = clean(letter->message, STR(""));
     letter->headers = STR("{}");
     letter->body = STR("");
 }

@@ -167,6 +167,63 @@ WORLD_TEST(list, walks_by_cursor_without_gap_or_double)
     cr_assert_eq(total, 30);
 }
 
+WORLD_TEST(list, of_child_sagas_is_by_their_parent)
+{
+    struct store_saga *sagas = NULL, loaded;
+    struct store_record *records = NULL;
+    uint32_t count = 0;
+    struct id parent = world_start(world, 0, "")->id;
+    struct id other = world_start(world, 1, "")->id;
+    for (uint32_t i = 0; i < 5; i++) {
+        struct store_saga *child = world_start(world, i % WORLD_SHARDS, "");
+        child->has_parent = true;
+        child->parent = i < 3 ? parent : other;
+        child->definition = i == 0 ? STR("refund") : STR("order");
+    }
+    struct store_saga first = world->sagas[2];
+    world_ok(world, world_commit(world));
+    struct store_filter filter = {.has_parent = true, .parent = parent};
+    cr_assert_eq(listed(world, filter, &sagas), 3);
+    for (uint32_t i = 0; i < 3; i++)
+        cr_assert(sagas[i].has_parent && id_equal(sagas[i].parent, parent));
+    filter.definition = STR("order");
+    cr_assert_eq(listed(world, filter, &sagas), 2);
+    cr_assert_eq(listed(world, (struct store_filter){.has_parent = true, .parent = first.id}, &sagas), 0);
+    cr_assert_eq(listed(world, (struct store_filter){0}, &sagas), 7);
+    cr_assert(!sagas[6].has_parent);
+    world_go_on(world, &first, "{}")->has_parent = false;
+    world_ok(world, world_commit(world));
+    world_ok(world,
+             store_load(world->store, first.id, &world->arena, &loaded, &records, &count, &world->note));
+    cr_assert(loaded.has_parent && id_equal(loaded.parent, parent), "the first batch says it for good");
+}
+
+WORLD_TEST(list, of_dead_letters_has_one_of_each_message)
+{
+    struct store_dead_letter *letters = NULL;
+    uint32_t count = 0;
+    world_dead(world, "first")->message = STR("SAGA_REPLY/7/1700");
+    world_dead(world, "came twice into one batch")->message = STR("SAGA_REPLY/7/1700");
+    world_dead(world, "the next message")->message = STR("SAGA_REPLY/8/1700");
+    world_dead(world, "nobody can tell");
+    world_dead(world, "nobody can tell");
+    world_ok(world, world_commit(world));
+    world_dead(world, "came again after a crash")->message = STR("SAGA_REPLY/7/1700");
+    world_dead(world, "of a stream made anew")->message = STR("SAGA_REPLY/7/1800");
+    struct store_saga row = *world_start(world, 0, "");
+    world_ok(world, world_commit(world));
+    world_ok(world, store_dead_letters(world->store, 0, 100, &world->arena, &letters, &count, &world->note));
+    cr_assert_eq(count, 5);
+    world_str(letters[0].reason, "of a stream made anew");
+    world_str(letters[0].message, "SAGA_REPLY/7/1800");
+    world_str(letters[1].reason, "nobody can tell");
+    world_str(letters[1].message, "");
+    world_str(letters[3].reason, "the next message");
+    world_str(letters[4].reason, "first");
+    struct store_record *records = NULL;
+    world_ok(world, store_load(world->store, row.id, &world->arena, &row, &records, &count, &world->note));
+}
+
 WORLD_TEST(list, of_dead_letters_is_newest_first)
 {
     struct store_dead_letter *letters = NULL;

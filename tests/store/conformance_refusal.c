@@ -155,6 +155,7 @@ WORLD_TEST(refusal, bares_a_dead_letter)
     struct store_dead_letter *bad = world_dead(world, "second");
     bad->subject = STR("saga.reply.\xff");
     bad->body = STR("\x00\x01\xff");
+    bad->message = STR("SAGA_REPLY/7/1700");
     struct store_dead_letter *good = world_dead(world, "third");
     good->body = STR("\x00\x01\xff");
     world_ok(world, world_commit(world));
@@ -167,6 +168,7 @@ WORLD_TEST(refusal, bares_a_dead_letter)
     world_str(letters[1].reason, "second");
     world_str(letters[1].subject, "(not text)");
     world_str(letters[1].headers, "{}");
+    world_str(letters[1].message, "SAGA_REPLY/7/1700");
     cr_assert_eq(letters[1].body.size, 0);
     world_str(letters[2].headers, "{\"Saga-Status\":\"ok\"}");
 }

@@ -56,6 +56,48 @@ Test(view, shows_one_row_per_step)
     world_close(&world);
 }
 
+/* Blocks write changes that are no step's (frame, block, keep, take, move), and paths with an item's index.
+ */
+Test(view, shows_the_steps_of_blocks)
+{
+    static struct world world;
+    world_open(&world, WORLD_POSTGRES);
+    struct store_saga row = *world_start(&world, 0, "");
+    struct id id = row.id;
+    world.records[0].data =
+        STR("{\"event\":{},\"changes\":[{\"change\":\"frame\",\"frame\":1,\"node\":1,\"parent\":0,"
+            "\"index\":0,\"body\":[1,2]},"
+            "{\"change\":\"open\",\"step\":\"book[0]\",\"node\":3,\"frame\":2},"
+            "{\"change\":\"open\",\"step\":\"book[1]\",\"node\":3,\"frame\":3},"
+            "{\"change\":\"open\",\"step\":\"signed\",\"node\":4,\"frame\":0},"
+            "{\"change\":\"step\",\"step\":\"signed\",\"state\":\"awaiting\",\"due\":9},"
+            "{\"change\":\"open\",\"step\":\"cooling\",\"node\":5,\"frame\":0},"
+            "{\"change\":\"step\",\"step\":\"cooling\",\"state\":\"sleeping\",\"due\":9},"
+            "{\"change\":\"send\",\"step\":\"book[1]\",\"kind\":\"do\",\"attempt\":1,\"due\":5}]}");
+    world_ok(&world, world_commit(&world));
+    static const char all[] = "select string_agg(step || ' ' || state, ', ' order by step) from saga_step "
+                              "where saga_id = '%s'";
+    cr_assert_str_eq(query_saga(&world, all, id),
+                     "book[0] waiting, book[1] sent, cooling sleeping, signed awaiting");
+    row = *world_go_on(
+        &world, &row,
+        "{\"event\":{},\"changes\":[{\"change\":\"keep\"},"
+        "{\"change\":\"take\",\"step\":\"signed\",\"index\":0},"
+        "{\"change\":\"step\",\"step\":\"signed\",\"state\":\"done\"},"
+        "{\"change\":\"move\",\"step\":\"cooling\",\"due\":7},"
+        "{\"change\":\"block\",\"frame\":1,\"block\":\"failed\",\"step\":\"book[1]\",\"code\":\"FULL\","
+        "\"message\":\"no room\"}]}");
+    world_ok(&world, world_commit(&world));
+    cr_assert_str_eq(query_saga(&world, all, id),
+                     "book[0] waiting, book[1] sent, cooling sleeping, signed done");
+    cr_assert_str_eq(query_saga(&world,
+                                "select concat_ws(' ', attempts, coalesce(error_code, '-'), sent_at is null) "
+                                "from saga_step where saga_id = '%s' and step = 'book[1]'",
+                                id),
+                     "1 - f", "what a block fails of is said by the step itself");
+    world_close(&world);
+}
+
 Test(table, transitions_touch_no_index)
 {
     static struct world world;

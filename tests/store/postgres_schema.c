@@ -1,9 +1,14 @@
 /* Migrations: once, together, and never over a database that is not ours. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "engine/store/pq_query.h"
+#include "engine/store/pq_schema.h"
 #include "tests/store/world.h"
+
+#define OLD_SAGA "018bcfe5-6800-7000-8000-000000000000"
 
 struct migrator {
     pthread_t thread;
@@ -61,6 +66,68 @@ Test(schema, made_by_several_at_once_is_made_once)
     known = (uint32_t)strtoul(harness_query(url, "select count(*) from migration"), NULL, 10);
     cr_assert_eq(total, known);
     cr_assert_str_eq(harness_query(url, "select count(*) from shard"), "8");
+}
+
+/* What a program with the first migration alone has left behind: its shards, a saga under way, a dead letter.
+ */
+static void make_first(const char *url)
+{
+    uint32_t count = 0;
+    const struct pq_query_migration *first = pq_query_migrations(&count);
+    char checksum[PQ_SCHEMA_CHECKSUM_SIZE];
+    char sql[2048];
+    cr_assert_gt(count, 1);
+    pq_schema_checksum(first, checksum);
+    (void)harness_query(url, first->sql);
+    snprintf(sql, sizeof sql,
+             "create table migration (number integer not null primary key, name text not null, checksum text "
+             "not null, applied_at timestamptz not null default clock_timestamp());"
+             "insert into migration (number, name, checksum) values (%d, '%s', '%s');"
+             "insert into shard (id) select generate_series(0, 3);"
+             "insert into saga (id, shard, version, seq, started_at, updated_at, paused, definition, hash, "
+             "status, waiting, reason_code, key, search) values ('" OLD_SAGA "', 0, 3, 1, now(), now(), "
+             "false, 'order', 'abc', 'running', 'waiting', '', 'order-17', '{}');"
+             "insert into saga_journal (saga_id, seq, at, lsn, shard, attempt, kind, data) values "
+             "('" OLD_SAGA "', 1, now(), 1, 0, 0, 'start', '{\"event\":{},\"changes\":[]}');"
+             "insert into dead_letter (at, shard, reason, subject, saga, command, headers, body) values "
+             "(now(), 0, 'old', 'saga.reply.0.x', '', '', '{}', '');"
+             "update shard set last_lsn = 1 where id = 0",
+             first->number, first->name, checksum);
+    (void)harness_query(url, sql);
+}
+
+Test(schema, with_data_is_brought_up_to_date)
+{
+    static struct world world;
+    struct store_saga saga, *sagas = NULL;
+    struct store_record *records = NULL;
+    struct store_dead_letter *letters = NULL;
+    uint32_t count = 0;
+    char url[SERVERS_URL_SIZE];
+    harness_database(url);
+    make_first(url);
+    cr_assert_eq(try_open(url, &world.note), ERR_INVALID);
+    cr_assert_not_null(strstr(world.note.text, "sagad migrate"), "%s", world.note.text);
+    world_open_at(&world, url);
+    struct id id;
+    cr_assert(id_parse(STR(OLD_SAGA), &id));
+    world_ok(&world, store_load(world.store, id, &world.arena, &saga, &records, &count, &world.note));
+    cr_assert(!saga.has_parent && saga.seq == 1 && count == 1);
+    world_go_on(&world, &saga, "{}");
+    world_dead(&world, "new")->message = STR("SAGA_REPLY/7/1700");
+    struct store_saga *child = world_start(&world, 1, "");
+    child->has_parent = true;
+    child->parent = id;
+    world_ok(&world, world_commit(&world));
+    struct store_filter filter = {.has_parent = true, .parent = id, .limit = 10};
+    world_ok(&world, store_list(world.store, &filter, &world.arena, &sagas, &count, &world.note));
+    cr_assert_eq(count, 1);
+    world_ok(&world, store_dead_letters(world.store, 0, 10, &world.arena, &letters, &count, &world.note));
+    cr_assert_eq(count, 2);
+    world_str(letters[1].reason, "old");
+    world_str(letters[1].message, "");
+    cr_assert_str_eq(harness_query(url, "select count(*) from pg_proc where proname = 'saga_append'"), "1");
+    world_close(&world);
 }
 
 Test(schema, missing_is_told_with_its_cure)
