@@ -14,12 +14,31 @@
 struct dev {
     struct servers_postgres postgres;
     struct servers_nats nats;
+    const char *folder; /* absolute */
     bool stopping;
 };
+
+/* For other terminals: `. DATA/env`. Not having it stops nobody. */
+static void write_environment(const struct dev *dev, const char *url)
+{
+    char path[PROCESS_PATH_SIZE];
+    if (snprintf(path, sizeof path, "%s/env", dev->folder) >= (int)sizeof path)
+        return;
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        log_warn("env_not_written", "path=%s why=%s", path, strerror(errno));
+        return;
+    }
+    fprintf(file, "export SAGAD_URL='%s'\nexport SAGAD_NATS='%s'\nexport SAGAD_DATABASE='%s'\n", url,
+            dev->nats.url, dev->postgres.url);
+    if (fclose(file) != 0)
+        log_warn("env_not_written", "path=%s why=%s", path, strerror(errno));
+}
 
 static void print_ready(void *context, const char *url)
 {
     const struct dev *dev = context;
+    write_environment(dev, url);
     printf("ready http=%s nats=%s postgres=%s\n", url, dev->nats.url, dev->postgres.url);
     fflush(stdout);
 }
@@ -98,6 +117,7 @@ enum err dev_run(struct config *config, const char *data_folder, uint32_t shards
     enum err error = make_folder(data_folder, absolute, note);
     if (error != ERR_OK)
         return error;
+    dev.folder = absolute;
     error = start_servers(&dev, absolute, note);
     if (error == ERR_OK)
         error = serve(&dev, config, shards, note);

@@ -6,5 +6,6 @@
 #include "engine/ops/config.h"
 
 /* Runs until a signal ends it. database and nats of the config are replaced by the private servers'. Prints
- * one line on stdout once all answer: ready http=URL nats=URL postgres=URL */
+ * one line on stdout once all answer: ready http=URL nats=URL postgres=URL. DATA/env then says the same to a
+ * shell. */
 enum err dev_run(struct config *config, const char *data_folder, uint32_t shards, struct err_note *note);

@@ -1,6 +1,7 @@
 /* The manual and the examples say nothing that does not load: each ```yaml block of definitions/README.md is
- * a whole file or a list of steps; each ```yaml-wrong block must be refused with the code named behind the
- * word. */
+ * a whole file or a list of steps, be it with a file's name behind the word or not; each ```yaml-wrong block
+ * must be refused with the code named behind the word. Scenarios (`NAME.test.yaml`) are run by tests/manual,
+ * as all commands of the page are. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static void try_block(struct arena *arena, struct str info, struct str block, in
     struct diag_list diags;
     const char *name = arena_printf(arena, "README.md, block in line %d", line).data;
     const struct plan *plan = support_load(arena, name, as_file(arena, block), EXAMPLES, &diags);
-    if (str_equal(info, STR("yaml"))) {
+    if (str_equal(info, STR("yaml")) || str_starts(info, STR("yaml "))) {
         cr_expect(plan != NULL, "%s", support_render(arena, &diags).data);
         return;
     }
@@ -54,7 +55,7 @@ Test(manual, every_block_loads)
             buf_init(&block, &arena);
         } else if (inside && str_starts(row, STR("```"))) {
             inside = false;
-            if (str_starts(info, STR("yaml"))) {
+            if (str_starts(info, STR("yaml")) && !str_ends(info, STR(".test.yaml"))) {
                 try_block(&arena, info, buf_str(&block), begin);
                 blocks++;
             }
@@ -75,6 +76,8 @@ Test(manual, every_example_loads)
     support_list(&arena, "../../definitions/examples", ".yaml", &files);
     cr_expect(files.count >= 4);
     for (int i = 0; i < files.count; i++) {
+        if (str_ends(files.names[i], STR(".test.yaml")))
+            continue;
         struct diag_list diags;
         const struct plan *plan;
         struct err_note note = {.text = ""};

@@ -93,6 +93,12 @@ Test(dev, says_where_it_is_and_leaves_nothing_behind)
     struct str ready = stand_read(&stand, stand.dev.stdout_path);
     cr_expect_eq(str_find(ready, '\n'), ready.size - 1, "one line only: %.*s", STR_ARG(ready));
     cr_expect_str_eq(harness_query(stand.postgres, "select 1"), "1");
+    const char *env = arena_printf(&stand.arena,
+                                   "export SAGAD_URL='%s'\nexport SAGAD_NATS='%s'\nexport "
+                                   "SAGAD_DATABASE='%s'\n",
+                                   stand.url, stand.nats, stand.postgres)
+                          .data;
+    cr_expect(str_equal(stand_read(&stand, "data/env"), str_from(env)), "data/env says otherwise");
     cr_expect_eq(stand_dev_stop(&stand), 0);
     cr_expect_not(stand_lives(postgres));
     cr_expect_not(stand_lives(nats));
