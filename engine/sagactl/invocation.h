@@ -12,6 +12,7 @@ enum {
                               that did not complete */
     INVOCATION_USAGE = 2,  /* the call is not understood */
     INVOCATION_AWAY = 3,   /* the service or database did not answer */
+    INVOCATION_CAPPED = 4, /* nothing was found, but not everything was looked at */
 };
 #define INVOCATION_EXIT_CODES                                                                                \
     "Exit codes:\n"                                                                                          \
@@ -19,7 +20,8 @@ enum {
     "  1  done, but not all is well: mistakes found, a difference, a refusal, a saga that did not "          \
     "complete\n"                                                                                             \
     "  2  the call is not understood\n"                                                                      \
-    "  3  the service or database did not answer, or asks to come back later\n"
+    "  3  the service or database did not answer, or asks to come back later\n"                              \
+    "  4  check: nothing was found, but a limit ended it before everything was seen\n"
 enum { INVOCATION_OPTIONS_MAX = 64, INVOCATION_FILES_MAX = 10000 };
 
 struct invocation;

@@ -1,6 +1,7 @@
 /* sagactl: one table of subcommands (commands.def), each in a file of its own. */
 #include <stdio.h>
 #include <string.h>
+#include "engine/sagactl/check.h"
 #include "engine/sagactl/doctor.h"
 #include "engine/sagactl/history.h"
 #include "engine/sagactl/invocation.h"

@@ -1,0 +1,224 @@
+/* The search: depth first, one level of memory for each state on the way. */
+#include "engine/model/explore.h"
+#include "engine/base/check.h"
+#include "engine/base/memory.h"
+#include "engine/model/explore_parts.h"
+
+enum { SEEN_FIRST = 1 << 12 };
+
+static struct explore_seen *slot_of(struct explore_seen *seen, size_t room, uint64_t print)
+{
+    size_t at = print & (room - 1);
+    while (seen[at].print != 0 && seen[at].print != print)
+        at = (at + 1) & (room - 1);
+    return &seen[at];
+}
+
+static void grow(struct explore *explore)
+{
+    size_t room = explore->seen_room ? explore->seen_room * 2 : SEEN_FIRST;
+    struct explore_seen *seen = memory_new(room, sizeof *seen);
+    for (size_t i = 0; i < explore->seen_room; i++)
+        if (explore->seen[i].print != 0)
+            *slot_of(seen, room, explore->seen[i].print) = explore->seen[i];
+    memory_free(explore->seen);
+    explore->seen = seen;
+    explore->seen_room = room;
+}
+
+struct search {
+    struct explore *explore;
+    struct explore_level **levels; /* [0]: before the start */
+    uint32_t count;
+    uint32_t room;
+    uint64_t states; /* of this choice of data */
+    bool capped;
+};
+
+static struct explore_level *level_at(struct search *search, uint32_t index)
+{
+    if (index >= search->room) {
+        uint32_t room = search->room ? search->room * 2 : 64;
+        search->levels = memory_resize(search->levels, room, sizeof(struct explore_level *));
+        for (uint32_t i = search->room; i < room; i++) {
+            search->levels[i] = memory_new(1, sizeof(struct explore_level));
+            explore_level_init(search->levels[i]);
+        }
+        search->room = room;
+    }
+    return search->levels[index];
+}
+
+/* A path without the items' numbers. */
+static struct str general(struct arena *arena, struct str path)
+{
+    struct buf out;
+    bool inside = false;
+    buf_init(&out, arena);
+    for (size_t i = 0; i < path.size; i++) {
+        inside = inside || path.data[i] == '[';
+        if (!inside)
+            buf_char(&out, path.data[i]);
+        else if (path.data[i] == ']')
+            inside = false;
+    }
+    return buf_str(&out);
+}
+
+static void count_outcome(struct explore *explore, const struct core_saga *saga)
+{
+    bool parked = saga->status == CORE_PARKED;
+    uint16_t at = parked ? saga->park_step : CORE_NO_STEP;
+    struct str code = parked ? saga->park_code : STR("");
+    struct str step = at == CORE_NO_STEP ? STR("") : general(&explore->batch, core_step_path(saga, at));
+    for (uint32_t i = 0; i < explore->outcome_count; i++) {
+        struct explore_outcome *outcome = &explore->outcomes[i];
+        if (outcome->status == saga->status && str_equal(outcome->code, code) &&
+            str_equal(outcome->step, step)) {
+            outcome->states++;
+            return;
+        }
+    }
+    size_t size = sizeof *explore->outcomes;
+    explore->outcomes = arena_resize(explore->arena, explore->outcomes, explore->outcome_count * size,
+                                     (explore->outcome_count + 1) * size);
+    explore->outcomes[explore->outcome_count++] =
+        (struct explore_outcome){.status = saga->status,
+                                 .code = arena_copy(explore->arena, code),
+                                 .step = arena_copy(explore->arena, step),
+                                 .states = 1};
+}
+
+static bool is_by_hand(const struct explore_level *level)
+{
+    return level->taken.kind == EXPLORE_RETRY;
+}
+
+/* Back at a state on the present way: a run that goes round for ever, unless a human drives it or budgets are
+ * unlimited (behind the pivot an author may want that). */
+static void went_round(struct search *search, const struct explore_level *level)
+{
+    uint32_t at = search->count - 1;
+    bool by_hand = is_by_hand(level) || level->taken.status == CORE_REPLY_PENDING;
+    for (; at > 0 && search->levels[at]->print != level->print; at--)
+        by_hand = by_hand || is_by_hand(search->levels[at]);
+    if (!by_hand && !level->saga.pivot_commanded)
+        explore_breach(search->explore, "Every run ends or parks.", "it comes back to where it was");
+}
+
+/* True when the state is new. */
+static bool is_new(struct search *search, struct explore_level *level)
+{
+    struct explore *explore = search->explore;
+    if ((search->states + 1) * 2 > explore->seen_room)
+        grow(explore);
+    level->print = explore_print(explore, level);
+    struct explore_seen *seen = slot_of(explore->seen, explore->seen_room, level->print);
+    if (seen->print == 0) {
+        *seen = (struct explore_seen){.print = level->print, .open = true};
+        search->states++;
+        explore->result->states++;
+        return true;
+    }
+    if (seen->open)
+        went_round(search, level);
+    return false;
+}
+
+static void enter(struct search *search, struct explore_level *level)
+{
+    struct explore *explore = search->explore;
+    explore_rest(explore, level);
+    if (level->saga.status == CORE_PARKED || core_ended(&level->saga))
+        count_outcome(explore, &level->saga);
+    explore_list(explore, level);
+    search->count++;
+}
+
+static void leave(struct search *search)
+{
+    struct explore *explore = search->explore;
+    const struct explore_level *level = search->levels[--search->count];
+    if (search->count > 0)
+        slot_of(explore->seen, explore->seen_room, level->print)->open = false;
+}
+
+static void walk(struct search *search)
+{
+    struct explore *explore = search->explore;
+    while (search->count > 0 && !explore->broken && !search->capped) {
+        struct explore_level *from = search->levels[search->count - 1];
+        if (from->next == from->action_count) {
+            leave(search);
+            continue;
+        }
+        struct explore_level *to = level_at(search, search->count);
+        from = search->levels[search->count - 1];
+        bool moved = explore_apply(explore, from, &from->actions[from->next++], to, NULL);
+        explore->result->transitions += moved;
+        if (moved && (is_new(search, to) || explore->broken))
+            enter(search, to);
+        search->capped = explore->result->states > explore->states_max;
+    }
+}
+
+/* One choice of data. False when there is no need to go on with others. */
+static bool run(struct search *search)
+{
+    struct explore *explore = search->explore;
+    struct explore_level *root = level_at(search, 0);
+    explore_begin(explore, root);
+    root->actions = arena_array(&root->arena, 1, sizeof *root->actions);
+    root->actions[0] = (struct explore_action){.kind = EXPLORE_START, .step = CORE_NO_STEP};
+    root->action_count = 1;
+    root->next = 0;
+    search->count = 1;
+    search->states = 0;
+    memory_free(explore->seen);
+    explore->seen = NULL;
+    explore->seen_room = 0;
+    walk(search);
+    if (explore->broken)
+        explore_story(explore, search->levels, search->count);
+    return !explore->broken && !search->capped;
+}
+
+static void finish(struct search *search)
+{
+    struct explore *explore = search->explore;
+    for (uint32_t i = 0; i < search->room; i++) {
+        explore_level_fini(search->levels[i]);
+        memory_free(search->levels[i]);
+    }
+    memory_free(search->levels);
+    memory_free(explore->seen);
+    arena_fini(&explore->batch);
+    explore->result->outcomes = explore->outcomes;
+    explore->result->outcome_count = explore->outcome_count;
+    explore->result->verdict =
+        explore->broken ? EXPLORE_REFUTED : (search->capped ? EXPLORE_CAPPED : EXPLORE_PROVED);
+}
+
+void explore_run(const struct plan *plan, const struct explore_options *options, struct arena *arena,
+                 struct explore_result *result)
+{
+    struct explore explore = {.arena = arena,
+                              .result = result,
+                              .plan = explore_bound(plan, arena),
+                              .states_max =
+                                  options->states_max ? options->states_max : EXPLORE_STATES_DEFAULT};
+    struct search search = {.explore = &explore};
+    uint32_t count;
+    *result = (struct explore_result){0};
+    arena_init(&explore.batch, 0);
+    explore_codes_make(&explore);
+    const struct explore_data *data = explore_data_make(plan, arena, &count);
+    check(count > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        explore.data = &data[i];
+        result->data_sets++;
+        if (!run(&search))
+            break;
+    }
+    finish(&search);
+}

@@ -1,0 +1,64 @@
+/* Explores every behaviour of a definition on the real core: each command answered in each way the language
+ * knows, answered late, twice or never; each time-out; cancel and the deadline at every point; and holds what
+ * the engine promises against every state. A proof when nothing is found and the cap was not reached, else a
+ * counter-example as a timeline.
+ *
+ * Happy path: explore_run(plan, options, arena, result). Depth first over the states of a saga, its
+ * participants and an oracle; a state is known again by a fingerprint of 64 bits (two of a million states are
+ * taken for one with a chance below 1 in 10 million).
+ *
+ * What is left out, and why nothing is lost by it:
+ * - Absolute times. Any running timer may be the next one to fire: more than real clocks allow, never less.
+ * - The number of attempts. A budget of n is explored as 2: an attempt that is neither the first nor the last
+ *   does what the first does (the saga waits and tries again) or what the last does (it is decided), and what
+ *   an unanswered one leaves behind (effect unknown, an old attempt on its way) the first leaves too. A time
+ *   limit of the attempts only decides which one is the last. An unlimited budget stays unlimited; from the
+ *   third attempt on the states are the same.
+ * - Messages. A command that was sent may be carried out at any time from then on, and any answer that a
+ *   participant can give may come at any time, once or twice: the network's loss, delay, repetition and order
+ *   need no queue. Whether an unanswered command took effect stays open until something depends on it.
+ * - The order in which steps of different branches were opened: the core looks at it only to choose which of
+ *   two independent things goes first, and both choices are explored.
+ * - Items of a foreach beyond two: the third waits for, is undone beside and fails like the second.
+ * Participants have a barrier: each of do and undo takes effect once, and no do after an undo; a participant
+ * that rejects an attempt rejects all before it. To the core one without a barrier looks the same: the
+ * success that it reports after an undo is here one that came late.
+ *
+ * Everything returned is in `arena`; the plan is borrowed. One thread. */
+#pragma once
+#include "engine/base/arena.h"
+#include "engine/core/core.h"
+#include "engine/definition/plan.h"
+
+enum { EXPLORE_STATES_DEFAULT = 2000000 };
+
+struct explore_options {
+    uint64_t states_max; /* 0: the default */
+};
+enum explore_verdict {
+    EXPLORE_PROVED,
+    EXPLORE_REFUTED,
+    EXPLORE_CAPPED, /* nothing was found among the states seen, which are not all */
+};
+/* A way in which runs end or rest. */
+struct explore_outcome {
+    enum core_status status; /* PARKED, or an end */
+    struct str code;         /* why, "" when completed */
+    struct str step;         /* path with the items' numbers left out; "" : none */
+    uint64_t states;
+};
+struct explore_result {
+    enum explore_verdict verdict;
+    uint64_t states;
+    uint64_t transitions;
+    uint32_t data_sets; /* assignments of input and outputs that were explored */
+    const struct explore_outcome *outcomes;
+    uint32_t outcome_count;
+    uint32_t in_flight_max; /* commands under way at once */
+    struct str property;    /* REFUTED: the promise that is broken, a sentence */
+    struct str detail;      /* what breaks it */
+    struct str timeline;    /* the counter-example, for people: lines */
+};
+
+void explore_run(const struct plan *plan, const struct explore_options *options, struct arena *arena,
+                 struct explore_result *result);

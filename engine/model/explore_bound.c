@@ -1,0 +1,80 @@
+/* What is known of a plan before it is explored: its budgets cut to two attempts, the codes that differ in
+ * effect, which parts of $error anybody reads. */
+#include "engine/model/explore_parts.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+
+enum { ATTEMPTS = 2 };
+
+static void cut(struct plan_retry *retry)
+{
+    if (retry->attempts_max > ATTEMPTS && retry->attempts_max < LIMITS_ATTEMPTS_MAX)
+        retry->attempts_max = ATTEMPTS;
+    retry->elapsed_max_us = 0;
+    retry->jitter = PLAN_JITTER_NONE;
+}
+
+const struct plan *explore_bound(const struct plan *plan, struct arena *arena)
+{
+    struct plan *bound = arena_new(arena, struct plan);
+    struct plan_node *nodes = arena_array(arena, plan->node_count, sizeof *nodes);
+    *bound = *plan;
+    bound->nodes = nodes;
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        nodes[i] = plan->nodes[i];
+        if (nodes[i].step == NULL)
+            continue;
+        struct plan_step *step = arena_new(arena, struct plan_step);
+        *step = *nodes[i].step;
+        cut(&step->run.retry);
+        cut(&step->undo.retry);
+        cut(&step->verify.retry);
+        nodes[i].step = step;
+    }
+    return bound;
+}
+
+static struct explore_codes codes_of(const struct plan_step *step, bool all, struct arena *arena)
+{
+    struct str *items = arena_array(arena, step->error_count + 1, sizeof *items);
+    uint32_t count = 0;
+    bool met[PLAN_ON_ERROR_CONTINUE + 1] = {[PLAN_ON_ERROR_FAIL] = true};
+    items[count++] = STR("");
+    for (uint32_t i = 0; i < step->error_count; i++) {
+        if (met[step->errors[i].then] && !all)
+            continue;
+        met[step->errors[i].then] = true;
+        items[count++] = step->errors[i].code;
+    }
+    return (struct explore_codes){items, count};
+}
+
+static void look_at(struct explore *explore, const struct expr *program)
+{
+    uint32_t count = 0;
+    struct expr_ref *refs = program ? expr_refs(program, &count) : NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (refs[i].kind != EXPR_REF_ERROR)
+            continue;
+        struct str path = refs[i].path;
+        explore->code_matters |= !str_equal(path, STR(".message")) && !str_equal(path, STR(".step"));
+        explore->message_matters |= !str_equal(path, STR(".code")) && !str_equal(path, STR(".step"));
+        explore->step_matters |= !str_equal(path, STR(".code")) && !str_equal(path, STR(".message"));
+    }
+}
+
+void explore_codes_make(struct explore *explore)
+{
+    const struct plan *plan = explore->plan;
+    struct explore_codes *codes = arena_array(explore->arena, plan->node_count, sizeof *codes);
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].step == NULL)
+            continue;
+        look_at(explore, plan->nodes[i].step->run.with);
+        look_at(explore, plan->nodes[i].step->undo.with);
+    }
+    for (uint16_t i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].step)
+            codes[i] = codes_of(plan->nodes[i].step, explore->code_matters, explore->arena);
+    explore->codes = codes;
+}

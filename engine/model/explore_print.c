@@ -1,0 +1,102 @@
+/* Fingerprints: two states with the same one behave alike from here on. Left out are times, numbers of
+ * attempts beyond the third, texts no expression reads, and what a step's state says does not matter any more
+ * (whether a done step once went unanswered). Steps and frames are added up, so that their order in memory
+ * does not matter. */
+#include "engine/model/explore_parts.h"
+#include "engine/base/check.h"
+#include "engine/base/rng.h"
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    return rng_mix(hash, value);
+}
+
+static uint64_t mix_text(uint64_t hash, struct str text)
+{
+    return mix(hash, str_hash(text));
+}
+
+static uint64_t used(const struct core_step *step, enum core_kind kind)
+{
+    uint32_t count = step->attempts[kind] - step->budget_base[kind];
+    uint64_t ever = step->attempts[kind] < 2 ? step->attempts[kind] : 2;
+    return (count < 3 ? count : 3) * 4 + ever;
+}
+
+static bool is_undecided(enum core_step_state state)
+{
+    return state < CORE_STEP_DONE;
+}
+
+static bool is_undoing(enum core_step_state state)
+{
+    return state >= CORE_STEP_UNDO_WAITING && state < CORE_STEP_UNDONE;
+}
+
+static uint64_t print_command(uint64_t hash, const struct core_step *step, enum core_kind kind)
+{
+    return mix(mix(hash, used(step, kind)), step->answered[kind]);
+}
+
+static uint64_t print_step(const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    uint64_t hash = mix_text(step->node, core_step_path(saga, index));
+    hash = mix(hash, (uint64_t)step->state * 16 + (uint64_t)(step->succeeded * 4) +
+                         (uint64_t)(step->waived * 2) + (step->due_us > 0));
+    if (is_undecided(step->state) || step->state == CORE_STEP_WAIVED)
+        hash = mix(hash, step->unknown);
+    if (!step->succeeded) {
+        hash = print_command(hash, step, CORE_DO);
+        hash = print_command(hash, step, CORE_VERIFY);
+    }
+    if (is_undoing(step->state) || !step->succeeded) {
+        hash = print_command(hash, step, CORE_UNDO);
+        hash = mix(hash, step->attempts[CORE_UNDO] > step->undo_floor);
+    }
+    return hash;
+}
+
+static uint64_t print_fact(const struct explore_fact *fact)
+{
+    uint64_t bits = 0;
+    const bool flags[] = {fact->newest_live, fact->older_live, fact->did,    fact->undid,  fact->known,
+                          fact->doubt,       fact->undo_sent,  fact->undone, fact->retried};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        bits = bits * 2 + flags[i];
+    return bits;
+}
+
+static uint64_t print_cause(const struct explore *explore, const struct core_saga *saga)
+{
+    uint64_t hash = saga->cause_code.size > 0;
+    if (explore->code_matters)
+        hash = mix_text(hash, saga->cause_code);
+    if (explore->message_matters)
+        hash = mix_text(hash, saga->cause_message);
+    if (explore->step_matters && saga->cause_step != CORE_NO_STEP)
+        hash = mix_text(hash, core_step_path(saga, saga->cause_step));
+    return hash;
+}
+
+uint64_t explore_print(const struct explore *explore, const struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    uint64_t hash = mix((uint64_t)saga->status * 2 + (uint64_t)saga->direction, saga->deadline_us > 0);
+    uint64_t sum = 0;
+    hash = mix(hash, (uint64_t)(saga->pivot_commanded * 2) + saga->pivot_done);
+    hash = mix(hash, print_cause(explore, saga));
+    hash = mix(hash, (uint64_t)(level->world.back * 2) + level->world.committed);
+    if (saga->status == CORE_PARKED) {
+        hash = mix_text(hash, saga->park_code);
+        if (saga->park_step != CORE_NO_STEP)
+            hash = mix_text(hash, core_step_path(saga, saga->park_step));
+    }
+    for (uint16_t i = 0; i < saga->frame_count; i++)
+        sum += mix(saga->frames[i].node, saga->frames[i].cursor);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        sum += mix(print_step(saga, i), print_fact(&level->world.facts[i]));
+    check(level->world.count == saga->step_count);
+    hash = mix(hash, sum);
+    return hash ? hash : 1;
+}

@@ -1,0 +1,246 @@
+/* The oracle: what the engine promises, held against each record and each state. It knows the plan's order
+ * and its own facts; of the core it sees only what the core says. */
+#include "engine/model/explore_parts.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "engine/base/check.h"
+
+void explore_breach(struct explore *explore, const char *property, const char *format, ...)
+{
+    char text[512];
+    va_list values;
+    if (explore->broken)
+        return;
+    va_start(values, format);
+    int size = vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    check(size >= 0);
+    explore->broken = true;
+    explore->result->property = str_from(property);
+    explore->result->detail = arena_copy(explore->arena, str_from(text));
+}
+
+static struct explore_fact *fact_of(struct explore_level *level, uint16_t step)
+{
+    struct explore_world *world = &level->world;
+    check(step < level->saga.step_count);
+    if (step >= world->room) {
+        uint16_t room = (uint16_t)(step < 8 ? 16 : step * 2);
+        size_t size = sizeof *world->facts;
+        world->facts = arena_resize(&level->arena, world->facts, world->room * size, room * size);
+        world->room = room;
+    }
+    while (world->count <= step)
+        world->facts[world->count++] = (struct explore_fact){0};
+    return &world->facts[step];
+}
+
+static void watch_do(struct explore *explore, struct explore_level *level, const struct core_change *change)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    struct str path = core_step_path(&level->saga, change->step);
+    if (level->world.back)
+        explore_breach(explore, "Nothing is commanded forward after the decision to go back.",
+                       "do of %.*s was sent", STR_ARG(path));
+    if (explore_step(&level->saga, change->step)->pivot)
+        level->world.committed = true;
+    fact->older_live = fact->older_live || fact->newest_live;
+    fact->newest_live = true;
+}
+
+static void watch_undo(struct explore *explore, struct explore_level *level, const struct core_change *change)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    struct str path = core_step_path(&level->saga, change->step);
+    if (fact->sent[CORE_DO] == 0)
+        explore_breach(explore, "No compensation without its command.",
+                       "undo of %.*s was sent, its command never was", STR_ARG(path));
+    if (!fact->known && !fact->doubt)
+        explore_breach(explore, "What did not happen is not undone.",
+                       "undo of %.*s was sent, which is neither done nor in doubt", STR_ARG(path));
+    if (fact->undone)
+        explore_breach(explore, "Each step is undone once.", "undo of %.*s was sent again after its success",
+                       STR_ARG(path));
+    if (level->world.committed)
+        explore_breach(explore, "Nothing is undone after the pivot.", "undo of %.*s was sent", STR_ARG(path));
+    fact->undo_sent = true;
+}
+
+static void watch_send(struct explore *explore, struct explore_level *level, const struct core_change *change)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    struct str path = core_step_path(&level->saga, change->step);
+    if (change->attempt != fact->sent[change->command] + 1)
+        explore_breach(explore, "Attempts count from 1 without a gap.", "%.*s sent attempt %u after %u",
+                       STR_ARG(path), change->attempt, fact->sent[change->command]);
+    if (change->command == CORE_DO)
+        watch_do(explore, level, change);
+    if (change->command == CORE_UNDO)
+        watch_undo(explore, level, change);
+    fact->sent[change->command] = change->attempt;
+}
+
+/* Whether an effect is or may be there for which nothing was done yet. */
+static bool owes(const struct explore_level *level, uint16_t step)
+{
+    const struct explore_fact *fact = &level->world.facts[step];
+    const struct plan_step *plan = explore_step(&level->saga, step);
+    return plan && plan->has_undo && (fact->known || fact->doubt) && !fact->undone;
+}
+
+static bool is_settled(enum core_step_state state)
+{
+    return state == CORE_STEP_DONE || state == CORE_STEP_REJECTED || state == CORE_STEP_WAIVED ||
+           state == CORE_STEP_DOUBT || state >= CORE_STEP_UNDO_WAITING;
+}
+
+/* Whether a came before b in the definition's order, so that b is undone first. */
+static bool precedes(const struct core_saga *saga, uint16_t a, uint16_t b)
+{
+    const struct plan_node *one = &saga->plan->nodes[saga->steps[a].node];
+    const struct plan_node *other = &saga->plan->nodes[saga->steps[b].node];
+    return one->parent == other->parent && one->order < other->order;
+}
+
+static void watch_order(struct explore *explore, const struct explore_level *level, uint16_t step)
+{
+    for (uint16_t i = 0; i < level->world.count; i++) {
+        if (i == step || !precedes(&level->saga, step, i))
+            continue;
+        struct str path = core_step_path(&level->saga, step), later = core_step_path(&level->saga, i);
+        if (owes(level, i) || !is_settled(level->saga.steps[i].state))
+            explore_breach(explore, "What was done is undone in reverse order.",
+                           "%.*s begins to be undone before %.*s, which came after it", STR_ARG(path),
+                           STR_ARG(later));
+    }
+}
+
+static void watch_step(struct explore *explore, struct explore_level *level, const struct core_change *change)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    struct str path = core_step_path(&level->saga, change->step);
+    if (change->state == CORE_STEP_DOUBT)
+        fact->doubt = true;
+    if (change->state == CORE_STEP_REJECTED) {
+        if (fact->did || fact->newest_live || fact->older_live)
+            explore_breach(explore, "What may have happened is not taken for rejected.",
+                           "%.*s became rejected though an attempt may have taken effect", STR_ARG(path));
+        if (explore_step(&level->saga, change->step)->pivot)
+            level->world.committed = false;
+    }
+    if (change->state == CORE_STEP_UNDO_WAITING && change->from <= CORE_STEP_DOUBT) {
+        fact->doubt = fact->doubt || change->from == CORE_STEP_WAIVED;
+        watch_order(explore, level, change->step);
+    }
+    if (change->state == CORE_STEP_UNDONE) {
+        if (!fact->undo_sent || fact->undone)
+            explore_breach(explore, "Each step is undone once.", "%.*s is undone without its undo",
+                           STR_ARG(path));
+        fact->undone = true;
+    }
+}
+
+static void watch_output(struct explore *explore, struct explore_level *level,
+                         const struct core_change *change)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    if (fact->known)
+        explore_breach(explore, "A success is taken once.", "%.*s succeeded twice",
+                       STR_ARG(core_step_path(&level->saga, change->step)));
+    fact->known = true;
+    fact->undone = fact->undo_sent = false;
+}
+
+static bool is_fault(struct str code)
+{
+    return str_starts(code, STR("EXPRESSION_")) ||
+           str_equal(code, core_code_text(CORE_CODE_PAYLOAD_TOO_LARGE));
+}
+
+static void watch_fault(struct explore *explore, const struct explore_level *level,
+                        const struct core_change *change)
+{
+    if (!is_fault(change->code))
+        return;
+    struct str path =
+        change->step == CORE_NO_STEP ? STR("the saga's output") : core_step_path(&level->saga, change->step);
+    explore_breach(explore, "Every expression can be computed on every path.", "%.*s: %.*s: %.*s",
+                   STR_ARG(path), STR_ARG(change->code), STR_ARG(change->message));
+}
+
+static void watch_status(struct explore_level *level, const struct core_change *change)
+{
+    level->world.back = change->direction == CORE_BACK;
+}
+
+void explore_watch(struct explore *explore, struct explore_level *level, const struct core_record *record)
+{
+    for (uint32_t i = 0; i < record->change_count; i++) {
+        const struct core_change *change = &record->changes[i];
+        if (change->kind == CORE_CHANGE_OPEN)
+            (void)fact_of(level, change->step);
+        if (change->kind == CORE_CHANGE_SEND)
+            watch_send(explore, level, change);
+        if (change->kind == CORE_CHANGE_STEP)
+            watch_step(explore, level, change);
+        if (change->kind == CORE_CHANGE_OUTPUT)
+            watch_output(explore, level, change);
+        if (change->kind == CORE_CHANGE_STATUS)
+            watch_status(level, change);
+        if (change->kind == CORE_CHANGE_FAULT || change->kind == CORE_CHANGE_CAUSE ||
+            change->kind == CORE_CHANGE_PARK)
+            watch_fault(explore, level, change);
+    }
+}
+
+static void rest_compensated(struct explore *explore, const struct explore_level *level)
+{
+    for (uint16_t i = 0; i < level->world.count; i++) {
+        const struct explore_fact *fact = &level->world.facts[i];
+        const struct plan_step *plan = explore_step(&level->saga, i);
+        bool may = fact->did || fact->newest_live || fact->older_live;
+        if (plan == NULL || !plan->has_undo)
+            continue;
+        if (owes(level, i) || (may && !fact->undid))
+            explore_breach(explore, "A compensated saga has left no effect.",
+                           "%.*s was done, or may have been, and was not undone",
+                           STR_ARG(core_step_path(&level->saga, i)));
+    }
+}
+
+static void rest_completed(struct explore *explore, const struct explore_level *level)
+{
+    for (uint16_t i = 0; i < level->world.count; i++) {
+        const struct explore_fact *fact = &level->world.facts[i];
+        enum core_step_state state = level->saga.steps[i].state;
+        if (state != CORE_STEP_DONE && state != CORE_STEP_WAIVED)
+            explore_breach(explore, "Completed means that every step is done.", "%.*s is not",
+                           STR_ARG(core_step_path(&level->saga, i)));
+        if (fact->undo_sent)
+            explore_breach(explore, "Nothing is undone in a completed saga.", "%.*s was",
+                           STR_ARG(core_step_path(&level->saga, i)));
+    }
+}
+
+static void rest_open(struct explore *explore, const struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    uint32_t sent = 0;
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        sent += explore_is_sent(saga->steps[i].state);
+    if (sent > explore->result->in_flight_max)
+        explore->result->in_flight_max = sent;
+    if (saga->status == CORE_PARKED ? saga->park_code.size == 0 : core_wake(saga) == INT64_MAX)
+        explore_breach(explore, "Whatever has not ended has a timer, a command that is out, or a named park.",
+                       "the saga waits for nothing");
+}
+
+void explore_rest(struct explore *explore, const struct explore_level *level)
+{
+    if (level->saga.status == CORE_COMPLETED)
+        rest_completed(explore, level);
+    else if (level->saga.status == CORE_COMPENSATED)
+        rest_compensated(explore, level);
+    else
+        rest_open(explore, level);
+}

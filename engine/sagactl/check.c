@@ -1,0 +1,134 @@
+#include "engine/sagactl/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include "engine/base/json.h"
+#include "engine/definition/definition.h"
+#include "engine/model/explore.h"
+
+static const struct plan *load(struct invocation *invocation, const char *path)
+{
+    struct diag_list diags = {0};
+    struct err_note note = {""};
+    struct buf out;
+    const struct plan *plan = NULL;
+    buf_init(&out, invocation->arena);
+    if (definition_load_file(invocation->arena, path, &diags, &plan, &note) == ERR_IO) {
+        fprintf(stderr, "sagactl check: %s\n", note.text);
+        return NULL;
+    }
+    diag_render(&diags, &out);
+    fprintf(stderr, "%.*s", STR_ARG(buf_str(&out)));
+    return plan;
+}
+
+static const char *verdict_text(enum explore_verdict verdict)
+{
+    switch (verdict) {
+    case EXPLORE_PROVED:
+        return "proved";
+    case EXPLORE_REFUTED:
+        return "refuted";
+    case EXPLORE_CAPPED:
+        return "incomplete";
+    }
+    return "";
+}
+
+static void print_outcome(const struct explore_outcome *outcome)
+{
+    struct str status = core_status_text(outcome->status);
+    printf("  %.*s", STR_ARG(status));
+    if (outcome->step.size > 0)
+        printf(" at %.*s", STR_ARG(outcome->step));
+    if (outcome->code.size > 0)
+        printf(": %.*s", STR_ARG(outcome->code));
+    printf("\n");
+}
+
+static void print_text(const char *path, const struct explore_result *result, uint64_t states_max)
+{
+    printf("%s: %s: %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu32 " choice%s of data\n", path,
+           verdict_text(result->verdict), result->states, result->transitions, result->data_sets,
+           result->data_sets == 1 ? "" : "s");
+    if (result->verdict == EXPLORE_REFUTED) {
+        printf("broken: %.*s\n  %.*s\n\n%.*s", STR_ARG(result->property), STR_ARG(result->detail),
+               STR_ARG(result->timeline));
+        return;
+    }
+    if (result->verdict == EXPLORE_CAPPED)
+        printf("NOT ALL STATES WERE SEEN: it stopped after %" PRIu64 "; nothing was found among these. "
+               "See --states.\n",
+               states_max);
+    printf("commands under way at once: at most %" PRIu32 "\noutcomes:\n", result->in_flight_max);
+    for (uint32_t i = 0; i < result->outcome_count; i++)
+        print_outcome(&result->outcomes[i]);
+}
+
+static void put_member(struct buf *out, const char *name, struct str text)
+{
+    buf_printf(out, ",\"%s\":", name);
+    json_write_string(out, text);
+}
+
+static void put_json(struct buf *out, const char *path, const struct explore_result *result)
+{
+    buf_puts(out, "{\"file\":");
+    json_write_string(out, str_from(path));
+    put_member(out, "verdict", str_from(verdict_text(result->verdict)));
+    buf_printf(out,
+               ",\"states\":%" PRIu64 ",\"transitions\":%" PRIu64 ",\"data\":%" PRIu32
+               ",\"in_flight_max\":%" PRIu32 ",\"outcomes\":[",
+               result->states, result->transitions, result->data_sets, result->in_flight_max);
+    for (uint32_t i = 0; i < result->outcome_count; i++) {
+        const struct explore_outcome *outcome = &result->outcomes[i];
+        buf_puts(out, i > 0 ? ",{\"status\":" : "{\"status\":");
+        json_write_string(out, core_status_text(outcome->status));
+        put_member(out, "step", outcome->step);
+        put_member(out, "code", outcome->code);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+    if (result->verdict == EXPLORE_REFUTED) {
+        put_member(out, "property", result->property);
+        put_member(out, "detail", result->detail);
+        put_member(out, "timeline", result->timeline);
+    }
+    buf_char(out, '}');
+}
+
+/* --states; false after a sentence. */
+static bool read_cap(const struct invocation *invocation, uint64_t *states_max)
+{
+    const char *text = invocation_option(invocation, "states");
+    int64_t number = EXPLORE_STATES_DEFAULT;
+    bool fine = text == NULL || (str_to_i64(str_from(text), &number) && number > 0);
+    if (!fine)
+        fprintf(stderr, "sagactl check: --states takes a whole number above 0, not \"%s\"\n", text);
+    *states_max = (uint64_t)number;
+    return fine;
+}
+
+int check_run(struct invocation *invocation)
+{
+    struct explore_options options;
+    struct explore_result result;
+    struct buf out;
+    if (!invocation_expects(invocation, 1, 1) || !read_cap(invocation, &options.states_max))
+        return INVOCATION_USAGE;
+    const char *path = invocation->arguments[0];
+    const struct plan *plan = load(invocation, path);
+    if (plan == NULL)
+        return INVOCATION_FAILED;
+    explore_run(plan, &options, invocation->arena, &result);
+    if (invocation->json) {
+        buf_init(&out, invocation->arena);
+        put_json(&out, path, &result);
+        printf("%.*s\n", STR_ARG(buf_str(&out)));
+    } else {
+        print_text(path, &result, options.states_max);
+    }
+    return result.verdict == EXPLORE_PROVED    ? INVOCATION_FINE
+           : result.verdict == EXPLORE_REFUTED ? INVOCATION_FAILED
+                                               : INVOCATION_CAPPED;
+}
