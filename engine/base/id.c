@@ -35,6 +35,19 @@ struct id id_make(int64_t time_us, uint32_t shard, struct rng *rng)
     return id;
 }
 
+struct id id_derive(struct id of, struct str name, uint32_t generation, uint32_t shards)
+{
+    check(shards > 0 && shards <= LIMITS_SHARDS_MAX);
+    uint64_t seed = rng_mix(rng_mix(get_u64(of.bytes), get_u64(of.bytes + 8)), generation);
+    for (size_t i = 0; i < name.size; i++)
+        seed = rng_mix(seed, (unsigned char)name.data[i]);
+    struct rng rng;
+    rng_init(&rng, seed);
+    int64_t time_us = (int64_t)(get_u64(of.bytes) >> 16) * 1000;
+    uint32_t shard = (uint32_t)rng_below(&rng, shards);
+    return id_make(time_us, shard, &rng);
+}
+
 uint32_t id_shard(struct id id)
 {
     return (uint32_t)(get_u64(id.bytes + 8) & (LIMITS_SHARDS_MAX - 1));

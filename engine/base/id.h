@@ -17,6 +17,9 @@ struct id {
 
 /* time_us: microseconds since 1970; shard below LIMITS_SHARDS_MAX. */
 struct id id_make(int64_t time_us, uint32_t shard, struct rng *rng);
+/* The id of what belongs to `of` under this name (a child saga): the same for the same arguments, on a shard
+ * below `shards` (at least 1) that they choose. */
+struct id id_derive(struct id of, struct str name, uint32_t generation, uint32_t shards);
 uint32_t id_shard(struct id id);
 bool id_equal(struct id a, struct id b);
 int id_compare(struct id a, struct id b);

@@ -12,8 +12,15 @@ enum {
     LIMITS_DIAG_COLUMNS = 100,    /* of a source line shown; longer ones are cut around the caret */
     LIMITS_PAYLOAD_BYTES =
         262144, /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */
-    LIMITS_STEPS = 1000,    /* steps of one definition: LANGUAGE.md */
-    LIMITS_DEPTH = 16,      /* nesting of blocks in a definition: LANGUAGE.md */
+    LIMITS_STEPS = 1000,      /* steps of one definition: LANGUAGE.md */
+    LIMITS_INSTANCES = 10000, /* steps that one saga may open, items of a foreach counted one by one: 3 MB
+                                 resident; the loader computes the most a definition can open */
+    LIMITS_CONCURRENCY = 100, /* commands of one saga under way at once, over all its blocks: bounds what one
+                                 transition sends */
+    LIMITS_ITEMS = 1000,      /* of one foreach */
+    LIMITS_CASES = 64,        /* of a switch, branches of a parallel */
+    LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
+    LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
     LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
     LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
@@ -50,7 +57,7 @@ enum {
     LIMITS_PENDING_COUNT =
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_RECORD_CHANGES =
-        32, /* changes of one record: a sequence has one active step, and settling it takes at most a dozen */
+        65536, /* changes of one record: entering, leaving and undoing LIMITS_INSTANCES takes six each */
     LIMITS_PAYLOAD_DEPTH = 60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */

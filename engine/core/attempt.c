@@ -1,9 +1,11 @@
 #include "engine/core/attempt.h"
 #include "engine/base/check.h"
+#include "engine/base/duration.h"
 #include "engine/core/back.h"
 #include "engine/core/budget.h"
 #include "engine/core/evaluate.h"
 #include "engine/core/forward.h"
+#include "engine/core/signal.h"
 
 static void exhausted(struct work *work, uint16_t step, enum core_kind kind, struct str code,
                       struct str message)
@@ -40,7 +42,8 @@ static void send(struct work *work, uint16_t step, enum core_kind kind)
 {
     const struct plan_action *action = work_action(work, step, kind);
     struct str code, message;
-    const struct json *body = evaluate(work->saga, action->with, work->scratch, &code, &message);
+    const struct json *body =
+        evaluate(work->saga, work_step(work, step)->frame, action->with, work->scratch, &code, &message);
     check(!work_held(work->saga));
     if (body == NULL) {
         faulted(work, step, kind, code, message);
@@ -54,10 +57,40 @@ static void send(struct work *work, uint16_t step, enum core_kind kind)
                                            .body = body});
 }
 
+/* A time that has passed ends the wait at once; the cursor moves on all the same. */
+static void sleep_until(struct work *work, uint16_t step)
+{
+    const struct plan_wait *wait = work_node(work, step)->wait;
+    struct str code = expr_fault_code(EXPR_FAULT_VALUE);
+    struct str message = STR("`until` gave no RFC 3339 time such as 2026-11-21T12:00:00Z");
+    int64_t due_us = work_after(work, wait->for_us);
+    check(work_step(work, step)->state == CORE_STEP_WAITING);
+    if (wait->until != NULL) {
+        const struct json *value =
+            evaluate(work->saga, work_step(work, step)->frame, wait->until, work->scratch, &code, &message);
+        if (value == NULL || value->kind != JSON_STRING || !duration_time_parse(value->text, &due_us)) {
+            forward_rejected(work, step, code, message);
+            return;
+        }
+    }
+    bool over = due_us <= work->event.at_us;
+    work_move(work, step, CORE_STEP_SLEEPING, over ? work->event.at_us : work_until(due_us));
+    if (over)
+        work_move(work, step, CORE_STEP_DONE, 0);
+}
+
 void attempt_go(struct work *work, uint16_t step)
 {
     enum core_kind kind = state_kind(work_step(work, step)->state);
+    enum plan_kind node = work_node(work, step)->kind;
     check(work_step(work, step)->state == state_waiting(kind));
+    if (node == PLAN_AWAIT || node == PLAN_WAIT) {
+        if (node == PLAN_AWAIT)
+            signal_await(work, step);
+        else
+            sleep_until(work, step);
+        return;
+    }
     if (work_held(work->saga))
         return;
     struct budget budget = budget_of(work->saga, work_step(work, step), kind);
@@ -71,7 +104,7 @@ void attempt_go(struct work *work, uint16_t step)
 void attempt_go_if_due(struct work *work, uint16_t step)
 {
     const struct core_step *it = work_step(work, step);
-    if (!state_is_active(it->state) || it->state != state_waiting(state_kind(it->state)))
+    if (!state_commands(it->state) || it->state != state_waiting(state_kind(it->state)))
         return;
     check(it->due_us > 0);
     if (it->due_us <= work->event.at_us)

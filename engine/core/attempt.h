@@ -3,8 +3,8 @@
 #pragma once
 #include "engine/core/work.h"
 
-/* Sends what a step in a waiting state waits to send; nothing while sends are held. When its body cannot be
- * computed or its budget is over, decides what follows. */
+/* Sends what a step in a waiting state waits to send; nothing while sends are held. An await and a wait,
+ * which send nothing, begin. When its body cannot be computed or its budget is over, decides what follows. */
 void attempt_go(struct work *work, uint16_t step);
 /* attempt_go when the step waits and its time has come. */
 void attempt_go_if_due(struct work *work, uint16_t step);

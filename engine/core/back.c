@@ -1,65 +1,81 @@
 #include "engine/core/back.h"
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"
+#include "engine/core/back_order.h"
 #include "engine/core/forward.h"
+#include "engine/core/frames.h"
 
-/* A step whose effect exists or may exist. One that was skipped while in doubt counts: skipping says "go on
- * without its output", not "it did not happen". */
-static bool to_undo(const struct work *work, uint16_t step)
+/* Why the part of the saga that the step stands in goes back. */
+static void cause_of(struct work *work, uint16_t step, struct str *code, struct str *message)
 {
-    const struct core_step *it = work_step(work, step);
-    check(work->saga->direction == CORE_BACK);
-    if (!work_node(work, step)->step->has_undo)
-        return false;
-    return it->state == CORE_STEP_DONE || it->state == CORE_STEP_DOUBT ||
-           (it->state == CORE_STEP_WAIVED && it->unknown);
-}
-
-static bool in_the_way(const struct core_step *step)
-{
-    check(step->opened_us > 0);
-    return state_is_active(step->state) || step->state == CORE_STEP_UNDO_STUCK;
-}
-
-void back_next(struct work *work)
-{
-    struct core_saga *saga = work->saga;
-    check(saga->direction == CORE_BACK);
-    check(saga->status == CORE_COMPENSATING || saga->status == CORE_PARKED ||
-          saga->status == CORE_COMPENSATED);
-    for (uint16_t i = 0; i < saga->step_count; i++)
-        if (in_the_way(work_step(work, i)))
-            return;
-    for (uint16_t i = saga->step_count; i > 0; i--) {
-        uint16_t step = (uint16_t)(i - 1);
-        if (!to_undo(work, step))
+    const struct core_saga *saga = work->saga;
+    uint16_t frame = work_step(work, step)->frame;
+    *code = saga->cause_code;
+    *message = saga->cause_message;
+    for (; frame != FRAMES_ROOT && saga->direction == CORE_FORWARD; frame = saga->frames[frame].parent) {
+        if (saga->frames[frame].cause_code.size == 0)
             continue;
-        work_move(work, step, CORE_STEP_UNDO_WAITING, work->event.at_us);
-        attempt_go(work, step);
+        *code = saga->frames[frame].cause_code;
+        *message = saga->frames[frame].cause_message;
+        break;
+    }
+    check(code->size > 0);
+    *code = arena_copy(work->scratch, *code);
+    *message = arena_copy(work->scratch, *message);
+}
+
+/* A child that was started may run for days: it is not waited for but undone, whatever it has become. */
+static void settle_child(struct work *work, uint16_t step, struct str code, struct str message)
+{
+    check(work_node(work, step)->kind == PLAN_SAGA);
+    if (work_step(work, step)->attempts[CORE_DO] == 0) {
+        forward_rejected(work, step, code, message);
         return;
     }
-    if (saga->status != CORE_COMPENSATED)
-        work_status(work, CORE_COMPENSATED, CORE_BACK);
+    work_unknown(work, step, true);
+    work_move(work, step, CORE_STEP_DOUBT, 0);
 }
 
 void back_settle(struct work *work, uint16_t step)
 {
-    const struct plan_step *plan = work_node(work, step)->step;
+    const struct plan_node *node = work_node(work, step);
     const struct core_step *it = work_step(work, step);
-    check(work->saga->direction == CORE_BACK);
-    check(it->state == CORE_STEP_WAITING || it->state == CORE_STEP_SENT || it->state == CORE_STEP_STUCK);
-    struct str message = arena_copy(work->scratch, work->saga->cause_message);
-    if (!it->unknown) {
-        forward_rejected(work, step, arena_copy(work->scratch, work->saga->cause_code), message);
+    struct str code, message;
+    check(work_halted(work, step));
+    cause_of(work, step, &code, &message);
+    if (node->kind == PLAN_SAGA) {
+        settle_child(work, step, code, message);
         return;
     }
-    bool asks = plan->has_verify && plan->on_timeout != PLAN_ON_TIMEOUT_COMPENSATE;
+    if (!it->unknown) {
+        forward_rejected(work, step, code, message);
+        return;
+    }
+    bool asks = node->step->has_verify && node->step->on_timeout != PLAN_ON_TIMEOUT_COMPENSATE;
     if (!asks || it->state == CORE_STEP_STUCK) {
         forward_in_doubt(work, step, message);
         return;
     }
     work_move(work, step, CORE_STEP_VERIFY_WAITING, work->event.at_us);
     attempt_go(work, step);
+}
+
+static bool settles(const struct work *work, uint16_t step)
+{
+    enum core_step_state state = work_step(work, step)->state;
+    check((unsigned)state <= CORE_STEP_UNDO_WAIVED);
+    return state == CORE_STEP_WAITING || state == CORE_STEP_STUCK || state == CORE_STEP_AWAITING ||
+           state == CORE_STEP_SLEEPING ||
+           (state == CORE_STEP_SENT && work_node(work, step)->kind == PLAN_SAGA);
+}
+
+void back_settle_within(struct work *work, uint16_t frame)
+{
+    check(frames_is_halted(work->saga, frame));
+    for (uint16_t i = 0; i < work->saga->step_count; i++)
+        if (settles(work, i) && frames_is_within(work->saga, work_step(work, i)->frame, frame))
+            back_settle(work, i);
+    check(work->saga->frame_count > frame);
 }
 
 void back_begin(struct work *work, uint16_t step, struct str code, struct str message)
@@ -69,47 +85,61 @@ void back_begin(struct work *work, uint16_t step, struct str code, struct str me
     work_cause(work, step, code, message);
     work_unpark(work);
     work_status(work, CORE_COMPENSATING, CORE_BACK);
-    for (uint16_t i = 0; i < work->saga->step_count; i++) {
-        enum core_step_state state = work_step(work, i)->state;
-        if (state == CORE_STEP_WAITING || state == CORE_STEP_STUCK)
-            back_settle(work, i);
-    }
-    back_next(work);
+    back_settle_within(work, FRAMES_ROOT);
 }
 
-/* One compensation is over: a park it caused is lifted. */
-static void over(struct work *work, uint16_t step)
+bool back_go(struct work *work)
 {
-    struct core_saga *saga = work->saga;
-    check(saga->direction == CORE_BACK);
-    check(!core_ended(saga));
-    if (saga->status == CORE_PARKED) {
-        check(saga->park_step == step); /* in a sequence nothing else is undone beside it */
-        work_unpark(work);
-        work_status(work, CORE_COMPENSATING, CORE_BACK);
+    bool moved = false;
+    uint16_t step;
+    check(work->saga->frame_count > 0);
+    if (!back_order_any(work->saga))
+        return false;
+    /* Sending may decide a step at once (its body cannot be computed), so the order is read anew each time.
+     */
+    while ((step = back_order_next(work->saga, work->scratch)) != CORE_NO_STEP) {
+        work_move(work, step, CORE_STEP_UNDO_WAITING, work->event.at_us);
+        attempt_go(work, step);
+        moved = true;
     }
-    back_next(work);
+    uint16_t scope;
+    while ((scope = back_order_undone_scope(work->saga, work->scratch)) != CORE_NO_STEP) {
+        work_change(work, (struct core_change){.kind = CORE_CHANGE_BLOCK,
+                                               .step = CORE_NO_STEP,
+                                               .frame = scope,
+                                               .block = CORE_BLOCK_CLOSED});
+        moved = true;
+    }
+    return moved;
+}
+
+bool back_is_over(const struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    check(saga->step_count <= saga->step_room);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (back_order_in_the_way(saga, i))
+            return false;
+    return true;
 }
 
 void back_undone(struct work *work, uint16_t step)
 {
-    check(work->saga->direction == CORE_BACK);
+    check(core_going_back(work->saga, step));
     check(work_step(work, step)->attempts[CORE_UNDO] > 0 || work->event.kind == CORE_EVENT_FORCE);
     work_move(work, step, CORE_STEP_UNDONE, 0);
-    over(work, step);
 }
 
 void back_waived(struct work *work, uint16_t step)
 {
-    check(work->saga->direction == CORE_BACK);
+    check(core_going_back(work->saga, step));
     check(work->event.kind == CORE_EVENT_SKIP);
     work_move(work, step, CORE_STEP_UNDO_WAIVED, 0);
-    over(work, step);
 }
 
 void back_stuck(struct work *work, uint16_t step, struct str code, struct str message)
 {
-    check(work->saga->direction == CORE_BACK);
+    check(core_going_back(work->saga, step));
     check(code.size > 0);
     work_fault(work, step, code, message);
     if (work_step(work, step)->state != CORE_STEP_UNDO_STUCK)
@@ -120,15 +150,38 @@ void back_stuck(struct work *work, uint16_t step, struct str code, struct str me
 void back_late_success(struct work *work, uint16_t step)
 {
     struct core_saga *saga = work->saga;
-    bool stuck = work_step(work, step)->state == CORE_STEP_UNDO_STUCK;
     check(work->event.kind == CORE_EVENT_REPLY);
     work_output(work, step);
     work_move(work, step, CORE_STEP_DONE, 0);
     check(work_step(work, step)->succeeded);
-    if (stuck)
-        work_unpark(work);
-    if (stuck || saga->status == CORE_COMPENSATED)
+    if (saga->status == CORE_COMPENSATED)
         work_status(work, CORE_COMPENSATING, CORE_BACK);
+    if (saga->status == CORE_COMPLETED)
+        work_status(work, CORE_RUNNING, CORE_FORWARD);
+}
+
+void back_undo(struct work *work)
+{
+    struct core_saga *saga = work->saga;
+    check(work->event.kind == CORE_EVENT_UNDO);
+    struct str code = core_code_text(CORE_CODE_CANCELLED);
+    struct str message = STR("its parent saga is being undone");
+    if (saga->status == CORE_TERMINATED || saga->pivot_commanded) {
+        work_leave(work, CORE_REFUSED, "%s: it cannot be undone",
+                   saga->pivot_commanded ? "its pivot was commanded" : "it was terminated");
+        return;
+    }
+    if (saga->direction == CORE_BACK && saga->undo_attempt >= work->event.attempt) {
+        work_leave(work, CORE_DUPLICATE, "it is being undone already, or is undone");
+        return;
+    }
+    work_take(work);
     if (saga->direction == CORE_BACK)
-        back_next(work);
+        return;
+    if (saga->status != CORE_COMPLETED) {
+        back_begin(work, CORE_NO_STEP, code, message);
+        return;
+    }
+    work_cause(work, CORE_NO_STEP, code, message);
+    work_status(work, CORE_COMPENSATING, CORE_BACK);
 }

@@ -1,9 +1,12 @@
 #include "engine/core/core.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
-#include "engine/core/forward.h"
+#include "engine/core/back.h"
+#include "engine/core/flow.h"
+#include "engine/core/frames.h"
 #include "engine/core/operator.h"
 #include "engine/core/reply.h"
+#include "engine/core/signal.h"
 #include "engine/core/state.h"
 #include "engine/core/timer.h"
 #include "engine/core/work.h"
@@ -26,8 +29,22 @@ bool core_ended(const struct core_saga *saga)
 struct str core_step_path(const struct core_saga *saga, uint16_t step)
 {
     check(step < saga->step_count);
-    check(saga->steps[step].node < saga->plan->node_count);
-    return saga->plan->nodes[saga->steps[step].node].id;
+    check(saga->steps[step].path.size > 0);
+    return saga->steps[step].path;
+}
+
+struct id core_child(const struct core_saga *saga, uint16_t step)
+{
+    const struct core_step *it = &saga->steps[step];
+    check(step < saga->step_count);
+    check(saga->plan->nodes[it->node].kind == PLAN_SAGA);
+    return id_derive(saga->id, it->path, it->budget_base[CORE_DO], saga->shards);
+}
+
+bool core_going_back(const struct core_saga *saga, uint16_t step)
+{
+    check(step < saga->step_count);
+    return frames_is_back(saga, saga->steps[step].frame);
 }
 
 const struct plan_action *core_action(const struct plan_step *step, enum core_kind kind)
@@ -53,9 +70,14 @@ static void start(struct work *work)
     }
     work_take(work);
     check(work->saga->frame_count == 1);
+    if (work->event.stillborn) {
+        work_cause(work, CORE_NO_STEP, core_code_text(CORE_CODE_CANCELLED),
+                   STR("its parent saga was undone before this one began"));
+        work_status(work, CORE_COMPENSATED, CORE_BACK);
+        return;
+    }
     if (work->saga->plan->timeout_us > 0)
         work_deadline(work, work_after(work, work->saga->plan->timeout_us));
-    forward_next(work);
 }
 
 /* Before its first record a saga knows only one event. */
@@ -94,7 +116,14 @@ static void decide(struct work *work)
     case CORE_EVENT_RETRY:
     case CORE_EVENT_SKIP:
     case CORE_EVENT_FORCE:
+    case CORE_EVENT_MOVE:
         operator_verb(work);
+        return;
+    case CORE_EVENT_SIGNAL:
+        signal_take(work);
+        return;
+    case CORE_EVENT_UNDO:
+        back_undo(work);
         return;
     }
     check_never("an event of no kind");
@@ -112,6 +141,7 @@ void core_step(struct core_saga *saga, const struct core_event *event, struct ar
         decide(&work);
     if (update->verdict != CORE_USED)
         return;
+    flow_run(&work);
     update->record = (struct core_record){
         .seq = saga->seq, .event = work.event, .changes = work.changes, .change_count = work.count};
 }

@@ -48,9 +48,12 @@ enum core_event_kind {
     CORE_EVENT_TERMINATE,
     CORE_EVENT_PAUSE,
     CORE_EVENT_RESUME,
-    CORE_EVENT_RETRY, /* operator: a stuck step gets a fresh budget (or a waiting one goes at once) */
-    CORE_EVENT_SKIP,  /* operator: a stuck step is let go */
-    CORE_EVENT_FORCE, /* operator: a stuck step's outcome is declared */
+    CORE_EVENT_RETRY,  /* operator: a stuck step gets a fresh budget (or a waiting one goes at once) */
+    CORE_EVENT_SKIP,   /* operator: a stuck step is let go */
+    CORE_EVENT_FORCE,  /* operator: a stuck step's outcome is declared */
+    CORE_EVENT_SIGNAL, /* an event from outside, for an await */
+    CORE_EVENT_MOVE,   /* operator: a timer is moved, or fired now */
+    CORE_EVENT_UNDO,   /* the parent saga wants this child undone, whether it has ended or not */
 };
 enum core_reply_status { CORE_REPLY_OK, CORE_REPLY_REJECTED, CORE_REPLY_RETRY, CORE_REPLY_PENDING };
 
@@ -66,9 +69,23 @@ struct core_event {
     uint64_t seed;          /* of the jitter */
     struct str correlation; /* Saga-Correlation-Id; "" : the saga id */
     struct str traceparent; /* "" : none */
+    uint32_t shards;        /* of the installation: where child sagas go; 0 is 1 */
+    bool has_parent;        /* this is a child saga, from here on */
+    struct id parent;
+    struct str parent_step;  /* path */
+    uint32_t parent_attempt; /* of the do that started it */
+    bool stillborn;          /* undone by its parent before it began: ends compensated at once */
 
-    /* REPLY: which command it answers; RETRY, SKIP, FORCE: which step ("" : the only stuck one) */
-    struct str step; /* path of the step: its id, within blocks further qualified */
+    /* SIGNAL: also body */
+    struct str signal;    /* "delivery.signed" */
+    struct str signal_id; /* a second one with the same is a duplicate; "" : none */
+
+    /* MOVE: step is the timer's path, "" the saga's deadline */
+    int64_t due_us; /* not after `at`: fires now */
+
+    /* REPLY: which command it answers; RETRY, SKIP, FORCE: which step ("" : the only stuck one); UNDO:
+     * attempt only, the parent's */
+    struct str step; /* path of the step: its id, within a foreach with the item's index, "book[3]" */
     enum core_kind command_kind;
     uint32_t attempt;
     struct str participant;        /* who answered; "" : not told */
@@ -85,7 +102,14 @@ struct core_event {
 
 /* X(NAME, text): what the changes of a record are. Fields used by each stand beside. */
 #define CORE_CHANGES(X)                                                                                      \
-    X(OPEN, "open")       /* step, node, frame: a new step instance, state WAITING, due now */               \
+    X(OPEN, "open")       /* step, node, frame: a new instance of a leaf, or of a switch or foreach that     \
+                             cannot begin; state WAITING, due now */                                         \
+    X(FRAME, "frame")     /* frame (its index), node, parent, index, body: a block or sequence is entered;   \
+                             index: which branch or item; body: the items of a foreach */                    \
+    X(BLOCK, "block")     /* frame, block; step, code, message of FAILED and BACK: a block's fate */         \
+    X(KEEP, "keep")       /* the event's signal is kept for an await */                                      \
+    X(TAKE, "take")       /* step, index: the await takes this signal; its body is the output */             \
+    X(MOVE, "move")       /* step, due: an operator moved its timer */                                       \
     X(SEND, "send")       /* step, command (kind), attempt, body, due: the command goes out; state SENT,     \
                              VERIFY_SENT or UNDO_SENT */                                                     \
     X(STEP, "step")       /* step, state, due: any other move */                                             \
@@ -102,6 +126,13 @@ struct core_event {
     X(PARK, "park")     /* step, code, message: what a human must decide; empty code: not parked any more */ \
     X(PAUSE, "pause")   /* flag */                                                                           \
     X(RESULT, "result") /* body: the saga's output */
+/* A frame's life. */
+enum core_block {
+    CORE_BLOCK_OPEN,
+    CORE_BLOCK_FAILED, /* a branch that failed while its siblings may finish */
+    CORE_BLOCK_BACK,   /* a scope that is being undone */
+    CORE_BLOCK_CLOSED
+};
 enum core_change_kind {
 #define X(name, text) CORE_CHANGE_##name,
     CORE_CHANGES(X)
@@ -112,7 +143,10 @@ struct core_change {
     uint16_t step; /* index in saga->steps; CORE_NO_STEP where none is meant */
     uint16_t node;
     uint16_t frame;
+    uint16_t parent; /* frame */
+    uint16_t index;
     uint16_t cursor;
+    enum core_block block;
     enum core_step_state from; /* STEP: the state before, for people and as a check of the fold */
     enum core_step_state state;
     enum core_kind command;
@@ -156,6 +190,7 @@ struct core_update {
 struct core_step {
     uint16_t node;
     uint16_t frame;
+    struct str path; /* "charge", "book[3]": how commands, the journal and people name it */
     enum core_step_state state;
     bool unknown;                       /* an attempt went unanswered */
     bool succeeded;                     /* a success was taken once */
@@ -177,11 +212,29 @@ struct core_step {
     uint16_t error_message_room; /* million failing attempts take no more memory than one */
     const struct json *output;   /* NULL: none */
 };
-/* An active block: which child it is at. Frame 0 is the root sequence. */
+/* A sequence or a block that was entered (a switch enters the chosen sequence directly). Frame 0 is the root
+ * sequence and its own parent. Frames stay, as steps do: who belongs to what is needed to go back. */
 struct core_frame {
     uint16_t node;
     uint16_t parent;
-    uint16_t cursor; /* index of the child that runs or comes next; child_count: at its end */
+    uint16_t index;    /* of the branch or item that this sequence is, within a parallel or foreach */
+    uint16_t cursor;   /* sequence: the child that runs or comes next, child_count: at its end; parallel,
+                          foreach: branches or items entered so far */
+    uint16_t at_step;  /* sequence: the instance of the child at the cursor; CORE_NO_STEP: not opened */
+    uint16_t at_frame; /* sequence, scope: the frame of the child at the cursor; CORE_NO_STEP: none */
+    enum core_block state;
+    bool went_back;           /* a scope that was or is being undone */
+    const struct json *items; /* foreach */
+    struct str cause_code;    /* of FAILED and BACK; a parallel or foreach: of its first branch that failed */
+    struct str cause_message;
+    uint16_t cause_step;
+};
+/* A signal that came, whether an await has taken it or not. */
+struct core_signal {
+    struct str name;
+    struct str id;
+    const struct json *body;
+    bool taken;
 };
 struct core_saga {
     const struct plan *plan; /* borrowed */
@@ -216,6 +269,15 @@ struct core_saga {
     struct core_frame *frames;
     uint16_t frame_count;
     uint16_t frame_room;
+    struct core_signal *signals; /* in order of arrival; at most LIMITS_SIGNALS */
+    uint16_t signal_count;
+    uint16_t signal_room;
+    uint32_t shards;
+    bool has_parent;
+    struct id parent;
+    struct str parent_step;
+    uint32_t parent_attempt;
+    uint32_t undo_attempt; /* newest that the parent asked for; 0: it did not */
 };
 
 /* An empty saga: seq 0, not started. Borrows plan and arena. */
@@ -231,8 +293,19 @@ enum err core_fold(struct core_saga *saga, const struct core_record *record, str
 /* When the next timer is due: INT64_MAX when there is none. Commands held back by a pause do not count. */
 int64_t core_wake(const struct core_saga *saga);
 bool core_ended(const struct core_saga *saga);
-/* The step's path ("charge"); borrowed from the plan. */
+/* The step's path ("charge", "book[3]"); lives as long as the saga. */
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
+/* The newest instance with this path; CORE_NO_STEP when there is none. */
+uint16_t core_find(const struct core_saga *saga, struct str path);
+/* The id of the child saga of a step of kind PLAN_SAGA that was opened: the same over all attempts, another
+ * after an operator's retry. */
+struct id core_child(const struct core_saga *saga, uint16_t step);
+/* Whether the effect of this step, if there is one, is to be undone: the saga, or a scope around it, goes
+ * back. */
+bool core_going_back(const struct core_saga *saga, uint16_t step);
+/* An independent saga in the same state: for whoever wants to look ahead. Shares the JSON, copies the rest
+ * into `arena`; source and its arena must live as long. */
+void core_copy(struct core_saga *copy, const struct core_saga *source, struct arena *arena);
 
 struct str core_status_text(enum core_status status);
 bool core_status_parse(struct str text, enum core_status *status);
@@ -249,6 +322,8 @@ struct str core_change_text(enum core_change_kind kind);
 bool core_change_parse(struct str text, enum core_change_kind *kind);
 bool core_direction_parse(struct str text, enum core_direction *direction);
 bool core_step_state_parse(struct str text, enum core_step_state *state);
+struct str core_block_text(enum core_block block);
+bool core_block_parse(struct str text, enum core_block *block);
 /* The engine's own error codes (codes.def): "TIMEOUT", "IN_DOUBT", … */
 struct str core_code_text(enum core_code code);
 /* The plan's action for a command of this kind. */

@@ -2,21 +2,112 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
+#include "engine/core/frames.h"
 
 static const struct json empty_object = {.kind = JSON_OBJECT};
 
-/* A step that was gone on without stays null for what comes after it, even when its success arrives late:
- * whether it does must not decide what later steps are told. Its compensation does see the output. */
-static const struct json *step_output(const struct core_saga *saga, int32_t slot)
+/* Who asks: an expression sees its own item of each foreach around it. */
+struct viewer {
+    const struct core_saga *saga;
+    uint16_t frame;
+};
+
+/* Whether the instance stands in the same item of each foreach that is around both. */
+static bool is_mine(const struct viewer *viewer, const struct core_step *step)
 {
-    check(slot >= 0);
+    const struct core_saga *saga = viewer->saga;
+    uint16_t loop = saga->plan->nodes[step->node].loop;
+    check(step->frame < saga->frame_count);
+    for (; loop != 0; loop = saga->plan->nodes[loop].loop) {
+        uint16_t fan, mine, theirs;
+        if (!frames_item(saga, viewer->frame, loop, &fan, &mine))
+            continue;
+        if (!frames_item(saga, step->frame, loop, &fan, &theirs) || mine != theirs)
+            return false;
+    }
+    return true;
+}
+
+/* A step that was gone on without stays null for what comes after it, even when its success arrives late:
+ * whether it does must not decide what later steps are told. Its compensation does see the output. The same
+ * holds for what a scope has undone, seen from behind the scope. */
+static const struct json *output_of(const struct viewer *viewer, const struct core_step *step)
+{
+    const struct core_saga *saga = viewer->saga;
+    uint16_t scope = frames_undone_scope(saga, step->frame);
+    check(step->opened_us > 0);
+    if (scope != CORE_NO_STEP && !frames_is_within(saga, viewer->frame, scope))
+        return NULL;
+    return step->waived && !frames_is_back(saga, viewer->frame) ? NULL : step->output;
+}
+
+/* From behind a foreach: the outputs of all items, in their order. */
+static const struct json *outputs_of(const struct viewer *viewer, uint16_t slot, uint16_t fan,
+                                     struct arena *arena)
+{
+    const struct core_saga *saga = viewer->saga;
+    uint32_t count = saga->frames[fan].items->count;
+    const struct json **items = arena_array(arena, count, sizeof *items);
+    check(saga->frames[fan].node == saga->plan->nodes[slot].loop);
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = &json_null;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        const struct core_step *step = &saga->steps[i];
+        uint16_t its_fan, index;
+        if (step->node != slot ||
+            !frames_item(saga, step->frame, saga->plan->nodes[slot].loop, &its_fan, &index) || its_fan != fan)
+            continue;
+        const struct json *output = output_of(viewer, step);
+        if (output != NULL)
+            items[index] = output;
+    }
+    return json_new_array(arena, items, count);
+}
+
+/* The frame of this foreach that the viewer could see: the newest one in its own items. */
+static uint16_t find_fan(const struct viewer *viewer, uint16_t loop)
+{
+    const struct core_saga *saga = viewer->saga;
+    check(loop > 0);
+    for (uint16_t i = saga->frame_count; i > 1; i--) {
+        uint16_t frame = (uint16_t)(i - 1);
+        struct core_step within = {.node = loop, .frame = frame, .opened_us = 1};
+        if (saga->frames[frame].node == loop && is_mine(viewer, &within))
+            return frame;
+    }
+    return CORE_NO_STEP;
+}
+
+static const struct json *step_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
+{
+    const struct core_saga *saga = viewer->saga;
+    check(slot > 0);
     check(slot < saga->plan->node_count);
+    uint16_t loop = saga->plan->nodes[slot].loop;
+    uint16_t fan, index;
+    if (loop != 0 && !frames_item(saga, viewer->frame, loop, &fan, &index)) {
+        fan = find_fan(viewer, loop);
+        return fan == CORE_NO_STEP ? NULL : outputs_of(viewer, (uint16_t)slot, fan, arena);
+    }
     for (uint16_t i = saga->step_count; i > 0; i--) {
         const struct core_step *step = &saga->steps[i - 1];
-        if (step->node == slot)
-            return step->waived && saga->direction == CORE_FORWARD ? NULL : step->output;
+        if (step->node == slot && is_mine(viewer, step))
+            return output_of(viewer, step);
     }
     return NULL;
+}
+
+/* $index, and what `as` names. */
+static const struct json *item(const struct viewer *viewer, const struct expr_ref *ref, struct arena *arena)
+{
+    uint16_t fan, index;
+    check(ref->slot > 0);
+    if (!frames_item(viewer->saga, viewer->frame, (uint16_t)ref->slot, &fan, &index))
+        return NULL;
+    if (ref->kind == EXPR_REF_INDEX)
+        return json_new_i64(arena, index);
+    check(index < viewer->saga->frames[fan].items->count);
+    return viewer->saga->frames[fan].items->items[index];
 }
 
 static const struct json *text_or_null(struct arena *arena, struct str text)
@@ -40,40 +131,44 @@ static const struct json *about_saga(const struct core_saga *saga, struct arena 
     return json_new_object(arena, members, 3);
 }
 
-static const struct json *about_error(const struct core_saga *saga, struct arena *arena)
+/* Why the nearest part around the viewer goes back: a scope, or the saga. */
+static const struct json *about_error(const struct viewer *viewer, struct arena *arena)
 {
-    if (saga->cause_code.size == 0)
+    const struct core_saga *saga = viewer->saga;
+    uint16_t scope = frames_undone_scope(saga, viewer->frame);
+    bool own = scope != CORE_NO_STEP;
+    struct str code = own ? saga->frames[scope].cause_code : saga->cause_code;
+    uint16_t at = own ? saga->frames[scope].cause_step : saga->cause_step;
+    if (code.size == 0)
         return NULL;
-    check(saga->cause_step == CORE_NO_STEP || saga->cause_step < saga->step_count);
-    struct str step =
-        saga->cause_step == CORE_NO_STEP ? (struct str){0} : core_step_path(saga, saga->cause_step);
+    check(at == CORE_NO_STEP || at < saga->step_count);
     struct json_member *members = arena_array(arena, 3, sizeof *members);
     members[0].key = STR("code");
-    members[0].value = json_new_string(arena, saga->cause_code);
+    members[0].value = json_new_string(arena, code);
     members[1].key = STR("message");
-    members[1].value = json_new_string(arena, saga->cause_message);
+    members[1].value = json_new_string(arena, own ? saga->frames[scope].cause_message : saga->cause_message);
     members[2].key = STR("step");
-    members[2].value = text_or_null(arena, step);
+    members[2].value = text_or_null(arena, at == CORE_NO_STEP ? (struct str){0} : core_step_path(saga, at));
     return json_new_object(arena, members, 3);
 }
 
 static const struct json *get(const void *context, const struct expr_ref *ref, struct arena *arena)
 {
-    const struct core_saga *saga = context;
-    check(saga->seq > 0);
+    const struct viewer *viewer = context;
+    check(viewer->saga->seq > 0);
     switch (ref->kind) {
     case EXPR_REF_INPUT:
-        return saga->input;
+        return viewer->saga->input;
     case EXPR_REF_STEP_OUTPUT:
-        return step_output(saga, ref->slot);
-    case EXPR_REF_SAGA:
-        return about_saga(saga, arena);
-    case EXPR_REF_ERROR:
-        return about_error(saga, arena);
-    case EXPR_REF_INDEX:
     case EXPR_REF_EVENT:
+        return step_output(viewer, ref->slot, arena);
+    case EXPR_REF_SAGA:
+        return about_saga(viewer->saga, arena);
+    case EXPR_REF_ERROR:
+        return about_error(viewer, arena);
+    case EXPR_REF_INDEX:
     case EXPR_REF_NAMED:
-        return NULL; /* of blocks, which the loader refuses still */
+        return item(viewer, ref, arena);
     }
     check_never("a reference of no kind");
 }
@@ -99,8 +194,8 @@ static bool fits(const struct json *value)
     return json_depth(value) <= LIMITS_PAYLOAD_DEPTH && text_size(value, 0) <= LIMITS_PAYLOAD_BYTES;
 }
 
-const struct json *evaluate(const struct core_saga *saga, const struct expr *program, struct arena *scratch,
-                            struct str *code, struct str *message)
+const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const struct expr *program,
+                            struct arena *scratch, struct str *code, struct str *message)
 {
     check(saga->seq > 0);
     check(scratch != saga->arena);
@@ -108,7 +203,8 @@ const struct json *evaluate(const struct core_saga *saga, const struct expr *pro
         return &empty_object;
     const struct json *value = NULL;
     struct expr_error error;
-    struct expr_env env = {.context = saga, .get = get};
+    struct viewer viewer = {.saga = saga, .frame = frame};
+    struct expr_env env = {.context = &viewer, .get = get};
     enum expr_fault fault = expr_eval(program, &env, scratch, &value, &error);
     if (fault != EXPR_FAULT_NONE) {
         *code = expr_fault_code(fault);

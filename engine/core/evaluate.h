@@ -2,7 +2,7 @@
 #pragma once
 #include "engine/core/core.h"
 
-/* The value of a program (NULL: an empty object), in scratch, small enough to be sent and stored. NULL on a
- * fault: code and message say which, in scratch. */
-const struct json *evaluate(const struct core_saga *saga, const struct expr *program, struct arena *scratch,
-                            struct str *code, struct str *message);
+/* The value of a program (NULL: an empty object) as seen from a frame, in scratch, small enough to be sent
+ * and stored. NULL on a fault: code and message say which, in scratch. */
+const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const struct expr *program,
+                            struct arena *scratch, struct str *code, struct str *message);

@@ -1,24 +1,128 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/core/frames.h"
 #include "engine/core/state.h"
 
 /* Journals come from a disk: what core_step can only produce as a bug, core_fold must be able to refuse. */
 
+/* What stands in an open sequence: it is the child at the cursor, and nothing stands there yet. */
+static const char *place_follows(const struct core_saga *saga, uint16_t frame, uint16_t node)
+{
+    if (frame >= saga->frame_count || frames_node(saga, frame)->kind != PLAN_SEQUENCE)
+        return "the step belongs to no open block";
+    const struct core_frame *sequence = &saga->frames[frame];
+    const struct plan_node *plan = frames_node(saga, frame);
+    if (sequence->state != CORE_BLOCK_OPEN || sequence->cursor >= plan->child_count ||
+        plan->children[sequence->cursor] != node)
+        return "it is not what comes next in its block";
+    if (sequence->at_step != CORE_NO_STEP || sequence->at_frame != CORE_NO_STEP)
+        return "something else is under way in its block";
+    return NULL;
+}
+
 static const char *open_follows(const struct core_saga *saga, const struct core_change *change)
 {
-    if (change->step != saga->step_count || saga->step_count >= CORE_NO_STEP / 2)
+    if (change->step != saga->step_count || saga->step_count >= LIMITS_INSTANCES)
         return "a step is opened out of order";
-    if (change->node >= saga->plan->node_count || saga->plan->nodes[change->node].kind != PLAN_STEP)
+    if (change->node >= saga->plan->node_count)
         return "the definition has no such step";
-    if (change->frame >= saga->frame_count)
-        return "the step belongs to no open block";
+    enum plan_kind kind = saga->plan->nodes[change->node].kind;
+    if (kind == PLAN_SEQUENCE || kind == PLAN_PARALLEL || kind == PLAN_SCOPE)
+        return "the definition has no such step";
+    return place_follows(saga, change->frame, change->node);
+}
+
+static const char *items_follow(const struct plan_node *node, const struct core_change *change)
+{
+    if ((node->kind == PLAN_FOREACH) != (change->body != NULL))
+        return "a foreach is entered without items, or something else with some";
+    if (change->body == NULL)
+        return NULL;
+    if (change->body->kind != JSON_ARRAY || change->body->count > node->fan->items_max)
+        return "a foreach is entered with items that it does not take";
+    return NULL;
+}
+
+/* A branch, an item or a scope's body: its parent is a block. */
+static const char *inner_follows(const struct core_saga *saga, const struct core_change *change)
+{
+    const struct core_frame *parent = &saga->frames[change->parent];
+    const struct plan_node *block = frames_node(saga, change->parent);
+    if (saga->plan->nodes[change->node].parent != parent->node || parent->state != CORE_BLOCK_OPEN)
+        return "the block has no such part, or is not open";
+    if (block->kind == PLAN_SCOPE)
+        return parent->at_frame == CORE_NO_STEP && change->index == 0 ? NULL
+                                                                      : "the scope was entered already";
+    uint32_t most = block->kind == PLAN_FOREACH ? parent->items->count : block->child_count;
+    if (change->index != parent->cursor || change->index >= most)
+        return "a branch is entered out of order";
+    if (block->kind == PLAN_PARALLEL && block->children[change->index] != change->node)
+        return "a branch is entered out of order";
+    return NULL;
+}
+
+static const char *frame_follows(const struct core_saga *saga, const struct core_change *change)
+{
+    if (change->frame != saga->frame_count || saga->frame_count >= CORE_NO_STEP / 2)
+        return "a block is entered out of order";
+    if (change->node >= saga->plan->node_count || change->parent >= saga->frame_count)
+        return "the definition has no such block";
+    const struct plan_node *node = &saga->plan->nodes[change->node];
+    bool block = node->kind == PLAN_PARALLEL || node->kind == PLAN_FOREACH || node->kind == PLAN_SCOPE;
+    if (!block && node->kind != PLAN_SEQUENCE)
+        return "the definition has no such block";
+    const char *wrong = items_follow(node, change);
+    if (wrong)
+        return wrong;
+    if (block)
+        return place_follows(saga, change->parent, change->node);
+    if (frames_node(saga, change->parent)->kind != PLAN_SEQUENCE)
+        return inner_follows(saga, change);
+    return saga->plan->nodes[node->parent].kind == PLAN_SWITCH
+               ? place_follows(saga, change->parent, node->parent)
+               : "the definition has no such block";
+}
+
+static const char *text_follows(const struct core_change *change, bool may_be_empty)
+{
+    if (change->code.size > LIMITS_ERROR_CODE_BYTES || change->message.size > LIMITS_ERROR_MESSAGE_BYTES)
+        return "a code or a message is too long";
+    if (!may_be_empty && change->code.size == 0)
+        return "a code is missing";
+    return NULL;
+}
+
+static const char *block_follows(const struct core_saga *saga, const struct core_change *change)
+{
+    if (change->frame >= saga->frame_count || change->frame == FRAMES_ROOT)
+        return "a block ends that was never entered";
+    if (change->step != CORE_NO_STEP && change->step >= saga->step_count)
+        return "the reason names a step that was never opened";
+    const struct core_frame *frame = &saga->frames[change->frame];
+    bool scope = frames_node(saga, change->frame)->kind == PLAN_SCOPE;
+    bool may_end = frame->state == CORE_BLOCK_OPEN || (scope && frame->state == CORE_BLOCK_BACK);
+    if (change->block == CORE_BLOCK_OPEN || !may_end || (change->block == CORE_BLOCK_BACK && !scope))
+        return "a block may not move so";
+    if (change->block == CORE_BLOCK_FAILED && !frames_is_fan(saga, frame->parent))
+        return "a block may not move so";
+    return change->block == CORE_BLOCK_CLOSED ? NULL : text_follows(change, false);
+}
+
+static const char *take_follows(const struct core_saga *saga, const struct core_change *change)
+{
+    if (change->index >= saga->signal_count || saga->signals[change->index].taken)
+        return "an await takes a signal that is not there";
+    const struct core_step *step = &saga->steps[change->step];
+    if (saga->plan->nodes[step->node].kind != PLAN_AWAIT || step->succeeded)
+        return "what takes a signal does not await one";
     return NULL;
 }
 
 static const char *send_follows(const struct core_saga *saga, const struct core_change *change)
 {
     const struct core_step *step = &saga->steps[change->step];
-    if (!core_action(saga->plan->nodes[step->node].step, change->command))
+    const struct plan_step *plan = saga->plan->nodes[step->node].step;
+    if (plan == NULL || !core_action(plan, change->command))
         return "the step has no command of this kind";
     if (step->state != state_waiting(change->command))
         return "a command is sent that nothing waited for";
@@ -36,15 +140,15 @@ static const char *move_follows(const struct core_saga *saga, const struct core_
         return "the step may not move so";
     if (state_is_active(change->state) != (change->due_us > 0))
         return "an active step has no timer, or another one has";
-    const struct plan_step *plan = saga->plan->nodes[saga->steps[change->step].node].step;
-    if (state_is_active(change->state) && !core_action(plan, state_kind(change->state)))
+    const struct plan_node *node = &saga->plan->nodes[saga->steps[change->step].node];
+    if ((change->state == CORE_STEP_AWAITING) > (node->kind == PLAN_AWAIT) ||
+        (change->state == CORE_STEP_SLEEPING) > (node->kind == PLAN_WAIT))
+        return "the step does not wait so";
+    if (!state_commands(change->state) || change->state == CORE_STEP_WAITING)
+        return NULL;
+    if (node->step == NULL || !core_action(node->step, state_kind(change->state)))
         return "the step has no command of this kind";
     return NULL;
-}
-
-static bool is_stuck(enum core_step_state state)
-{
-    return state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
 }
 
 static const char *extend_follows(const struct core_saga *saga, const struct core_change *change)
@@ -60,17 +164,11 @@ static const char *cursor_follows(const struct core_saga *saga, const struct cor
     if (change->frame >= saga->frame_count)
         return "a block moves on that is not open";
     const struct core_frame *frame = &saga->frames[change->frame];
-    if (change->cursor != frame->cursor + 1 || change->cursor > saga->plan->nodes[frame->node].child_count)
+    const struct plan_node *node = frames_node(saga, change->frame);
+    if (node->kind != PLAN_SEQUENCE || frame->state != CORE_BLOCK_OPEN)
+        return "a block moves on that is not open";
+    if (change->cursor != frame->cursor + 1 || change->cursor > node->child_count)
         return "a block moves on out of order";
-    return NULL;
-}
-
-static const char *text_follows(const struct core_change *change, bool may_be_empty)
-{
-    if (change->code.size > LIMITS_ERROR_CODE_BYTES || change->message.size > LIMITS_ERROR_MESSAGE_BYTES)
-        return "a code or a message is too long";
-    if (!may_be_empty && change->code.size == 0)
-        return "a code is missing";
     return NULL;
 }
 
@@ -93,8 +191,14 @@ static const char *step_follows(const struct core_saga *saga, const struct core_
         return move_follows(saga, change);
     if (change->kind == CORE_CHANGE_EXTEND)
         return extend_follows(saga, change);
+    if (change->kind == CORE_CHANGE_TAKE)
+        return take_follows(saga, change);
+    if (change->kind == CORE_CHANGE_MOVE)
+        return state_is_active(saga->steps[change->step].state) && change->due_us > 0
+                   ? NULL
+                   : "a timer is moved that does not run";
     if (change->kind == CORE_CHANGE_BUDGET)
-        return is_stuck(saga->steps[change->step].state)
+        return state_is_stuck(saga->steps[change->step].state)
                    ? NULL
                    : "fresh attempts are granted to a step that is not stuck";
     if (change->kind == CORE_CHANGE_FAULT)
@@ -120,6 +224,16 @@ const char *state_follows(const struct core_saga *saga, const struct core_event 
     switch (change->kind) {
     case CORE_CHANGE_OPEN:
         return open_follows(saga, change);
+    case CORE_CHANGE_FRAME:
+        return frame_follows(saga, change);
+    case CORE_CHANGE_BLOCK:
+        return block_follows(saga, change);
+    case CORE_CHANGE_KEEP:
+        return event->kind == CORE_EVENT_SIGNAL && saga->signal_count < LIMITS_SIGNALS
+                   ? NULL
+                   : "a signal is kept that did not come";
+    case CORE_CHANGE_TAKE:
+    case CORE_CHANGE_MOVE:
     case CORE_CHANGE_SEND:
     case CORE_CHANGE_STEP:
     case CORE_CHANGE_EXTEND:
@@ -151,7 +265,7 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
         return "the journal goes back in time, or out of it";
     if ((event->kind == CORE_EVENT_START) != (saga->seq == 0))
         return "a saga starts with its first record";
-    if (event->kind == CORE_EVENT_REPLY && state_find(saga, event->step) == CORE_NO_STEP)
+    if (event->kind == CORE_EVENT_REPLY && core_find(saga, event->step) == CORE_NO_STEP)
         return "a reply answers a step that was never opened";
     return NULL;
 }
@@ -160,12 +274,13 @@ static const char *step_inconsistent(const struct core_saga *saga, uint16_t inde
 {
     const struct core_step *step = &saga->steps[index];
     check(index < saga->step_count);
-    if (step->state == CORE_STEP_DONE && !step->succeeded)
+    bool gives = saga->plan->nodes[step->node].step != NULL;
+    if (step->state == CORE_STEP_DONE && gives && !step->succeeded)
         return "a step is done without an output";
     if (state_is_active(step->state) && (saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED))
         return "it has ended with a step under way";
-    bool asked = saga->status == CORE_PARKED && saga->park_step == index;
-    if (is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
+    bool asked = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP;
+    if (state_is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
         return "nobody is asked about a step that is stuck";
     return NULL;
 }

@@ -1,96 +1,8 @@
 #include "engine/core/forward.h"
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"
-#include "engine/core/back.h"
-#include "engine/core/evaluate.h"
-
-enum { ROOT = 0 };
-
-static const struct plan_node *block_of(const struct work *work)
-{
-    check(work->saga->frame_count == 1); /* other blocks than the root come later */
-    const struct plan_node *block = &work->saga->plan->nodes[work->saga->frames[ROOT].node];
-    check(block->kind == PLAN_SEQUENCE);
-    return block;
-}
-
-/* All is done even when the output cannot be computed: the effects are there. The reason says what is wrong.
- */
-static void complete(struct work *work)
-{
-    check(work->saga->direction == CORE_FORWARD);
-    check(work->saga->status == CORE_RUNNING);
-    if (work->saga->plan->output) {
-        struct str code, message;
-        const struct json *output =
-            evaluate(work->saga, work->saga->plan->output, work->scratch, &code, &message);
-        work_change(work, (struct core_change){.kind = CORE_CHANGE_RESULT,
-                                               .step = CORE_NO_STEP,
-                                               .body = output ? output : &json_null});
-        if (!output)
-            work_cause(work, CORE_NO_STEP, code, message);
-    }
-    work_status(work, CORE_COMPLETED, CORE_FORWARD);
-}
-
-void forward_next(struct work *work)
-{
-    const struct plan_node *block = block_of(work);
-    const struct core_saga *saga = work->saga;
-    check(saga->direction == CORE_FORWARD);
-    check(saga->frames[ROOT].cursor <= block->child_count);
-    if (saga->frames[ROOT].cursor == block->child_count) {
-        complete(work);
-        return;
-    }
-    uint16_t step = saga->step_count;
-    work_change(work, (struct core_change){.kind = CORE_CHANGE_OPEN,
-                                           .step = step,
-                                           .node = block->children[saga->frames[ROOT].cursor],
-                                           .frame = ROOT});
-    attempt_go(work, step);
-}
-
-void forward_resume(struct work *work)
-{
-    const struct core_saga *saga = work->saga;
-    check(saga->direction == CORE_FORWARD);
-    check(saga->status == CORE_RUNNING);
-    if (saga->frames[ROOT].cursor ==
-        saga->step_count) /* in a sequence each step before the cursor was opened once */
-        forward_next(work);
-    else
-        attempt_go_if_due(work, (uint16_t)(saga->step_count - 1));
-}
-
-/* The block behind the step moves on, unless the saga is parked for a reason of its own. */
-static void move_on(struct work *work, uint16_t step)
-{
-    struct core_saga *saga = work->saga;
-    uint16_t frame = work_step(work, step)->frame;
-    check(saga->direction == CORE_FORWARD);
-    check(frame < saga->frame_count);
-    work_change(work, (struct core_change){.kind = CORE_CHANGE_CURSOR,
-                                           .step = CORE_NO_STEP,
-                                           .frame = frame,
-                                           .cursor = (uint16_t)(saga->frames[frame].cursor + 1)});
-    if (saga->status == CORE_PARKED && saga->park_step == step) {
-        work_unpark(work);
-        work_status(work, CORE_RUNNING, CORE_FORWARD);
-    }
-    if (saga->status == CORE_RUNNING)
-        forward_next(work);
-}
-
-static void settled(struct work *work, uint16_t step)
-{
-    check(!state_is_active(work_step(work, step)->state));
-    check(!core_ended(work->saga));
-    if (work->saga->direction == CORE_BACK)
-        back_next(work);
-    else
-        move_on(work, step);
-}
+#include "engine/core/flow.h"
+#include "engine/core/frames.h"
 
 void forward_done(struct work *work, uint16_t step)
 {
@@ -98,15 +10,13 @@ void forward_done(struct work *work, uint16_t step)
     work_output(work, step);
     work_move(work, step, CORE_STEP_DONE, 0);
     check(work_step(work, step)->succeeded);
-    settled(work, step);
 }
 
 void forward_waived(struct work *work, uint16_t step)
 {
-    check(work->saga->direction == CORE_FORWARD);
+    check(!work_halted(work, step));
     check(!work_step(work, step)->succeeded);
     work_move(work, step, CORE_STEP_WAIVED, 0);
-    settled(work, step);
 }
 
 void forward_rejected(struct work *work, uint16_t step, struct str code, struct str message)
@@ -114,21 +24,20 @@ void forward_rejected(struct work *work, uint16_t step, struct str code, struct 
     check(code.size > 0);
     check(!work_step(work, step)->succeeded);
     work_unknown(work, step, false);
-    if (work->saga->direction == CORE_FORWARD && work_node(work, step)->after_pivot) {
+    bool halted = work_halted(work, step);
+    if (!halted && work_node(work, step)->after_pivot) {
         forward_stuck(work, step, code, message);
         return;
     }
     work_fault(work, step, code, message);
     work_move(work, step, CORE_STEP_REJECTED, 0);
-    if (work->saga->direction == CORE_FORWARD)
-        back_begin(work, step, code, message);
-    else
-        back_next(work);
+    if (!halted)
+        flow_fail(work, work_step(work, step)->frame, step, code, message);
 }
 
 void forward_stuck(struct work *work, uint16_t step, struct str code, struct str message)
 {
-    check(work->saga->direction == CORE_FORWARD);
+    check(!work_halted(work, step));
     check(code.size > 0);
     work_fault(work, step, code, message);
     if (work_step(work, step)->state != CORE_STEP_STUCK)
@@ -148,7 +57,7 @@ static void unanswered(struct work *work, uint16_t step, struct str message)
 {
     const struct plan_step *plan = work_node(work, step)->step;
     check(work_step(work, step)->unknown);
-    check(work->saga->direction == CORE_FORWARD);
+    check(!work_halted(work, step));
     switch (plan->on_timeout) {
     case PLAN_ON_TIMEOUT_RETRY:
     case PLAN_ON_TIMEOUT_VERIFY:
@@ -181,9 +90,8 @@ void forward_in_doubt(struct work *work, uint16_t step, struct str message)
 {
     const struct plan_node *node = work_node(work, step);
     check(work_step(work, step)->unknown);
-    if (work->saga->direction == CORE_BACK) {
+    if (work_halted(work, step)) {
         work_move(work, step, CORE_STEP_DOUBT, 0);
-        back_next(work);
         return;
     }
     check(work_step(work, step)->state != CORE_STEP_STUCK);
@@ -192,5 +100,5 @@ void forward_in_doubt(struct work *work, uint16_t step, struct str message)
         return;
     }
     work_move(work, step, CORE_STEP_DOUBT, 0);
-    back_begin(work, step, core_code_text(CORE_CODE_TIMEOUT), message);
+    flow_fail(work, work_step(work, step)->frame, step, core_code_text(CORE_CODE_TIMEOUT), message);
 }

@@ -27,6 +27,8 @@ static const struct str event_names[] = {
     [CORE_EVENT_TERMINATE] = NAME("terminate"), [CORE_EVENT_PAUSE] = NAME("pause"),
     [CORE_EVENT_RESUME] = NAME("resume"),       [CORE_EVENT_RETRY] = NAME("retry"),
     [CORE_EVENT_SKIP] = NAME("skip"),           [CORE_EVENT_FORCE] = NAME("force"),
+    [CORE_EVENT_SIGNAL] = NAME("signal"),       [CORE_EVENT_MOVE] = NAME("move"),
+    [CORE_EVENT_UNDO] = NAME("undo"),
 };
 static const struct str reply_names[] = {
     [CORE_REPLY_OK] = NAME("ok"),
@@ -43,6 +45,12 @@ static const struct str change_names[] = {
 #define X(name, text) [CORE_CHANGE_##name] = NAME(text),
     CORE_CHANGES(X)
 #undef X
+};
+static const struct str block_names[] = {
+    [CORE_BLOCK_OPEN] = NAME("open"),
+    [CORE_BLOCK_FAILED] = NAME("failed"),
+    [CORE_BLOCK_BACK] = NAME("back"),
+    [CORE_BLOCK_CLOSED] = NAME("closed"),
 };
 static const struct str code_names[] = {
 #define X(name, meaning) [CORE_CODE_##name] = NAME(#name),
@@ -108,6 +116,11 @@ struct str core_change_text(enum core_change_kind kind)
     return name_of(change_names, COUNT(change_names), (size_t)kind);
 }
 
+struct str core_block_text(enum core_block block)
+{
+    return name_of(block_names, COUNT(block_names), (size_t)block);
+}
+
 struct str core_code_text(enum core_code code)
 {
     return name_of(code_names, COUNT(code_names), (size_t)code);
@@ -167,4 +180,12 @@ bool core_change_parse(struct str text, enum core_change_kind *kind)
     if (index < COUNT(change_names))
         *kind = (enum core_change_kind)index;
     return index < COUNT(change_names);
+}
+
+bool core_block_parse(struct str text, enum core_block *block)
+{
+    size_t index = index_of(block_names, COUNT(block_names), text);
+    if (index < COUNT(block_names))
+        *block = (enum core_block)index;
+    return index < COUNT(block_names);
 }

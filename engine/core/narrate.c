@@ -1,5 +1,6 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
+#include "engine/core/frames.h"
 #include "engine/core/record.h"
 #include "engine/core/words.h"
 
@@ -67,6 +68,27 @@ static void head_verb(struct buf *out, const struct core_event *event)
     put_actor(out, event);
 }
 
+static void head_signal(struct buf *out, const struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_SIGNAL);
+    buf_printf(out, "signal %.*s", WORDS(event->signal));
+    if (event->signal_id.size > 0)
+        buf_printf(out, ", id %.*s", WORDS(event->signal_id));
+    buf_puts(out, " with ");
+    json_write(out, event->body ? event->body : &json_null);
+}
+
+static void head_move(struct buf *out, const struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_MOVE);
+    buf_printf(out, "move the timer of %.*s to ",
+               WORDS(event->step.size > 0 ? event->step : STR("the saga")));
+    buf_puts(out, event->due_us > event->at_us ? "+" : "now");
+    if (event->due_us > event->at_us)
+        buf_put(out, duration_text(out->arena, event->due_us - event->at_us));
+    put_actor(out, event);
+}
+
 static void head(struct buf *out, const struct core_event *event)
 {
     switch (event->kind) {
@@ -89,6 +111,16 @@ static void head(struct buf *out, const struct core_event *event)
     case CORE_EVENT_SKIP:
     case CORE_EVENT_FORCE:
         head_verb(out, event);
+        break;
+    case CORE_EVENT_SIGNAL:
+        head_signal(out, event);
+        break;
+    case CORE_EVENT_MOVE:
+        head_move(out, event);
+        break;
+    case CORE_EVENT_UNDO:
+        buf_printf(out, "undo, attempt %u, for the parent", event->attempt);
+        put_actor(out, event);
         break;
     }
     buf_char(out, '\n');
@@ -159,6 +191,51 @@ static void line_deadline(struct buf *out, const struct core_record *record, con
         put_span(out, record, change->due_us);
 }
 
+/* "parallel:1", "parcels[2]", "parallel:1/label", "switch:1 case 2", "the saga". */
+static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t frame)
+{
+    const struct plan_node *node = frames_node(saga, frame);
+    if (frame == FRAMES_ROOT) {
+        buf_puts(out, "the saga");
+        return;
+    }
+    if (node->kind != PLAN_SEQUENCE) {
+        buf_put(out, node->id);
+        return;
+    }
+    const struct plan_node *block = &saga->plan->nodes[node->parent];
+    check(block->kind != PLAN_SEQUENCE);
+    buf_put(out, block->id);
+    if (block->kind == PLAN_SWITCH)
+        buf_printf(out, " case %u", node->order + 1);
+    else if (block->kind == PLAN_PARALLEL)
+        buf_printf(out, "/%.*s", WORDS(node->id));
+    else if (block->kind == PLAN_FOREACH)
+        buf_printf(out, "[%u]", saga->frames[frame].index);
+}
+
+static void line_block(struct buf *out, const struct core_saga *saga, const struct core_change *change)
+{
+    check(change->frame < saga->frame_count);
+    put_frame(out, saga, change->frame);
+    if (change->kind == CORE_CHANGE_FRAME) {
+        buf_puts(out, ": entered");
+        if (change->body != NULL)
+            buf_printf(out, " with %u items", change->body->count);
+        return;
+    }
+    if (change->kind == CORE_CHANGE_CURSOR) {
+        buf_printf(out, ": at %u", change->cursor);
+        return;
+    }
+    struct str block = core_block_text(change->block);
+    buf_printf(out, ": %.*s", WORDS(block));
+    if (change->code.size == 0)
+        return;
+    buf_puts(out, ", ");
+    put_reason(out, change->code, change->message);
+}
+
 static void line(struct buf *out, const struct core_saga *saga, const struct core_record *record,
                  const struct core_change *change)
 {
@@ -191,8 +268,21 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         line_step(out, saga, change, ": fresh attempts for ");
         buf_put(out, core_kind_text(change->command));
         return;
+    case CORE_CHANGE_FRAME:
+    case CORE_CHANGE_BLOCK:
     case CORE_CHANGE_CURSOR:
-        buf_printf(out, "block %u at %u", change->frame, change->cursor);
+        line_block(out, saga, change);
+        return;
+    case CORE_CHANGE_KEEP:
+        buf_printf(out, "kept for an await of %.*s", WORDS(record->event.signal));
+        return;
+    case CORE_CHANGE_TAKE:
+        line_step(out, saga, change, ": takes ");
+        json_write(out, saga->signals[change->index].body);
+        return;
+    case CORE_CHANGE_MOVE:
+        line_step(out, saga, change, ": due ");
+        put_span(out, record, change->due_us);
         return;
     case CORE_CHANGE_STATUS:
         line_status(out, change);

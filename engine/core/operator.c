@@ -4,6 +4,7 @@
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
 #include "engine/core/resolve.h"
+#include "engine/core/timer.h"
 
 static struct str reason_or(const struct work *work, struct str otherwise)
 {
@@ -44,7 +45,7 @@ static void terminate(struct work *work)
 static void hold(struct work *work, bool held)
 {
     check(!core_ended(work->saga));
-    check(work->saga->step_count > 0);
+    check(work->saga->seq > 0);
     if (work->saga->paused == held) {
         work_leave(work, CORE_REFUSED, held ? "it is paused already" : "it is not paused");
         return;
@@ -70,7 +71,7 @@ static void resume(struct work *work)
 static void (*const verbs[])(struct work *work) = {
     [CORE_EVENT_CANCEL] = cancel,       [CORE_EVENT_TERMINATE] = terminate, [CORE_EVENT_PAUSE] = pause,
     [CORE_EVENT_RESUME] = resume,       [CORE_EVENT_RETRY] = resolve_retry, [CORE_EVENT_SKIP] = resolve_skip,
-    [CORE_EVENT_FORCE] = resolve_force,
+    [CORE_EVENT_FORCE] = resolve_force, [CORE_EVENT_MOVE] = timer_move,
 };
 
 void operator_verb(struct work *work)

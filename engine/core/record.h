@@ -7,7 +7,11 @@
  *
  *   event of start   {"input", "search", "key", "seed": "<decimal>", "correlation", "traceparent"}
  *            reply   {"kind": "do", "participant", "status": "ok", "code", "message", "retry_after_us",
- * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"} changes
+ * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
+ * {"due"} signal  {"signal", "id", "body"} start of a child also {"parent": id, "parent_step",
+ * "parent_attempt", "stillborn": true}; of any saga of an installation with several shards {"shards"}
+ *
+ *   changes
  * open    {"step": path, "node": n, "frame": n} send    {"step", "kind": "do", "attempt": n, "due": us, "to":
  * "payments.charge", "body"} step    {"step", "from": "sent", "state": "done", "due"} status  {"status":
  * "compensating", "direction": "back"} …       every other field of core.h's list by its name: "due", "flag",

@@ -6,8 +6,8 @@
 /* What is being read: the state before the record, and the steps the record itself has opened so far. */
 struct reader {
     const struct core_saga *saga;
-    const struct core_change *changes; /* read so far */
-    uint32_t count;
+    uint32_t count;    /* changes read so far */
+    struct str *paths; /* of the steps it has opened */
     uint16_t opened;
     struct err_note *note;
 };
@@ -54,15 +54,10 @@ static uint16_t find_step(const struct reader *reader, struct str path)
 {
     const struct core_saga *saga = reader->saga;
     check(saga->step_count <= saga->step_room);
-    for (uint32_t i = reader->count; i > 0; i--) {
-        const struct core_change *change = &reader->changes[i - 1];
-        if (change->kind == CORE_CHANGE_OPEN && str_equal(saga->plan->nodes[change->node].id, path))
-            return change->step;
-    }
-    for (uint16_t i = saga->step_count; i > 0; i--)
-        if (str_equal(core_step_path(saga, (uint16_t)(i - 1)), path))
-            return (uint16_t)(i - 1);
-    return CORE_NO_STEP;
+    for (uint16_t i = reader->opened; i > 0; i--)
+        if (str_equal(reader->paths[i - 1], path))
+            return (uint16_t)(saga->step_count + i - 1);
+    return core_find(saga, path);
 }
 
 static enum err read_open(struct reader *reader, const struct json *from, struct core_change *change)
@@ -72,8 +67,37 @@ static enum err read_open(struct reader *reader, const struct json *from, struct
         return wrong(reader, "node");
     if (!read_u16(from, STR("frame"), &change->frame))
         return wrong(reader, "frame");
-    check(reader->opened < LIMITS_RECORD_CHANGES); /* the fold stops long before 16 bits are used up */
+    if (reader->saga->step_count + reader->opened >= LIMITS_INSTANCES)
+        return wrong(reader, "step");
+    reader->paths[reader->opened] = json_get_str(from, STR("step"));
     change->step = (uint16_t)(reader->saga->step_count + reader->opened++);
+    return ERR_OK;
+}
+
+static enum err read_frame(struct reader *reader, const struct json *from, struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_FRAME);
+    if (!read_u16(from, STR("frame"), &change->frame))
+        return wrong(reader, "frame");
+    if (!read_u16(from, STR("node"), &change->node))
+        return wrong(reader, "node");
+    if (!read_u16(from, STR("parent"), &change->parent))
+        return wrong(reader, "parent");
+    if (!read_u16(from, STR("index"), &change->index))
+        return wrong(reader, "index");
+    change->body = json_get(from, STR("body"));
+    return ERR_OK;
+}
+
+static enum err read_block(struct reader *reader, const struct json *from, struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_BLOCK);
+    if (!read_u16(from, STR("frame"), &change->frame))
+        return wrong(reader, "frame");
+    if (!core_block_parse(json_get_str(from, STR("state")), &change->block))
+        return wrong(reader, "state");
+    change->code = json_get_str(from, STR("code"));
+    change->message = json_get_str(from, STR("message"));
     return ERR_OK;
 }
 
@@ -127,6 +151,12 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
     switch (change->kind) {
     case CORE_CHANGE_OPEN:
         return read_open(reader, from, change);
+    case CORE_CHANGE_FRAME:
+        return read_frame(reader, from, change);
+    case CORE_CHANGE_BLOCK:
+        return read_block(reader, from, change);
+    case CORE_CHANGE_TAKE:
+        return read_u16(from, STR("index"), &change->index) ? ERR_OK : wrong(reader, "index");
     case CORE_CHANGE_SEND:
         return read_send(reader, from, change);
     case CORE_CHANGE_STEP:
@@ -150,6 +180,8 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
         change->code = json_get_str(from, STR("code"));
         change->message = json_get_str(from, STR("message"));
         return ERR_OK;
+    case CORE_CHANGE_KEEP:
+    case CORE_CHANGE_MOVE:
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_OUTPUT:
     case CORE_CHANGE_DEADLINE:
@@ -182,7 +214,7 @@ static enum err read_changes(struct reader *reader, const struct json *from, str
         return err_note(reader->note, ERR_INVALID, "a journal record has no list of changes, or too many");
     check(reader->count == 0);
     struct core_change *changes = arena_array(arena, from->count, sizeof *changes);
-    reader->changes = changes;
+    reader->paths = arena_array(arena, from->count, sizeof *reader->paths);
     for (; reader->count < from->count; reader->count++) {
         enum err error = read_change(reader, from->items[reader->count], &changes[reader->count]);
         if (error != ERR_OK)
@@ -206,6 +238,34 @@ static bool read_seed(const struct json *from, uint64_t *seed)
     return text.size > 0;
 }
 
+/* Absent is 0. */
+static bool read_u32(const struct json *from, struct str key, uint32_t *number)
+{
+    const struct json *value = json_get(from, key);
+    int64_t wide = 0;
+    check(key.size > 0);
+    if (value != NULL && (!json_to_i64(value, &wide) || wide < 0 || wide > UINT32_MAX))
+        return false;
+    *number = (uint32_t)wide;
+    return true;
+}
+
+static const char *read_parent(const struct json *from, struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_START);
+    if (json_get(from, STR("parent")) == NULL)
+        return NULL;
+    event->has_parent = true;
+    event->parent_step = json_get_str(from, STR("parent_step"));
+    if (!id_parse(json_get_str(from, STR("parent")), &event->parent))
+        return "parent";
+    if (event->parent_step.size == 0)
+        return "parent_step";
+    const struct json *stillborn = json_get(from, STR("stillborn"));
+    event->stillborn = stillborn != NULL && stillborn->kind == JSON_BOOL && stillborn->boolean;
+    return read_u32(from, STR("parent_attempt"), &event->parent_attempt) ? NULL : "parent_attempt";
+}
+
 static const char *read_start(const struct json *from, struct core_event *event)
 {
     check(event->kind == CORE_EVENT_START);
@@ -214,6 +274,11 @@ static const char *read_start(const struct json *from, struct core_event *event)
     event->key = json_get_str(from, STR("key"));
     event->correlation = json_get_str(from, STR("correlation"));
     event->traceparent = json_get_str(from, STR("traceparent"));
+    if (!read_u32(from, STR("shards"), &event->shards) || event->shards > LIMITS_SHARDS_MAX)
+        return "shards";
+    const char *problem = read_parent(from, event);
+    if (problem)
+        return problem;
     return read_seed(from, &event->seed) ? NULL : "seed";
 }
 
@@ -238,9 +303,17 @@ static const char *read_event(const struct json *from, struct core_event *event)
 {
     if (from == NULL || from->kind != JSON_OBJECT)
         return "event";
-    check((unsigned)event->kind <= CORE_EVENT_FORCE);
+    check((unsigned)event->kind <= CORE_EVENT_UNDO);
     if (event->kind == CORE_EVENT_START)
         return read_start(from, event);
+    if (event->kind == CORE_EVENT_SIGNAL) {
+        event->signal = json_get_str(from, STR("signal"));
+        event->signal_id = json_get_str(from, STR("id"));
+        event->body = json_get(from, STR("body"));
+        return event->signal.size > 0 ? NULL : "signal";
+    }
+    if (event->kind == CORE_EVENT_MOVE && !json_get_i64(from, STR("due"), &event->due_us))
+        return "due";
     event->actor = json_get_str(from, STR("actor"));
     event->reason = json_get_str(from, STR("reason"));
     if (event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_FORCE)

@@ -44,6 +44,20 @@ static void put_flag(struct buf *out, bool flag)
     buf_put(out, flag ? STR("true") : STR("false"));
 }
 
+static void write_parent(struct buf *out, const struct core_event *event)
+{
+    char id[ID_TEXT_SIZE + 1];
+    id_format(event->parent, id);
+    check(event->parent_step.size > 0);
+    put_text(out, STR("parent"), str_from(id));
+    put_text(out, STR("parent_step"), event->parent_step);
+    put_number(out, STR("parent_attempt"), event->parent_attempt);
+    if (event->stillborn) {
+        name(out, STR("stillborn"));
+        buf_put(out, STR("true"));
+    }
+}
+
 static void write_start(struct buf *out, const struct core_event *event)
 {
     check(event->kind == CORE_EVENT_START);
@@ -54,6 +68,10 @@ static void write_start(struct buf *out, const struct core_event *event)
     buf_printf(out, "\"%llu\"", (unsigned long long)event->seed);
     put_text(out, STR("correlation"), event->correlation);
     put_text(out, STR("traceparent"), event->traceparent);
+    if (event->shards > 1)
+        put_number(out, STR("shards"), event->shards);
+    if (event->has_parent)
+        write_parent(out, event);
 }
 
 static void write_reply(struct buf *out, const struct core_event *event)
@@ -74,11 +92,21 @@ static void write_verb(struct buf *out, const struct core_event *event)
     check(event->kind >= CORE_EVENT_CANCEL);
     put_text(out, STR("actor"), event->actor);
     put_text(out, STR("reason"), event->reason);
+    if (event->kind == CORE_EVENT_MOVE)
+        put_number(out, STR("due"), event->due_us);
     if (event->kind != CORE_EVENT_FORCE)
         return;
     put_text(out, STR("status"), core_reply_text(event->status));
     put_text(out, STR("code"), event->error_code);
     put_text(out, STR("message"), event->error_message);
+    put_json(out, STR("body"), event->body);
+}
+
+static void write_signal(struct buf *out, const struct core_event *event)
+{
+    check(event->kind == CORE_EVENT_SIGNAL);
+    put_text(out, STR("signal"), event->signal);
+    put_text(out, STR("id"), event->signal_id);
     put_json(out, STR("body"), event->body);
 }
 
@@ -101,7 +129,12 @@ static void write_event(struct buf *out, const struct core_event *event)
     case CORE_EVENT_RETRY:
     case CORE_EVENT_SKIP:
     case CORE_EVENT_FORCE:
+    case CORE_EVENT_MOVE:
+    case CORE_EVENT_UNDO:
         write_verb(out, event);
+        break;
+    case CORE_EVENT_SIGNAL:
+        write_signal(out, event);
         break;
     }
     buf_char(out, '}');
@@ -138,8 +171,7 @@ static void write_send(struct buf *out, const struct core_saga *saga, const stru
 
 static void write_reason(struct buf *out, const struct core_change *change)
 {
-    check(change->kind == CORE_CHANGE_FAULT || change->kind == CORE_CHANGE_CAUSE ||
-          change->kind == CORE_CHANGE_PARK);
+    check(change->kind != CORE_CHANGE_STATUS);
     put_text(out, STR("code"), change->code);
     put_text(out, STR("message"), change->message);
 }
@@ -159,11 +191,28 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         put_text(out, STR("state"), core_step_state_text(change->state));
         put_due(out, change->due_us);
         return;
+    case CORE_CHANGE_FRAME:
+        put_number(out, STR("frame"), change->frame);
+        put_number(out, STR("node"), change->node);
+        put_number(out, STR("parent"), change->parent);
+        put_number(out, STR("index"), change->index);
+        put_json(out, STR("body"), change->body);
+        return;
+    case CORE_CHANGE_BLOCK:
+        put_number(out, STR("frame"), change->frame);
+        put_text(out, STR("state"), core_block_text(change->block));
+        write_reason(out, change);
+        return;
+    case CORE_CHANGE_TAKE:
+        put_number(out, STR("index"), change->index);
+        return;
+    case CORE_CHANGE_MOVE:
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_DEADLINE:
         put_due(out, change->due_us);
         return;
     case CORE_CHANGE_OUTPUT:
+    case CORE_CHANGE_KEEP:
         return;
     case CORE_CHANGE_FAULT:
     case CORE_CHANGE_CAUSE:
@@ -220,7 +269,10 @@ struct str record_step(const struct core_saga *saga, const struct core_record *r
     case CORE_EVENT_RETRY:
     case CORE_EVENT_SKIP:
     case CORE_EVENT_FORCE:
+    case CORE_EVENT_MOVE:
         return record->event.step;
+    case CORE_EVENT_SIGNAL:
+    case CORE_EVENT_UNDO:
     case CORE_EVENT_START:
     case CORE_EVENT_CANCEL:
     case CORE_EVENT_TERMINATE:
@@ -234,8 +286,9 @@ struct str record_step(const struct core_saga *saga, const struct core_record *r
 uint32_t record_attempt(const struct core_record *record)
 {
     check(record->seq > 0);
-    check((unsigned)record->event.kind <= CORE_EVENT_FORCE);
-    bool has_step = record->event.kind == CORE_EVENT_REPLY || record->event.kind == CORE_EVENT_TIMER ||
-                    record->event.kind >= CORE_EVENT_RETRY;
-    return has_step ? record->event.attempt : 0;
+    enum core_event_kind kind = record->event.kind;
+    check((unsigned)kind <= CORE_EVENT_UNDO);
+    bool has_attempt = kind == CORE_EVENT_REPLY || kind == CORE_EVENT_TIMER || kind == CORE_EVENT_RETRY ||
+                       kind == CORE_EVENT_SKIP || kind == CORE_EVENT_FORCE || kind == CORE_EVENT_UNDO;
+    return has_attempt ? record->event.attempt : 0;
 }

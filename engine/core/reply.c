@@ -25,8 +25,10 @@ static bool belongs(struct work *work, uint16_t *step)
 {
     const struct core_event *event = &work->event;
     check((unsigned)event->command_kind < CORE_KIND_COUNT);
-    *step = state_find(work->saga, event->step);
+    *step = core_find(work->saga, event->step);
     struct str kind = core_kind_text(event->command_kind);
+    if (*step != CORE_NO_STEP && work_node(work, *step)->step == NULL)
+        *step = CORE_NO_STEP;
     if (*step == CORE_NO_STEP) {
         work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded", WORDS(event->step));
         return false;
@@ -55,7 +57,7 @@ static void late_success(struct work *work, uint16_t step)
         work_leave(work, CORE_LATE, "the compensation was commanded since it was asked");
         return;
     }
-    if (work->saga->status == CORE_COMPENSATED && !work_node(work, step)->step->has_undo) {
+    if (core_ended(work->saga) && !work_node(work, step)->step->has_undo) {
         work_leave(work, CORE_LATE, "the saga has ended and the step has no compensation");
         return;
     }
@@ -108,12 +110,14 @@ static bool is_news(struct work *work, uint16_t step)
     const struct core_step *it = work_step(work, step);
     check(work->event.status != CORE_REPLY_OK);
     check(work->event.attempt <= it->attempts[kind]);
-    if (work->event.attempt < it->attempts[kind]) {
+    bool child = work_node(work, step)->kind == PLAN_SAGA;
+    uint32_t least = child ? it->budget_base[kind] + 1 : it->attempts[kind];
+    if (work->event.attempt < least) {
         work_leave(work, CORE_STALE, "attempt %u is not the newest, which is %u", work->event.attempt,
                    it->attempts[kind]);
         return false;
     }
-    if (it->answered[kind]) {
+    if (!child && it->answered[kind]) {
         work_leave(work, CORE_DUPLICATE, "attempt %u was answered already", work->event.attempt);
         return false;
     }
@@ -155,7 +159,7 @@ static void take_retry(struct work *work, uint16_t step)
         return;
     work_take(work);
     check(work_step(work, step)->state == state_sent(event->command_kind));
-    if (event->command_kind == CORE_DO && work->saga->direction == CORE_BACK)
+    if (event->command_kind == CORE_DO && work_halted(work, step))
         back_settle(work, step);
     else
         attempt_again(work, step, event->retry_after_us, event->error_code, event->error_message);
@@ -177,18 +181,32 @@ static enum plan_on_error rule_of(const struct work *work, uint16_t step)
     return PLAN_ON_ERROR_FAIL;
 }
 
+/* A child that was stopped without being undone: nobody but a human can say what is to be done. */
+static bool is_terminated_child(const struct work *work, uint16_t step)
+{
+    struct str code = core_code_text(CORE_CODE_CHILD_TERMINATED);
+    check(work->event.status == CORE_REPLY_REJECTED);
+    return work_node(work, step)->kind == PLAN_SAGA && str_equal(work->event.error_code, code) &&
+           !work_halted(work, step);
+}
+
 /* Going back, whatever the rule says, a rejection is good news: there is nothing to undo. */
 static void do_rejected(struct work *work, uint16_t step)
 {
     struct str code = code_of(work);
     struct str message = work->event.error_message;
-    enum plan_on_error rule = work->saga->direction == CORE_BACK ? PLAN_ON_ERROR_FAIL : rule_of(work, step);
+    check(work->event.command_kind == CORE_DO);
+    enum plan_on_error rule = work_halted(work, step) ? PLAN_ON_ERROR_FAIL : rule_of(work, step);
     check(code.size > 0);
     if (rule == PLAN_ON_ERROR_RETRY) {
         take_retry(work, step);
         return;
     }
     work_take(work);
+    if (is_terminated_child(work, step)) {
+        forward_stuck(work, step, code, message);
+        return;
+    }
     if (rule == PLAN_ON_ERROR_FAIL) {
         forward_rejected(work, step, code, message);
         return;
@@ -244,7 +262,7 @@ void reply_take(struct work *work)
         return;
     enum core_status status = work->saga->status;
     check(step < work->saga->step_count);
-    if (status == CORE_COMPLETED || status == CORE_TERMINATED) {
+    if (status == CORE_TERMINATED || (status == CORE_COMPLETED && !core_going_back(work->saga, step))) {
         work_leave(work, CORE_LATE, "the saga has ended");
         return;
     }

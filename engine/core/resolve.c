@@ -1,29 +1,45 @@
 #include "engine/core/resolve.h"
+#include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
 #include "engine/core/words.h"
 
-static bool is_stuck(enum core_step_state state)
-{
-    check((unsigned)state <= CORE_STEP_UNDO_WAIVED);
-    return state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
-}
+enum { MOST_NAMES_BYTES = 300 }; /* of a sentence */
 
 static bool is_waiting(enum core_step_state state)
 {
-    return state_is_active(state) && state == state_waiting(state_kind(state));
+    return state_commands(state) && state == state_waiting(state_kind(state));
 }
 
-/* The stuck step, or with `waiting` the one between two attempts; CORE_NO_STEP when there is none. */
-static uint16_t only_one(const struct core_saga *saga, bool waiting)
+static bool is_meant(const struct core_step *step, bool waiting)
 {
+    check(step->opened_us > 0);
+    return waiting ? is_waiting(step->state) : state_is_stuck(step->state);
+}
+
+/* The only step that is stuck or, with `waiting`, between two attempts; CORE_NO_STEP when there is none.
+ * False when there are several: the event is left, and they are named. */
+static bool only_one(struct work *work, bool waiting, uint16_t *step)
+{
+    const struct core_saga *saga = work->saga;
+    struct buf names;
+    uint32_t count = 0;
     check(saga->step_count <= saga->step_room);
-    for (uint16_t i = 0; i < saga->step_count; i++)
-        if (is_stuck(saga->steps[i].state) || (waiting && is_waiting(saga->steps[i].state)))
-            return i;
-    return CORE_NO_STEP;
+    *step = CORE_NO_STEP;
+    buf_init(&names, work->scratch);
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        if (!is_meant(&saga->steps[i], waiting) || names.size > MOST_NAMES_BYTES)
+            continue;
+        *step = i;
+        buf_puts(&names, count++ > 0 ? ", " : "");
+        buf_put(&names, core_step_path(saga, i));
+    }
+    if (count < 2)
+        return true;
+    work_leave(work, CORE_REFUSED, "name the step: %.*s", WORDS(buf_str(&names)));
+    return false;
 }
 
 /* For the journal row: the attempt that the verb is about. */
@@ -40,9 +56,12 @@ static bool find(struct work *work, bool waiting, uint16_t *step)
 {
     check(work->count == 0);
     if (work->event.step.size == 0) {
-        *step = only_one(work->saga, waiting);
+        if (!only_one(work, false, step))
+            return false;
+        if (*step == CORE_NO_STEP && waiting && !only_one(work, true, step))
+            return false;
     } else {
-        *step = state_find(work->saga, work->event.step);
+        *step = core_find(work->saga, work->event.step);
         if (*step == CORE_NO_STEP) {
             work_leave(work, CORE_REFUSED, "no step of this name was opened");
             return false;
@@ -78,12 +97,23 @@ static bool find_stuck(struct work *work, uint16_t *step)
 {
     if (!find(work, false, step))
         return false;
-    if (*step != CORE_NO_STEP && is_stuck(work_step(work, *step)->state)) {
+    if (*step != CORE_NO_STEP && state_is_stuck(work_step(work, *step)->state)) {
         check(work->saga->status == CORE_PARKED);
-        check(work->saga->park_step == *step);
         return true;
     }
     leave_not_stuck(work);
+    return false;
+}
+
+/* What is computed from what is known gives the same again. */
+static bool may_be_tried(struct work *work, uint16_t step)
+{
+    enum plan_kind kind = work_node(work, step)->kind;
+    check(kind != PLAN_SEQUENCE);
+    if (kind == PLAN_STEP || kind == PLAN_SAGA || kind == PLAN_AWAIT)
+        return true;
+    work_leave(work, CORE_REFUSED, "tried again, %.*s would fail the same way; possible: skip, terminate",
+               WORDS(work->event.step));
     return false;
 }
 
@@ -95,9 +125,7 @@ static void unstick(struct work *work, uint16_t step)
     if (kind == CORE_DO && work_step(work, step)->attempts[CORE_VERIFY] > 0)
         work_budget(work, step, CORE_VERIFY);
     work_move(work, step, state_waiting(kind), work->event.at_us);
-    work_unpark(work);
-    check(work->saga->park_step == CORE_NO_STEP);
-    work_status(work, kind == CORE_DO ? CORE_RUNNING : CORE_COMPENSATING, work->saga->direction);
+    work_review_park(work);
     attempt_go(work, step);
 }
 
@@ -108,7 +136,8 @@ static void lift_deadline(struct work *work)
     work_take(work);
     work_unpark(work);
     work_status(work, CORE_RUNNING, CORE_FORWARD);
-    forward_resume(work);
+    for (uint16_t i = 0; i < work->saga->step_count; i++)
+        attempt_go_if_due(work, i);
 }
 
 void resolve_retry(struct work *work)
@@ -122,7 +151,9 @@ void resolve_retry(struct work *work)
     }
     if (!find(work, true, &step))
         return;
-    if (step != CORE_NO_STEP && is_stuck(work_step(work, step)->state)) {
+    if (step != CORE_NO_STEP && state_is_stuck(work_step(work, step)->state)) {
+        if (!may_be_tried(work, step))
+            return;
         work_take(work);
         unstick(work, step);
         return;
@@ -192,7 +223,7 @@ void resolve_force(struct work *work)
     }
     if (!find_stuck(work, &step))
         return;
-    check(is_stuck(work_step(work, step)->state));
+    check(state_is_stuck(work_step(work, step)->state));
     if (status == CORE_REPLY_OK)
         force_ok(work, step);
     else

@@ -1,6 +1,8 @@
 #include "engine/core/state.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/core/frames.h"
+#include "engine/core/state_block.h"
 
 enum {
 #define X(name, text, meaning) +1
@@ -25,6 +27,8 @@ static const struct {
     [CORE_STEP_VERIFY_SENT] = {.active = true, .kind = CORE_VERIFY},
     [CORE_STEP_UNDO_WAITING] = {.active = true, .kind = CORE_UNDO},
     [CORE_STEP_UNDO_SENT] = {.active = true, .kind = CORE_UNDO},
+    [CORE_STEP_AWAITING] = {.active = true, .kind = CORE_DO},
+    [CORE_STEP_SLEEPING] = {.active = true, .kind = CORE_DO},
     [CORE_STEP_DONE] = {.settled = true},
     [CORE_STEP_REJECTED] = {.settled = true},
     [CORE_STEP_WAIVED] = {.settled = true},
@@ -57,6 +61,12 @@ bool state_is_active(enum core_step_state state)
     return traits[state].active;
 }
 
+bool state_commands(enum core_step_state state)
+{
+    check((unsigned)state < STATE_COUNT);
+    return traits[state].active && state != CORE_STEP_AWAITING && state != CORE_STEP_SLEEPING;
+}
+
 enum core_step_state state_waiting(enum core_kind kind)
 {
     check((unsigned)kind < CORE_KIND_COUNT);
@@ -75,35 +85,26 @@ enum core_kind state_kind(enum core_step_state state)
     return traits[state].kind;
 }
 
-uint16_t state_find(const struct core_saga *saga, struct str path)
+bool state_is_stuck(enum core_step_state state)
+{
+    check((unsigned)state < STATE_COUNT);
+    return state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
+}
+
+uint16_t core_find(const struct core_saga *saga, struct str path)
 {
     check(saga->step_count <= saga->step_room);
     for (uint16_t i = saga->step_count; i > 0; i--)
-        if (str_equal(saga->plan->nodes[saga->steps[i - 1].node].id, path))
+        if (str_equal(saga->steps[i - 1].path, path))
             return (uint16_t)(i - 1);
     return CORE_NO_STEP;
-}
-
-static void start(struct core_saga *saga, const struct core_event *event)
-{
-    check(saga->seq == 0);
-    check(saga->plan->nodes[0].kind == PLAN_SEQUENCE);
-    saga->seed = event->seed;
-    saga->started_us = event->at_us;
-    saga->key = arena_copy(saga->arena, event->key);
-    saga->correlation = arena_copy(saga->arena, event->correlation);
-    saga->traceparent = arena_copy(saga->arena, event->traceparent);
-    saga->input = json_copy(saga->arena, event->input);
-    saga->search = json_copy(saga->arena, event->search);
-    saga->frames = arena_array(saga->arena, 1, sizeof *saga->frames);
-    saga->frame_count = saga->frame_room = 1;
 }
 
 /* An answer is taken once: a redelivery of it must not count as a second one. */
 static void mark_answered(struct core_saga *saga, const struct core_event *event)
 {
     check((unsigned)event->command_kind < CORE_KIND_COUNT);
-    uint16_t index = state_find(saga, event->step);
+    uint16_t index = core_find(saga, event->step);
     check(index != CORE_NO_STEP);
     struct core_step *step = &saga->steps[index];
     if (event->attempt == step->attempts[event->command_kind] && event->status != CORE_REPLY_PENDING)
@@ -115,9 +116,11 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
     check(seq == saga->seq + 1);
     check(event->at_us >= saga->updated_us);
     if (event->kind == CORE_EVENT_START)
-        start(saga, event);
+        state_start(saga, event);
     if (event->kind == CORE_EVENT_REPLY)
         mark_answered(saga, event);
+    if (event->kind == CORE_EVENT_UNDO)
+        saga->undo_attempt = event->attempt;
     saga->seq = seq;
     saga->updated_us = event->at_us;
 }
@@ -138,11 +141,14 @@ static void open_step(struct core_saga *saga, const struct core_change *change)
     check(change->node < saga->plan->node_count);
     if (saga->step_count == saga->step_room)
         make_room(saga);
-    saga->steps[saga->step_count++] = (struct core_step){.node = change->node,
-                                                         .frame = change->frame,
-                                                         .state = CORE_STEP_WAITING,
-                                                         .due_us = saga->updated_us,
-                                                         .opened_us = saga->updated_us};
+    saga->steps[saga->step_count++] =
+        (struct core_step){.node = change->node,
+                           .frame = change->frame,
+                           .path = state_path(saga, change->node, change->frame),
+                           .state = CORE_STEP_WAITING,
+                           .due_us = saga->updated_us,
+                           .opened_us = saga->updated_us};
+    saga->frames[change->frame].at_step = change->step;
 }
 
 static void count_send(struct core_saga *saga, struct core_step *step, const struct core_change *change)
@@ -182,12 +188,13 @@ static void move(struct core_saga *saga, struct core_step *step, const struct co
 {
     check(step->state == change->from);
     check(state_move_allowed(step->state, change->state));
-    const struct plan_node *node = &saga->plan->nodes[step->node];
+    const struct plan_step *plan = saga->plan->nodes[step->node].step;
+    bool pivot = plan != NULL && plan->pivot;
     if (change->state == CORE_STEP_DONE)
         forget_undo(step);
-    if (node->step->pivot && change->state == CORE_STEP_DONE)
+    if (pivot && change->state == CORE_STEP_DONE)
         saga->pivot_commanded = saga->pivot_done = true;
-    if (node->step->pivot && change->state == CORE_STEP_REJECTED)
+    if (pivot && change->state == CORE_STEP_REJECTED)
         saga->pivot_commanded = false;
     if (change->state == CORE_STEP_WAIVED)
         step->waived = true;
@@ -252,13 +259,6 @@ static void set_park(struct core_saga *saga, const struct core_change *change)
     saga->park_step = change->step;
 }
 
-static void move_cursor(struct core_saga *saga, const struct core_change *change)
-{
-    check(change->frame < saga->frame_count);
-    check(change->cursor > saga->frames[change->frame].cursor);
-    saga->frames[change->frame].cursor = change->cursor;
-}
-
 static void extend(struct core_step *step, const struct core_change *change)
 {
     check(state_is_active(step->state));
@@ -284,6 +284,21 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
     case CORE_CHANGE_OPEN:
         open_step(saga, change);
         return;
+    case CORE_CHANGE_FRAME:
+        state_enter(saga, change);
+        return;
+    case CORE_CHANGE_BLOCK:
+        state_block(saga, change);
+        return;
+    case CORE_CHANGE_KEEP:
+        state_keep(saga, event);
+        return;
+    case CORE_CHANGE_TAKE:
+        state_take(saga, step, change);
+        return;
+    case CORE_CHANGE_MOVE:
+        step->due_us = change->due_us;
+        return;
     case CORE_CHANGE_SEND:
         count_send(saga, step, change);
         return;
@@ -306,7 +321,7 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         grant(step, change->command);
         return;
     case CORE_CHANGE_CURSOR:
-        move_cursor(saga, change);
+        state_cursor(saga, change);
         return;
     case CORE_CHANGE_STATUS:
         set_status(saga, change);

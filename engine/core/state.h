@@ -6,12 +6,17 @@
 
 /* Whether moves.def allows it. */
 bool state_move_allowed(enum core_step_state from, enum core_step_state to);
-/* Active states have a timer: the six that wait for a time or for an answer. */
+/* Active states have a timer: the eight that wait for a time, for an answer or for an event. */
 bool state_is_active(enum core_step_state state);
+/* A human decides about it. */
+bool state_is_stuck(enum core_step_state state);
 /* The state in which a command of this kind is to be sent, and the one in which its answer is outstanding. */
 enum core_step_state state_waiting(enum core_kind kind);
 enum core_step_state state_sent(enum core_kind kind);
-/* The kind of the command that an active state is about. */
+/* Active, and about a command: not an await and not a wait. */
+bool state_commands(enum core_step_state state);
+/* The kind of the command that an active state is about; DO for an await and a wait, which command nothing.
+ */
 enum core_kind state_kind(enum core_step_state state);
 
 /* Takes the next record's event: seq, time, what a start brings, which attempt was answered. Copies. */
@@ -26,5 +31,3 @@ const char *state_follows(const struct core_saga *saga, const struct core_event 
 const char *state_event_follows(const struct core_saga *saga, int64_t seq, const struct core_event *event);
 /* The same for the state after a record: what no sequence of single changes that follow may leave behind. */
 const char *state_inconsistent(const struct core_saga *saga);
-/* The newest instance of the step with this path; CORE_NO_STEP when there is none. */
-uint16_t state_find(const struct core_saga *saga, struct str path);

@@ -3,13 +3,15 @@
 #include "engine/base/duration.h"
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
+#include "engine/core/forward.h"
 #include "engine/core/words.h"
 
 static bool is_held(const struct core_saga *saga, const struct core_step *step)
 {
     check(state_is_active(step->state));
     check(step->due_us > 0);
-    return work_held(saga) && step->state == state_waiting(state_kind(step->state));
+    return state_commands(step->state) && work_held(saga) &&
+           step->state == state_waiting(state_kind(step->state));
 }
 
 int64_t timer_next(const struct core_saga *saga, uint16_t *step)
@@ -57,12 +59,34 @@ static void timed_out(struct work *work, uint16_t step)
                                    work_step(work, step)->attempts[kind]);
     if (kind == CORE_DO)
         work_unknown(work, step, true);
-    if (kind == CORE_DO && work->saga->direction == CORE_BACK) {
+    if (kind == CORE_DO && work_halted(work, step)) {
         work_fault(work, step, code, message);
         back_settle(work, step);
         return;
     }
     attempt_again(work, step, 0, code, message);
+}
+
+/* What nobody sent in time. */
+static void not_signalled(struct work *work, uint16_t step)
+{
+    const struct plan_await *await = work_node(work, step)->await;
+    struct str message = work_text(work, "\"%.*s\" did not come in time", WORDS(await->event));
+    struct str code = core_code_text(CORE_CODE_TIMEOUT);
+    check(work_step(work, step)->state == CORE_STEP_AWAITING);
+    switch (await->on_timeout) {
+    case PLAN_AWAIT_CONTINUE:
+        work_fault(work, step, code, message);
+        forward_waived(work, step);
+        return;
+    case PLAN_AWAIT_FAIL:
+        forward_rejected(work, step, code, message);
+        return;
+    case PLAN_AWAIT_PARK:
+        forward_stuck(work, step, code, message);
+        return;
+    }
+    check_never("an on_timeout of no kind");
 }
 
 void timer_fire(struct work *work)
@@ -85,8 +109,43 @@ void timer_fire(struct work *work)
     work->event.command_kind = state_kind(state);
     work->event.attempt = work_step(work, step)->attempts[state_kind(state)];
     work_take(work);
-    if (state == state_waiting(state_kind(state)))
+    if (state == CORE_STEP_AWAITING)
+        not_signalled(work, step);
+    else if (state == CORE_STEP_SLEEPING)
+        work_move(work, step, CORE_STEP_DONE, 0);
+    else if (state == state_waiting(state_kind(state)))
         attempt_go(work, step);
     else
         timed_out(work, step);
+}
+
+static bool find_timer(struct work *work, uint16_t *step)
+{
+    const struct core_saga *saga = work->saga;
+    check(work->event.kind == CORE_EVENT_MOVE);
+    *step = CORE_NO_STEP;
+    if (work->event.step.size == 0) {
+        if (saga->deadline_us > 0)
+            return true;
+        work_leave(work, CORE_REFUSED, "the saga has no deadline, or it has passed; name a step");
+        return false;
+    }
+    *step = core_find(saga, work->event.step);
+    if (*step != CORE_NO_STEP && state_is_active(work_step(work, *step)->state))
+        return true;
+    work_leave(work, CORE_REFUSED, "%.*s has no timer that runs", WORDS(work->event.step));
+    return false;
+}
+
+void timer_move(struct work *work)
+{
+    uint16_t step;
+    check(!core_ended(work->saga));
+    if (!find_timer(work, &step))
+        return;
+    int64_t at_us = work->event.at_us;
+    int64_t due_us = work_until(work->event.due_us > at_us ? work->event.due_us : at_us);
+    work->event.due_us = due_us;
+    work_take(work);
+    work_due(work, step, due_us);
 }

@@ -2,8 +2,12 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/core/budget.h"
+#include "engine/core/frames.h"
 #include "engine/core/state.h"
+#include "engine/core/work.h"
 #include "engine/core/words.h"
+
+enum { MOST_WAITS = 3 }; /* named in the line of what a saga waits for */
 
 /* What follows when the outstanding attempt is not answered either. */
 static const char *then(const struct core_saga *saga, const struct core_step *step, enum core_kind kind)
@@ -13,7 +17,7 @@ static const char *then(const struct core_saga *saga, const struct core_step *st
     check(state_is_active(step->state));
     check(step->due_us > 0);
     bool asks = node->step->has_verify && node->step->on_timeout != PLAN_ON_TIMEOUT_COMPENSATE;
-    bool forward = saga->direction == CORE_FORWARD;
+    bool forward = !frames_is_halted(saga, step->frame);
     if ((kind != CORE_DO || forward) && budget_allows(&budget, step->due_us))
         return "try again";
     if (kind == CORE_UNDO || (kind == CORE_DO && forward && node->step->on_timeout == PLAN_ON_TIMEOUT_PARK))
@@ -21,6 +25,27 @@ static const char *then(const struct core_saga *saga, const struct core_step *st
     if (kind == CORE_DO && asks)
         return "verify";
     return forward && (node->after_pivot || node->step->pivot) ? "park" : "compensate";
+}
+
+static void put_quiet_wait(struct buf *out, const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    const struct plan_node *node = &saga->plan->nodes[step->node];
+    check(step->state == CORE_STEP_AWAITING || step->state == CORE_STEP_SLEEPING);
+    if (node->kind == PLAN_AWAIT) {
+        buf_puts(out, "waiting for event ");
+        buf_put(out, node->await->event);
+        buf_puts(out, " at ");
+    } else {
+        buf_puts(out, "waiting at ");
+    }
+    buf_put(out, core_step_path(saga, index));
+    buf_puts(out, " until ");
+    buf_put(out, duration_time_text(out->arena, step->due_us));
+    if (node->kind == PLAN_AWAIT) {
+        buf_puts(out, ", then ");
+        buf_put(out, plan_await_timeout_text(node->await->on_timeout));
+    }
 }
 
 static void put_wait(struct buf *out, const struct core_saga *saga, uint16_t index)
@@ -65,6 +90,7 @@ static void put_park(struct buf *out, const struct core_saga *saga)
 void view_waiting(struct buf *out, const struct core_saga *saga)
 {
     size_t before = out->size;
+    uint32_t shown = 0;
     check(saga->step_count <= saga->step_room);
     if (core_ended(saga))
         return;
@@ -76,13 +102,19 @@ void view_waiting(struct buf *out, const struct core_saga *saga)
     }
     for (uint16_t i = 0; i < saga->step_count; i++) {
         enum core_step_state state = saga->steps[i].state;
-        bool held = state_is_active(state) && state == state_waiting(state_kind(state)) &&
-                    (saga->paused || saga->status == CORE_PARKED);
+        bool held = state_commands(state) && state == state_waiting(state_kind(state)) && work_held(saga);
         if (!state_is_active(state) || held)
             continue;
+        if (++shown > MOST_WAITS)
+            continue;
         buf_puts(out, out->size > before ? "; " : "");
-        put_wait(out, saga, i);
+        if (state_commands(state))
+            put_wait(out, saga, i);
+        else
+            put_quiet_wait(out, saga, i);
     }
+    if (shown > MOST_WAITS)
+        buf_printf(out, "; and %u more", shown - MOST_WAITS);
 }
 
 static void put_string(struct buf *out, const char *key, struct str text)
@@ -137,6 +169,28 @@ static void put_reason(struct buf *out, const char *key, const struct core_saga 
         buf_printf(out, ",\"step\":\"%.*s\"}", WORDS(core_step_path(saga, step)));
 }
 
+static void put_id(struct buf *out, struct id id)
+{
+    char text[ID_TEXT_SIZE + 1];
+    id_format(id, text);
+    check(text[0] != '\0');
+    buf_printf(out, "\"%s\"", text);
+}
+
+static void put_parent(struct buf *out, const struct core_saga *saga)
+{
+    check(saga->plan != NULL);
+    buf_puts(out, ",\"parent\":");
+    if (!saga->has_parent) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_puts(out, "{\"id\":");
+    put_id(out, saga->parent);
+    put_string(out, "step", saga->parent_step);
+    buf_char(out, '}');
+}
+
 static void put_head(struct buf *out, const struct core_saga *saga)
 {
     char id[ID_TEXT_SIZE + 1];
@@ -150,6 +204,7 @@ static void put_head(struct buf *out, const struct core_saga *saga)
     buf_printf(out, ",\"paused\":%s", saga->paused ? "true" : "false");
     put_optional(out, "key", saga->key);
     put_value(out, "search", saga->search);
+    put_parent(out, saga);
     put_reason(out, "reason", saga, saga->cause_code, saga->cause_message, saga->cause_step);
     put_reason(out, "park", saga, saga->park_code, saga->park_message, saga->park_step);
     struct buf waiting;
@@ -158,15 +213,28 @@ static void put_head(struct buf *out, const struct core_saga *saga)
     put_optional(out, "waiting", buf_str(&waiting));
 }
 
+/* The child saga of a step that has sent for one. */
+static void put_child(struct buf *out, const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    check(index < saga->step_count);
+    if (saga->plan->nodes[step->node].kind != PLAN_SAGA || step->attempts[CORE_DO] == 0)
+        return;
+    buf_puts(out, ",\"child\":");
+    put_id(out, core_child(saga, index));
+}
+
 static void put_step(struct buf *out, const struct core_saga *saga, uint16_t index)
 {
     const struct core_step *step = &saga->steps[index];
     const struct plan_node *node = &saga->plan->nodes[step->node];
-    check(node->step != NULL);
+    check(node->kind != PLAN_SEQUENCE);
     buf_puts(out, "{\"id\":");
-    json_write_string(out, node->id);
+    json_write_string(out, step->path);
+    put_string(out, "kind", plan_kind_text(node->kind));
     put_string(out, "state", core_step_state_text(step->state));
-    put_string(out, "command", node->step->run.command);
+    put_optional(out, "command", node->step ? node->step->run.command : (struct str){0});
+    put_child(out, saga, index);
     buf_printf(out, ",\"attempts\":{\"do\":%u,\"verify\":%u,\"undo\":%u}", step->attempts[CORE_DO],
                step->attempts[CORE_VERIFY], step->attempts[CORE_UNDO]);
     put_time(out, "opened_at", step->opened_us);
@@ -186,6 +254,33 @@ static void put_step(struct buf *out, const struct core_saga *saga, uint16_t ind
     buf_char(out, '}');
 }
 
+/* Every frame of its sequence is behind it. */
+static bool has_passed(const struct core_saga *saga, const struct plan_node *node)
+{
+    bool entered = false;
+    check(saga->frame_count > 0);
+    for (uint16_t i = 0; i < saga->frame_count; i++) {
+        if (saga->frames[i].node != node->parent)
+            continue;
+        entered = true;
+        if (saga->frames[i].state == CORE_BLOCK_OPEN && saga->frames[i].cursor <= node->order)
+            return false;
+    }
+    return entered;
+}
+
+static bool another_case(const struct core_saga *saga, const struct plan_node *node)
+{
+    check(saga->plan->nodes[node->parent].kind == PLAN_SWITCH);
+    bool taken = false, other = false;
+    for (uint16_t i = 1; i < saga->frame_count; i++) {
+        const struct plan_node *frame = frames_node(saga, i);
+        taken |= frame == node;
+        other |= frame != node && frame->parent == node->parent;
+    }
+    return other && !taken;
+}
+
 static bool is_opened(const struct core_saga *saga, uint16_t node)
 {
     check(node < saga->plan->node_count);
@@ -195,15 +290,33 @@ static bool is_opened(const struct core_saga *saga, uint16_t node)
     return false;
 }
 
+/* A leaf that may still come: nothing around it has been passed, and no other case of its switch was taken.
+ */
+static bool may_come(const struct core_saga *saga, const struct plan_node *node)
+{
+    const struct plan_node *nodes = saga->plan->nodes;
+    check(node->kind != PLAN_SEQUENCE);
+    for (; node->index != 0; node = &nodes[node->parent]) {
+        if (nodes[node->parent].kind == PLAN_SEQUENCE && has_passed(saga, node))
+            return false;
+        if (nodes[node->parent].kind == PLAN_SWITCH && another_case(saga, node))
+            return false;
+    }
+    return true;
+}
+
 /* Only while it still goes forward: what will not happen any more is not "next". */
 static void put_next(struct buf *out, const struct core_saga *saga)
 {
     bool first = true;
     check(saga->plan->nodes != NULL);
     buf_puts(out, ",\"next\":[");
-    for (uint16_t i = 0; i < saga->plan->node_count; i++) {
+    bool over = saga->direction == CORE_BACK || core_ended(saga);
+    for (uint16_t i = 0; !over && i < saga->plan->node_count; i++) {
         const struct plan_node *node = &saga->plan->nodes[i];
-        if (saga->direction == CORE_BACK || core_ended(saga) || node->kind != PLAN_STEP || is_opened(saga, i))
+        bool leaf = node->kind == PLAN_STEP || node->kind == PLAN_SAGA || node->kind == PLAN_AWAIT ||
+                    node->kind == PLAN_WAIT;
+        if (!leaf || is_opened(saga, i) || !may_come(saga, node))
             continue;
         buf_puts(out, first ? "" : ",");
         json_write_string(out, node->id);

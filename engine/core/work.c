@@ -4,6 +4,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/definition/schema.h"
+#include "engine/core/frames.h"
 #include "engine/core/words.h"
 
 enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
@@ -27,7 +28,10 @@ static bool fits_journal(const struct json *value)
 
 static void clean_texts(struct core_event *event)
 {
-    check((unsigned)event->kind <= CORE_EVENT_FORCE);
+    check((unsigned)event->kind <= CORE_EVENT_UNDO);
+    event->signal = clean(event->signal, LIMITS_REASON_BYTES); /* longer than any name */
+    event->signal_id = clean(event->signal_id, LIMITS_KEY_BYTES);
+    event->parent_step = clean(event->parent_step, LIMITS_REASON_BYTES);
     event->step =
         clean(event->step, LIMITS_REASON_BYTES); /* longer than any path, so none is cut to another */
     event->key = clean(event->key, LIMITS_KEY_BYTES);
@@ -96,6 +100,12 @@ int64_t work_after(const struct work *work, int64_t span_us)
     return span_us > INT64_MAX - 1 - work->event.at_us ? INT64_MAX - 1 : work->event.at_us + span_us;
 }
 
+int64_t work_until(int64_t due_us)
+{
+    check(due_us > 0);
+    return due_us < INT64_MAX / 2 ? due_us : INT64_MAX / 2;
+}
+
 const struct core_step *work_step(const struct work *work, uint16_t step)
 {
     check(step < work->saga->step_count);
@@ -105,8 +115,8 @@ const struct core_step *work_step(const struct work *work, uint16_t step)
 const struct plan_node *work_node(const struct work *work, uint16_t step)
 {
     const struct plan_node *node = &work->saga->plan->nodes[work_step(work, step)->node];
-    check(node->kind == PLAN_STEP);
-    check(node->step != NULL);
+    check(node->kind != PLAN_SEQUENCE);
+    check((node->step != NULL) == (node->kind == PLAN_STEP || node->kind == PLAN_SAGA));
     return node;
 }
 
@@ -129,9 +139,16 @@ struct str work_text(struct work *work, const char *format, ...)
     return clean((struct str){text, (size_t)size}, SENTENCE_BYTES - 1);
 }
 
+static const struct schema *schema_of(const struct plan_node *node)
+{
+    if (node->kind == PLAN_AWAIT)
+        return node->await->schema;
+    return node->step != NULL ? node->step->output_schema : NULL;
+}
+
 bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise)
 {
-    const struct schema *schema = work_node(work, step)->step->output_schema;
+    const struct schema *schema = schema_of(work_node(work, step));
     const struct json *body = work->event.body ? work->event.body : &json_null;
     struct schema_problems problems;
     problems.count = 0;
@@ -146,8 +163,19 @@ bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherw
 
 bool work_held(const struct core_saga *saga)
 {
-    check(!core_ended(saga));
-    return saga->paused || saga->status == CORE_PARKED;
+    check(saga->step_count <= saga->step_room);
+    return saga->paused || (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP);
+}
+
+bool work_halted(const struct work *work, uint16_t step)
+{
+    check(step < work->saga->step_count);
+    return frames_is_halted(work->saga, work->saga->steps[step].frame);
+}
+
+struct str work_clean_message(struct str text)
+{
+    return clean(text, LIMITS_ERROR_MESSAGE_BYTES);
 }
 
 void work_change(struct work *work, struct core_change change)
@@ -221,11 +249,53 @@ void work_cause(struct work *work, uint16_t step, struct str code, struct str me
 
 void work_park(struct work *work, uint16_t step, struct str code, struct str message)
 {
+    const struct core_saga *saga = work->saga;
     check(code.size > 0);
+    bool other = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP && saga->park_step != step &&
+                 state_is_stuck(saga->steps[saga->park_step].state);
+    if (other)
+        return;
     work_change(
         work, (struct core_change){.kind = CORE_CHANGE_PARK, .step = step, .code = code, .message = message});
     if (work->saga->status != CORE_PARKED)
         work_status(work, CORE_PARKED, work->saga->direction);
+}
+
+static uint16_t first_stuck(const struct core_saga *saga)
+{
+    check(saga->step_count <= saga->step_room);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (state_is_stuck(saga->steps[i].state))
+            return i;
+    return CORE_NO_STEP;
+}
+
+void work_review_park(struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    if (core_ended(saga))
+        return;
+    bool parked = saga->status == CORE_PARKED;
+    if (parked && (saga->park_step == CORE_NO_STEP || state_is_stuck(saga->steps[saga->park_step].state)))
+        return;
+    uint16_t stuck = first_stuck(saga);
+    if (stuck != CORE_NO_STEP) {
+        struct str code = arena_copy(work->scratch, saga->steps[stuck].error_code);
+        work_park(work, stuck, code, arena_copy(work->scratch, saga->steps[stuck].error_message));
+    } else if (parked) {
+        work_unpark(work);
+        work_status(work, saga->direction == CORE_BACK ? CORE_COMPENSATING : CORE_RUNNING, saga->direction);
+    }
+    check(stuck == CORE_NO_STEP || saga->status == CORE_PARKED);
+}
+
+void work_due(struct work *work, uint16_t step, int64_t due_us)
+{
+    check(due_us > 0);
+    if (step == CORE_NO_STEP)
+        work_deadline(work, due_us);
+    else
+        work_change(work, (struct core_change){.kind = CORE_CHANGE_MOVE, .step = step, .due_us = due_us});
 }
 
 void work_unpark(struct work *work)

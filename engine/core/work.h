@@ -27,6 +27,8 @@ void work_leave(struct work *work, enum core_verdict verdict, const char *format
 
 /* The event's time plus a span, saturating. */
 int64_t work_after(const struct work *work, int64_t span_us);
+/* A time from outside, no later than times may be. */
+int64_t work_until(int64_t due_us);
 const struct core_step *work_step(const struct work *work, uint16_t step);
 const struct plan_node *work_node(const struct work *work, uint16_t step);
 /* Must exist. */
@@ -35,8 +37,15 @@ const struct plan_action *work_action(const struct work *work, uint16_t step, en
 struct str work_text(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* True when the event's body may become the step's output; else the event is left with this verdict. */
 bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise);
-/* True while nothing may be sent: paused, or parked (what is parked waits for a human). */
+/* True while nothing may be sent: paused, or parked by the deadline. A stuck step holds only itself. */
 bool work_held(const struct core_saga *saga);
+/* Nothing new is commanded where the step stands: its branch failed, or it goes back. */
+bool work_halted(const struct work *work, uint16_t step);
+/* As much of a text from outside as an error's message may be. */
+struct str work_clean_message(struct str text);
+/* The step's state becomes the park's reason: the saga is parked exactly while a step is stuck (or its
+ * deadline has parked it). Called when a step may have become unstuck. */
+void work_review_park(struct work *work);
 
 /* Changes. */
 void work_change(struct work *work, struct core_change change);
@@ -49,7 +58,9 @@ void work_budget(struct work *work, uint16_t step, enum core_kind kind);
 void work_status(struct work *work, enum core_status status, enum core_direction direction);
 void work_deadline(struct work *work, int64_t due_us);
 void work_cause(struct work *work, uint16_t step, struct str code, struct str message);
-/* Parks: reason and status. */
+/* Parks: reason and status. While another step is the reason already, it stays so. */
 void work_park(struct work *work, uint16_t step, struct str code, struct str message);
 /* Clears the reason, when there is one; the status is the caller's to set. */
 void work_unpark(struct work *work);
+/* A timer of a step or, with CORE_NO_STEP, the saga's deadline. */
+void work_due(struct work *work, uint16_t step, int64_t due_us);

@@ -43,3 +43,51 @@ struct str plan_on_error_text(enum plan_on_error value)
     }
     check_never("unknown error rule");
 }
+
+struct str plan_await_timeout_text(enum plan_await_timeout value)
+{
+    switch (value) {
+    case PLAN_AWAIT_CONTINUE:
+        return STR("continue");
+    case PLAN_AWAIT_FAIL:
+        return STR("fail");
+    case PLAN_AWAIT_PARK:
+        return STR("park");
+    }
+    check_never("unknown on_timeout of an await");
+}
+
+struct str plan_kind_text(enum plan_kind kind)
+{
+    switch (kind) {
+    case PLAN_SEQUENCE:
+        return STR("sequence");
+    case PLAN_STEP:
+        return STR("step");
+    case PLAN_SWITCH:
+        return STR("switch");
+    case PLAN_PARALLEL:
+        return STR("parallel");
+    case PLAN_FOREACH:
+        return STR("foreach");
+    case PLAN_AWAIT:
+        return STR("await");
+    case PLAN_WAIT:
+        return STR("wait");
+    case PLAN_SAGA:
+        return STR("saga");
+    case PLAN_SCOPE:
+        return STR("scope");
+    case PLAN_FAIL:
+        return STR("fail");
+    }
+    check_never("unknown kind of node");
+}
+
+const struct plan_node *plan_find_await(const struct plan *plan, struct str event)
+{
+    for (uint16_t i = 1; i < plan->node_count; i++)
+        if (plan->nodes[i].kind == PLAN_AWAIT && str_equal(plan->nodes[i].await->event, event))
+            return &plan->nodes[i];
+    return NULL;
+}

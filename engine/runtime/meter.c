@@ -27,6 +27,8 @@ static const char *outcome_of(enum core_step_state state)
     case CORE_STEP_VERIFY_SENT:
     case CORE_STEP_UNDO_WAITING:
     case CORE_STEP_UNDO_SENT:
+    case CORE_STEP_AWAITING:
+    case CORE_STEP_SLEEPING:
         return NULL;
     }
     return NULL;

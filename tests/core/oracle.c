@@ -71,7 +71,7 @@ static void watch_send(struct oracle *oracle, const struct core_change *change)
     PROMISE("S14", change->attempt <= command->budget);
     PROMISE("S13", change->body != NULL);
     PROMISE("pause", !oracle->paused);
-    PROMISE("park", oracle->status != CORE_PARKED);
+    PROMISE("park", !oracle->held);
     if (change->command == CORE_DO) {
         PROMISE("S7", !oracle->back);
         for (uint16_t i = 0; i < change->step; i++)
@@ -259,15 +259,22 @@ void oracle_watch(struct oracle *oracle, const struct core_saga *saga, const str
         case CORE_CHANGE_STATUS:
             watch_status(oracle, change, &record->event);
             break;
+        case CORE_CHANGE_PARK:
+            oracle->held = change->code.size > 0 && change->step == CORE_NO_STEP;
+            break;
         case CORE_CHANGE_PAUSE:
             oracle->paused = change->flag;
             break;
+        case CORE_CHANGE_FRAME:
+        case CORE_CHANGE_BLOCK:
+        case CORE_CHANGE_KEEP:
+        case CORE_CHANGE_TAKE:
+        case CORE_CHANGE_MOVE:
         case CORE_CHANGE_FAULT:
         case CORE_CHANGE_UNKNOWN:
         case CORE_CHANGE_CURSOR:
         case CORE_CHANGE_DEADLINE:
         case CORE_CHANGE_CAUSE:
-        case CORE_CHANGE_PARK:
         case CORE_CHANGE_RESULT:
             break;
         }

@@ -32,6 +32,7 @@ struct oracle {
     int64_t at_us;
     bool back;
     bool paused;
+    bool held; /* parked by the deadline: nothing may be sent */
     bool cancelled;
     bool terminated;
     enum core_status status;

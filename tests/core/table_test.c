@@ -151,7 +151,8 @@ static void check_verdict(const struct core_saga *before, const struct core_even
         return;
     case CORE_EVENT_TIMER:
         cr_assert(verdict == CORE_USED || verdict == CORE_IDLE);
-        cr_assert_eq(verdict == CORE_USED, before->seq > 0 && core_wake(before) <= event->at_us);
+        cr_assert_eq(verdict == CORE_USED, before->seq > 0 && (core_wake(before) <= event->at_us ||
+                                                               core_wake(before) <= before->updated_us));
         return;
     case CORE_EVENT_REPLY:
         cr_assert(verdict != CORE_IDLE && verdict != CORE_REFUSED);
@@ -176,6 +177,10 @@ static void check_verdict(const struct core_saga *before, const struct core_even
         cr_assert(verdict == CORE_USED || verdict == CORE_REFUSED);
         cr_assert(verdict == CORE_REFUSED || before->status == CORE_PARKED ||
                   event->kind == CORE_EVENT_RETRY);
+        return;
+    case CORE_EVENT_SIGNAL:
+    case CORE_EVENT_MOVE:
+    case CORE_EVENT_UNDO:
         return;
     }
 }

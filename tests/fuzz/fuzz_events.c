@@ -94,7 +94,7 @@ static void reply(struct play *play)
     struct core_event event = {.kind = CORE_EVENT_REPLY, .at_us = play->now_us};
     event.step = any_step(play, which);
     event.command_kind = (enum core_kind)((which & 7) % CORE_KIND_COUNT);
-    uint16_t step = state_find(saga, event.step);
+    uint16_t step = core_find(saga, event.step);
     event.attempt = step == CORE_NO_STEP ? 1 : saga->steps[step].attempts[event.command_kind];
     event.attempt -= which >> 6 == 1; /* an earlier one, or 0 */
     event.attempt += which >> 6 == 2; /* one that was never sent */

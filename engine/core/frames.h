@@ -1,0 +1,25 @@
+/* Where a step or a block stands: questions about the tree of frames. Nothing is written here. Internal to
+ * the core. */
+#pragma once
+#include "engine/core/core.h"
+
+enum { FRAMES_ROOT = 0 };
+
+const struct plan_node *frames_node(const struct core_saga *saga, uint16_t frame);
+/* parallel and foreach: their sequences run side by side. */
+bool frames_is_fan(const struct core_saga *saga, uint16_t frame);
+/* Everything around it, itself included, goes forward. */
+bool frames_is_live(const struct core_saga *saga, uint16_t frame);
+/* The saga or a scope around it goes back or went back: effects in it are to be undone. */
+bool frames_is_back(const struct core_saga *saga, uint16_t frame);
+/* Nothing new is commanded in it: it goes back, or its branch has failed. */
+bool frames_is_halted(const struct core_saga *saga, uint16_t frame);
+/* Whether `frame` is `around` or stands within it. */
+bool frames_is_within(const struct core_saga *saga, uint16_t frame, uint16_t around);
+/* The position of the frame in the sequence that is its parent: the order of its block. */
+uint16_t frames_order(const struct core_saga *saga, uint16_t frame);
+/* The frame of the foreach `loop` (a node) around the frame, and which item it belongs to. False: it stands
+ * in no such foreach. */
+bool frames_item(const struct core_saga *saga, uint16_t frame, uint16_t loop, uint16_t *fan, uint16_t *index);
+/* The frame of the scope that goes or went back around it; CORE_NO_STEP: none does. */
+uint16_t frames_undone_scope(const struct core_saga *saga, uint16_t frame);
