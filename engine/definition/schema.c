@@ -521,6 +521,7 @@ static const struct schema *compile_schema(struct spot spot)
     if (spot.compile->refs.count == LIMITS_SCHEMA_PARTS + 1)
         return &any; /* refused already */
     struct schema *schema = arena_new(spot.compile->arena, struct schema);
+    schema->source = source;
     schema_refs_add_part(&spot.compile->refs, schema, spot.slot, spot.at);
     if (spot.compile->refs.count == LIMITS_SCHEMA_PARTS + 1) {
         refuse_many(spot);

@@ -51,6 +51,7 @@ struct schema {
     unsigned types;   /* enum schema_type */
     uint32_t number;  /* in the order of compilation */
     uint64_t present; /* a bit for each enum schema_keyword it has */
+    const struct json *source; /* as written; NULL: `true` that stands for schemas beyond a bound */
     const struct json *values;
     const struct json *constant;
     const struct schema *ref;
