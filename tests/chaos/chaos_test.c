@@ -203,7 +203,6 @@ Test(chaos, everything_ends_right)
     rng_init(&chaos.faults, seed);
     rng_init(&chaos.plans, rng_mix(seed, 1));
     world_open(&chaos.world);
-    chaos.world.facts.acks_lost = true;
     for (uint32_t i = 0; i < WORLD_ENGINES; i++)
         (void)world_serve(&chaos.world, i, NULL);
     int64_t until_us = clock_monotonic_us() + seconds * 1000000;

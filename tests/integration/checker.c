@@ -67,7 +67,7 @@ static void index_facts(struct checker *checker)
             checker_problem(checker, "S1", facts->sagas[i].id, "two sagas have this id");
     for (uint32_t i = 0; i < facts->dead_count; i++)
         if (facts->dead[i].message_id.size > 0 &&
-            map_set(&checker->dead, facts->dead[i].message_id, &facts->dead[i]) != NULL && !facts->acks_lost)
+            map_set(&checker->dead, facts->dead[i].message_id, &facts->dead[i]) != NULL)
             checker_problem(checker, "S27", facts->dead[i].message_id,
                             "two dead letters of one message: %.*s", STR_ARG(facts->dead[i].reason));
 }

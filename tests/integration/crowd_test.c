@@ -51,7 +51,6 @@ Test(crowd, a_thousand_sagas_and_a_kill)
     struct rng rng;
     rng_init(&rng, 2);
     world_open(&world);
-    world.facts.acks_lost = true;
     world_serve(&world, 0, NULL);
     start_range(&world, &rng, CROWD / 2);
     world_kill(&world, 0);

@@ -88,9 +88,7 @@ struct facts {
     struct facts_shard *shards;
     uint32_t start_count, verb_count, line_count, saga_count, record_count, dead_count, shard_count;
     uint32_t start_room, verb_room, line_room, saga_room, record_room, dead_room, shard_room;
-    bool drained; /* the engines were stopped in order: their marks must stand at the end */
-    bool
-        acks_lost; /* engines died between a commit and its acknowledgements: a dead letter may stand twice */
+    bool drained;  /* the engines were stopped in order: their marks must stand at the end */
     bool lossless; /* neither the broker's data nor a participant's work was lost on purpose */
 };
 

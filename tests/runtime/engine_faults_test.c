@@ -180,6 +180,43 @@ Test(engine_faults, a_second_engine_finds_everything_after_a_death_anywhere)
     cr_assert(ge(u32, actions, 8), "commit, two publishes, two acknowledgements and more");
 }
 
+/* A reply and a start that nobody can use; the first engine dies before its n-th action after they came, and
+ * what it did not acknowledge comes to the second. */
+static bool bury_after(uint32_t actions)
+{
+    struct bed bed;
+    struct err_note note;
+    bed_open(&bed, 1);
+    struct bus_message reply = {.subject = STR("saga.reply.0.shop"), .body = STR("{}")};
+    struct bus_message start = {.subject = STR("saga.start.nothing"), .body = STR("{}")};
+    memory_bus_send(bed.world.broker, &reply);
+    memory_bus_send(bed.world.broker, &start);
+    world_die_in(&bed.world, 0, actions);
+    bed_settle(&bed);
+    bool died = !world_is_up(&bed.world, 0);
+    if (died)
+        world_bury(&bed.world, 0);
+    else
+        world_stop(&bed.world, 0);
+    cr_assert(world_boot(&bed.world, 1, &note) == ERR_OK);
+    bed_advance(&bed, 11 * DURATION_SECOND_US); /* the lease runs out */
+    memory_bus_redeliver(bed.world.broker);
+    bed_advance(&bed, DURATION_SECOND_US);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "no Saga-Command"), 1), "dying before action %u", actions);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "no definition nothing"), 1), "dying before action %u", actions);
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 2), "dying before action %u", actions);
+    bed_close(&bed);
+    return died;
+}
+
+Test(engine_faults, a_poisoned_message_is_one_dead_letter_after_a_death_anywhere)
+{
+    uint32_t actions = 1;
+    while (bury_after(actions))
+        actions++;
+    cr_assert(ge(u32, actions, 3), "a commit and two acknowledgements");
+}
+
 Test(engine_faults, a_fenced_batch_acts_on_nothing)
 {
     struct bed bed;
