@@ -22,13 +22,14 @@ enum {
     LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
     LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
-    LIMITS_KEY_BYTES = 200, /* business key: fits a btree entry and a screen line */
+    LIMITS_EVENT_BYTES = 200, /* of an await: fits a subject below saga.signal. */
+    LIMITS_KEY_BYTES = 200,   /* business key: fits a btree entry and a screen line */
     LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
-    LIMITS_YAML_DEPTH = 128,   /* 16 levels of blocks, up to three of YAML each, above a value of 64 */
-    LIMITS_YAML_NODES = 65536, /* values in one file: a thousand steps of 65 each; 120 bytes a node */
-    LIMITS_SCHEMA_FILES = 64,  /* schema files of one definition; their sum is at most
-                                  LIMITS_DEFINITION_BYTES */
+    LIMITS_YAML_DEPTH = 160,           /* 16 levels of blocks, up to five of YAML each, above a value of 64 */
+    LIMITS_YAML_NODES = 65536,         /* values in one file: a thousand steps of 65 each; 120 bytes a node */
+    LIMITS_SCHEMA_FILES = 64,          /* schema files of one definition; their sum is at most
+                                          LIMITS_DEFINITION_BYTES */
     LIMITS_SCHEMA_PARTS =
         10000, /* schemas in one schema, those of its members included: some 5 MB compiled */
     LIMITS_SCHEMA_PATTERN_BYTES = 4194304, /* patterns of one schema, compiled: a thousand plain ones */

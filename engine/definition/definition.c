@@ -131,9 +131,12 @@ static void list_participants(struct load *load)
     struct str *names =
         arena_array(load->arena, (size_t)load->plan->step_count * ACTIONS_OF_STEP, sizeof *names);
     for (uint16_t i = 1; i < load->plan->node_count; i++) {
-        count = add_participant(names, count, &load->steps[i].run);
-        count = add_participant(names, count, &load->steps[i].undo);
-        count = add_participant(names, count, &load->steps[i].verify);
+        const struct plan_node *node = &load->nodes[i];
+        if (node->kind != PLAN_STEP)
+            continue;
+        count = add_participant(names, count, &node->step->run);
+        count = add_participant(names, count, &node->step->undo);
+        count = add_participant(names, count, &node->step->verify);
     }
     qsort(names, count, sizeof *names, compare_names);
     uint32_t kept = 0;

@@ -5,7 +5,7 @@
 #include "engine/definition/word.h"
 
 static const struct keys_row rows[] = {
-#define X(table, name, text, need, form, meaning)                                                            \
+#define X(table, name, text, need, form, of, meaning)                                                        \
     {KEYS_TABLE_##table, WORD(text), KEYS_##need, KEYS_FORM_##form},
 #include "engine/definition/keys.def"
 #undef X
@@ -26,6 +26,28 @@ static const struct form forms[] = {
 #include "engine/definition/forms.def"
 #undef X
 };
+
+static const enum keys_key word_keys[] = {
+#define X(table, name, text, meaning) KEYS_##table##_##name,
+#include "engine/definition/words.def"
+#undef X
+};
+static const struct str words[] = {
+#define X(table, name, text, meaning) WORD(text),
+#include "engine/definition/words.def"
+#undef X
+};
+enum { WORD_COUNT = sizeof words / sizeof words[0] };
+
+const struct str *keys_words(enum keys_key key, int *count)
+{
+    int first = 0;
+    while (first < WORD_COUNT && word_keys[first] != key)
+        first++;
+    for (*count = 0; first + *count < WORD_COUNT && word_keys[first + *count] == key;)
+        (*count)++;
+    return &words[first < WORD_COUNT ? first : 0];
+}
 
 struct str keys_text(enum keys_key key)
 {

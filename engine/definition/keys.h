@@ -1,6 +1,11 @@
 /* The keys of each mapping as one table (keys.def), and reading a mapping by it: unknown keys, missing keys
  * and values of the wrong form are found here, for all keys alike. Other files that authors write
- * (engine/model) bring tables of their own: keys_read_by. */
+ * (engine/model) bring tables of their own: keys_read_by.
+ *
+ * Whoever wants the language in another form (an editor's schema, a manual) makes it from the same four
+ * tables: tables.def (mappings), keys.def (their keys, whether they must be there, the form of the value, and
+ * OF, the table of what stands below), forms.def (which kinds of value a form is), words.def (the words a key
+ * takes; all of them, when its form is WORD). The expansions below, and keys_words(), are examples. */
 #pragma once
 #include "engine/definition/tree.h"
 
@@ -17,7 +22,7 @@ enum keys_form {
     KEYS_FORM_COUNT
 };
 enum keys_key {
-#define X(table, name, text, need, form, meaning) KEYS_##table##_##name,
+#define X(table, name, text, need, form, of, meaning) KEYS_##table##_##name,
 #include "engine/definition/keys.def"
 #undef X
     KEYS_COUNT
@@ -52,3 +57,5 @@ void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping
                   struct diag_list *diags, const struct tree **of);
 /* "timeout". */
 struct str keys_text(enum keys_key key);
+/* The words it takes, in the order of words.def; none, when it takes no words. */
+const struct str *keys_words(enum keys_key key, int *count);

@@ -31,18 +31,21 @@ struct load {
     size_t read_bytes;
     struct load_defaults defaults;
     struct plan *plan;
-    struct plan_node *nodes;   /* plan->nodes, still being written */
-    struct plan_step *steps;   /* of nodes[i] at i */
-    const struct tree **trees; /* where nodes[i] stands in the file */
-    uint16_t pivot;            /* node index; 0 while there is none */
-    bool has_blocks;           /* a block was refused: what it may have named is not reported as unknown */
+    struct plan_node *nodes;   /* plan->nodes, still being written; moves while nodes are collected */
+    const struct tree **trees; /* where nodes[i] stands in the file: a step's or block's mapping, a case */
+    uint32_t node_room;
+    uint16_t pivot;     /* node index; 0 while there is none */
+    bool is_incomplete; /* a part could not be read: what it may have named is not reported as unknown */
 };
 
 /* ---- load_value.c: scalars. False when the value is wrong, which is reported. ---- */
 bool load_duration(struct load *load, const struct tree *tree, int64_t *duration_us);
 bool load_integer(struct load *load, const struct tree *tree, int64_t least, int64_t most, int64_t *number);
-/* One of `count` words: its index. */
-bool load_word(struct load *load, const struct tree *tree, const struct str *words, int count, int *index);
+/* One of the words that `key` takes: its index among them. */
+bool load_word(struct load *load, const struct tree *tree, enum keys_key key, int *index);
+/* Letters, digits, "_", "-" and ".". */
+bool load_is_error_code(struct str text);
+void load_refuse_error_code(struct load *load, struct str text, struct diag_place place);
 /* Letters, digits and one separator, at most LIMITS_NAME_BYTES, beginning with a lower-case letter. */
 bool load_is_name(struct str text, char separator);
 bool load_name(struct load *load, struct str text, struct diag_place place, char separator, const char *what);
@@ -56,7 +59,7 @@ void load_retry(struct load *load, const struct tree *tree, bool unlimited_allow
 /* ---- load_program.c: expressions and what they refer to. ---- */
 enum load_where {
     LOAD_AT_START,  /* key, search: only $input */
-    LOAD_AT_DO,     /* a step's body */
+    LOAD_AT_DO,     /* whatever a step or block computes going forward */
     LOAD_AT_UNDO,   /* a compensation's body */
     LOAD_AT_OUTPUT, /* the saga's output */
 };
@@ -66,6 +69,8 @@ struct load_scope {
 };
 /* A YAML value with expressions in its texts. Never NULL: what is broken becomes null. */
 const struct expr *load_program(struct load *load, const struct tree *tree, struct load_scope scope);
+/* `when`, `in`, `until`: an expression with or without braces, or true or false. Never NULL. */
+const struct expr *load_condition(struct load *load, const struct tree *tree, struct load_scope scope);
 
 /* ---- load_refs.c ---- */
 /* Checks each reference of a program and sets its slot. */
@@ -81,6 +86,8 @@ struct str load_bundle(struct load *load, struct str yaml);
 struct load_action_keys {
     enum keys_key command, via, timeout, retry;
 };
+/* Lower-case letters, digits, "_" and "-", as a stream's subject and a consumer's name can hold them. */
+bool load_is_command_token(struct str token);
 /* participant.action of `command`. */
 bool load_command(struct load *load, const struct tree *command, enum plan_via via,
                   struct plan_action *action);
@@ -88,7 +95,35 @@ bool load_command(struct load *load, const struct tree *command, enum plan_via v
 void load_action(struct load *load, const struct keys_values *values, struct load_action_keys keys,
                  bool unlimited_allowed, struct plan_action *action);
 
-/* ---- load_steps.c, load_step.c ---- */
-/* Nodes, ids and the pivot first, then each step. */
+/* ---- load_path.c: which node has run when another one needs it ---- */
+enum load_order {
+    LOAD_ORDER_BEFORE,     /* it had its turn */
+    LOAD_ORDER_SELF,       /* it is the node itself */
+    LOAD_ORDER_LATER,      /* it has not */
+    LOAD_ORDER_BESIDE,     /* in another branch of the same parallel */
+    LOAD_ORDER_OTHER_CASE, /* in another case of the same switch */
+};
+struct load_path {
+    enum load_order order;
+    uint16_t fan;     /* the parallel or switch of BESIDE and OTHER_CASE */
+    uint16_t loops;   /* foreach blocks around it that are not around the reader */
+    uint16_t loop;    /* the outermost of them */
+    uint16_t skipped; /* the outermost switch or scope around all of these that may have left it out; 0: none
+                       */
+};
+/* From the reader to the node it reads. */
+struct load_path load_path_to(const struct load *load, struct load_scope reader, uint16_t node);
+/* The nearest await before the reader; 0 when there is none. *within: the block nearer than that which has an
+ * await too, so that it depends on the way; 0: none. */
+uint16_t load_path_await(const struct load *load, struct load_scope reader, uint16_t *within);
+/* The index of the first node behind a block and all in it. */
+uint16_t load_path_end(const struct load *load, uint16_t node);
+
+/* ---- load_nodes.c: what there is, before any of it is read: kinds, ids, order, the pivot. ---- */
+void load_nodes(struct load *load, const struct tree *list);
+
+/* ---- load_steps.c, load_step.c, load_block.c ---- */
 void load_steps(struct load *load, const struct tree *list);
 void load_step(struct load *load, uint16_t node);
+/* Any node but a step and a sequence. */
+void load_block(struct load *load, uint16_t node);

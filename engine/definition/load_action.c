@@ -1,5 +1,4 @@
 #include "engine/definition/load.h"
-#include "engine/definition/word.h"
 
 static bool is_subject_token(struct str token)
 {
@@ -29,8 +28,7 @@ static bool is_subject(struct str text)
     return tokens >= 2;
 }
 
-/* Lower case, digits, "_" and "-", as a stream's subject and a consumer's name can hold them. */
-static bool is_command_token(struct str token)
+bool load_is_command_token(struct str token)
 {
     if (!is_subject_token(token) || token.data[0] < 'a' || token.data[0] > 'z')
         return false;
@@ -48,8 +46,8 @@ bool load_command(struct load *load, const struct tree *command, enum plan_via v
     size_t dot = str_find(text, '.');
     struct str participant = str_slice(text, 0, dot);
     struct str rest = str_slice(text, dot + 1, text.size);
-    bool fine =
-        via == PLAN_VIA_REQUEST ? is_subject(text) : is_command_token(participant) && is_command_token(rest);
+    bool fine = via == PLAN_VIA_REQUEST ? is_subject(text)
+                                        : load_is_command_token(participant) && load_is_command_token(rest);
     if (!fine) {
         struct str hint = via == PLAN_VIA_REQUEST
                               ? STR("a NATS subject of two words or more, not beginning with saga. $ or _")
@@ -58,17 +56,23 @@ bool load_command(struct load *load, const struct tree *command, enum plan_via v
                     STR_ARG(text));
         return false;
     }
+    if (str_equal(participant, STR(PLAN_ENGINE))) {
+        problem_add(load->diags, command->place, PROBLEM_BAD_COMMAND,
+                    STR("the engine itself; a child saga is run by the block `saga`"),
+                    "\"%s\" cannot be a participant", PLAN_ENGINE);
+        return false;
+    }
     action->command = text;
     action->participant = participant;
     action->action = rest;
     return true;
 }
 
-static void read_via(struct load *load, const struct tree *tree, struct plan_action *action)
+static void read_via(struct load *load, const struct tree *tree, enum keys_key key,
+                     struct plan_action *action)
 {
-    static const struct str words[] = {WORD("stream"), WORD("request")};
     int index;
-    if (load_word(load, tree, words, 2, &index))
+    if (load_word(load, tree, key, &index))
         action->via = (enum plan_via)index;
 }
 
@@ -76,7 +80,7 @@ void load_action(struct load *load, const struct keys_values *values, struct loa
                  bool unlimited_allowed, struct plan_action *action)
 {
     if (values->of[keys.via])
-        read_via(load, values->of[keys.via], action);
+        read_via(load, values->of[keys.via], keys.via, action);
     if (values->of[keys.command])
         (void)load_command(load, values->of[keys.command], action->via, action);
     if (values->of[keys.timeout])

@@ -2,10 +2,13 @@
 
 #include "engine/base/check.h"
 
-static const struct expr *program_of_text(struct load *load, const struct tree *tree, struct load_scope scope)
+/* `compile` is the expr_compile… for its kind of text. */
+static const struct expr *program_by(struct load *load, const struct tree *tree, struct load_scope scope,
+                                     const struct expr *(*compile)(struct arena *, struct str,
+                                                                   struct diag_place, struct diag_list *))
 {
     size_t before = load->diags->count;
-    const struct expr *program = expr_compile_value(load->arena, tree->text, tree->inside, load->diags);
+    const struct expr *program = compile(load->arena, tree->text, tree->inside, load->diags);
     for (size_t i = before; i < load->diags->count; i++)
         load->diags->items[i].place = tree_place(tree, load->yaml, load->diags->items[i].place);
     if (!program)
@@ -52,7 +55,7 @@ static const struct expr *program_of(struct load *load, const struct tree *tree,
     case TREE_BROKEN:
         return expr_constant(load->arena, tree_json(load->arena, tree));
     case TREE_STRING:
-        return program_of_text(load, tree, scope);
+        return program_by(load, tree, scope, expr_compile_value);
     case TREE_SEQUENCE:
         return program_of_sequence(load, tree, scope);
     case TREE_MAPPING:
@@ -69,4 +72,11 @@ const struct expr *load_program(struct load *load, const struct tree *tree, stru
         return expr_constant(load->arena, &json_null);
     }
     return program_of(load, tree, scope);
+}
+
+const struct expr *load_condition(struct load *load, const struct tree *tree, struct load_scope scope)
+{
+    if (tree->kind == TREE_STRING)
+        return program_by(load, tree, scope, expr_compile);
+    return expr_constant(load->arena, tree_json(load->arena, tree));
 }

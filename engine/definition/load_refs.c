@@ -1,5 +1,7 @@
-/* What a reference means where it stands. A step may read what has surely run before it; a compensation also
- * its own step's output, which is null when the step is in doubt. */
+/* What a reference means where it stands. A step may read what has had its turn before it on every way; what
+ * a way may have left out reads as null, so `//` must say what to take then. From outside a foreach the
+ * outputs of its items are a list. A compensation may read its own step's output too, which is null when the
+ * step is in doubt. */
 #include "engine/definition/load.h"
 
 #include "engine/base/check.h"
@@ -25,63 +27,127 @@ static void check_fields(struct load *load, const struct expr_ref *ref, const st
                 "the schema of %s has no field \"%.*s\"", whose, STR_ARG(gap.field));
 }
 
-/* ---- steps ---- */
+/* ---- outputs ---- */
+
+static bool has_output(const struct plan_node *node)
+{
+    return node->kind == PLAN_STEP || node->kind == PLAN_AWAIT || node->kind == PLAN_SAGA;
+}
 
 static void report_unknown_step(struct load *load, const struct expr_ref *ref)
 {
     struct problem_guess guess = problem_guess_for(ref->name);
-    for (uint16_t i = 1; i < load->plan->node_count; i++)
-        problem_guess_try(&guess, load->nodes[i].id);
-    if (!load->has_blocks)
+    for (uint16_t i = 1; i < load->plan->node_count; i++) {
+        if (has_output(&load->nodes[i]))
+            problem_guess_try(&guess, load->nodes[i].id);
+    }
+    if (!load->is_incomplete)
         problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_STEP,
                     problem_guess_hint(&guess, load->diags->arena, STR("")),
                     "there is no step \"%.*s\" in this file", STR_ARG(ref->name));
 }
 
-static bool passes_errors(const struct plan_step *step)
+static void report_no_output(struct load *load, const struct expr_ref *ref, const struct plan_node *node)
 {
-    for (uint32_t i = 0; i < step->error_count; i++) {
-        if (step->errors[i].then == PLAN_ON_ERROR_CONTINUE)
-            return true;
-    }
-    return false;
+    problem_add(load->diags, ref->place, PROBLEM_NO_OUTPUT,
+                STR("a step, an await and a child saga have one; name one of these within the block"),
+                "\"%.*s\" is a %.*s: it has no output", STR_ARG(ref->name),
+                STR_ARG(plan_kind_text(node->kind)));
 }
 
-static void report_null(struct load *load, const struct expr_ref *ref, const char *when)
+/* What may leave the node without an output though it had its turn; NULL: nothing. */
+static const char *null_by_itself(const struct plan_node *node)
 {
+    if (node->kind == PLAN_AWAIT)
+        return node->await->on_timeout == PLAN_AWAIT_CONTINUE
+                   ? "its event did not come (`on_timeout: continue`)"
+                   : NULL;
+    for (uint32_t i = 0; node->kind == PLAN_STEP && i < node->step->error_count; i++) {
+        if (node->step->errors[i].then == PLAN_ON_ERROR_CONTINUE)
+            return "one of its `errors` was let pass (`continue`)";
+    }
+    return NULL;
+}
+
+static const char *null_by_skip(struct load *load, uint16_t block)
+{
+    const struct plan_node *node = &load->nodes[block];
+    if (node->kind == PLAN_SWITCH)
+        return arena_printf(load->diags->arena, "the switch in line %u takes another case", node->place.line)
+            .data;
+    return arena_printf(load->diags->arena, "the scope \"%.*s\" was undone", STR_ARG(node->id)).data;
+}
+
+static void report_null(struct load *load, const struct expr_ref *ref, const char *instead, const char *when)
+{
+    struct str text = ref->kind == EXPR_REF_EVENT
+                          ? arena_printf(load->diags->arena, "$event%.*s", STR_ARG(ref->path))
+                          : arena_printf(load->diags->arena, "$steps.%.*s.output%.*s", STR_ARG(ref->name),
+                                         STR_ARG(ref->path));
     struct str hint =
-        arena_printf(load->diags->arena, "say what to take then: $steps.%.*s.output%.*s // null",
-                     STR_ARG(ref->name), STR_ARG(ref->path));
+        arena_printf(load->diags->arena, "say what to take then: %.*s // %s", STR_ARG(text), instead);
+    const struct plan_node *node = &load->nodes[ref->slot];
     problem_add(load->diags, ref->place, PROBLEM_NULL_OUTPUT, hint, "the output of \"%.*s\" is null when %s",
-                STR_ARG(ref->name), when);
+                STR_ARG(node->id), when);
 }
 
-/* Whether the step has surely run when the value is needed; its own output counts in its compensation. */
+/* Whether it had its turn when the value is needed; its own output counts in its compensation. */
 static bool has_run(struct load *load, const struct expr_ref *ref, const struct plan_node *node,
-                    struct load_scope scope)
+                    struct load_scope scope, const struct load_path *path)
 {
-    switch (scope.where) {
-    case LOAD_AT_START: /* refused before any step is known */
+    switch (path->order) {
+    case LOAD_ORDER_BEFORE:
+        return true;
+    case LOAD_ORDER_SELF:
+        if (scope.where == LOAD_AT_UNDO)
+            return true;
+        problem_add(load->diags, ref->place, PROBLEM_OWN_OUTPUT,
+                    STR("only the step's compensation can read it"),
+                    "the step \"%.*s\" reads its own output before it has one", STR_ARG(ref->name));
         return false;
-    case LOAD_AT_DO:
-        if (node->index == scope.node) {
-            problem_add(load->diags, ref->place, PROBLEM_OWN_OUTPUT,
-                        STR("only the step's compensation can read it"),
-                        "the step \"%.*s\" reads its own output before it has one", STR_ARG(ref->name));
-            return false;
-        }
-        break;
-    case LOAD_AT_UNDO:
-        break;
-    case LOAD_AT_OUTPUT:
-        return true;
+    case LOAD_ORDER_LATER:
+        problem_add(load->diags, ref->place, PROBLEM_LATER_STEP, STR(""),
+                    "the step \"%.*s\" (line %u) has not run when this is needed", STR_ARG(ref->name),
+                    node->place.line);
+        return false;
+    case LOAD_ORDER_BESIDE:
+        problem_add(load->diags, ref->place, PROBLEM_BESIDE_STEP,
+                    STR("what needs it stands behind it in the same branch, or behind the `parallel`"),
+                    "the step \"%.*s\" (line %u) runs beside this one, in another branch", STR_ARG(ref->name),
+                    node->place.line);
+        return false;
+    case LOAD_ORDER_OTHER_CASE:
+        problem_add(
+            load->diags, ref->place, PROBLEM_OTHER_CASE, STR(""),
+            "the step \"%.*s\" (line %u) stands in another case of the switch: when this runs, it has not",
+            STR_ARG(ref->name), node->place.line);
+        return false;
     }
-    if (node->index <= scope.node)
-        return true;
-    problem_add(load->diags, ref->place, PROBLEM_LATER_STEP, STR(""),
-                "the step \"%.*s\" (line %u) has not run when this is needed", STR_ARG(ref->name),
-                node->place.line);
-    return false;
+    check_never("unknown order");
+}
+
+static void check_list(struct load *load, const struct expr_ref *ref, const struct load_path *path)
+{
+    struct str loop = load->nodes[path->loop].id;
+    if (path->loops > 1)
+        problem_add(load->diags, ref->place, PROBLEM_LIST_OF_LISTS,
+                    STR("read it within the outer foreach, where it is one list"),
+                    "\"%.*s\" stands in a foreach within a foreach: its outputs are no single list here",
+                    STR_ARG(ref->name));
+    else if (ref->path.size)
+        problem_add(
+            load->diags, ref->place, PROBLEM_UNKNOWN_FIELD,
+            arena_printf(load->diags->arena, "such as $steps.%.*s.output | map(%.*s)", STR_ARG(ref->name),
+                         STR_ARG(ref->path)),
+            "outside of \"%.*s\" the output of \"%.*s\" is a list, with one item for each of its items",
+            STR_ARG(loop), STR_ARG(ref->name));
+}
+
+static const struct schema *schema_of(const struct plan_node *node)
+{
+    if (node->kind == PLAN_AWAIT)
+        return node->await->schema;
+    return node->kind == PLAN_STEP ? node->step->output_schema : NULL;
 }
 
 static void check_step(struct load *load, struct expr_ref *ref, struct load_scope scope)
@@ -96,27 +162,87 @@ static void check_step(struct load *load, struct expr_ref *ref, struct load_scop
         report_unknown_step(load, ref);
         return;
     }
-    ref->slot = node->index;
-    if (!has_run(load, ref, node, scope))
+    if (!has_output(node)) {
+        report_no_output(load, ref, node);
         return;
-    const struct plan_step *step = &load->steps[node->index];
-    if (!ref->null_allowed && scope.where == LOAD_AT_UNDO && node->index == scope.node)
-        report_null(load, ref, "the step is in doubt");
-    else if (!ref->null_allowed && passes_errors(step))
-        report_null(load, ref, "one of its `errors` was let pass (`continue`)");
-    check_fields(load, ref, step->output_schema,
-                 arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(ref->name)).data);
+    }
+    ref->slot = node->index;
+    struct load_path path = load_path_to(load, scope, node->index);
+    if (!has_run(load, ref, node, scope, &path))
+        return;
+    const char *when = path.loops ? NULL : null_by_itself(node);
+    if (path.order == LOAD_ORDER_SELF)
+        when = "the step is in doubt";
+    else if (path.skipped)
+        when = null_by_skip(load, path.skipped);
+    if (when && !ref->null_allowed)
+        report_null(load, ref, path.loops ? "[]" : "null", when);
+    if (path.loops)
+        check_list(load, ref, &path);
+    else
+        check_fields(load, ref, schema_of(node),
+                     arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(ref->name)).data);
+}
+
+/* ---- what blocks bring ---- */
+
+static void check_event(struct load *load, struct expr_ref *ref, struct load_scope scope)
+{
+    uint16_t within = 0;
+    uint16_t await = scope.where == LOAD_AT_START ? 0 : load_path_await(load, scope, &within);
+    if (within) {
+        problem_add(load->diags, ref->place, PROBLEM_UNCLEAR_EVENT, STR("name the await: $steps.<id>.output"),
+                    "which event $event is depends on the way through the %.*s in line %u",
+                    STR_ARG(plan_kind_text(load->nodes[within].kind)), load->nodes[within].place.line);
+        return;
+    }
+    if (!await) {
+        if (!load->is_incomplete)
+            refuse_variable(load, ref, STR("$event exists behind an `await`"));
+        return;
+    }
+    ref->slot = await;
+    const char *when = null_by_itself(&load->nodes[await]);
+    if (when && !ref->null_allowed)
+        report_null(load, ref, "null", when);
+    check_fields(load, ref, load->nodes[await].await->schema, "the event");
+}
+
+/* The foreach around the reader that has this name for its item; an empty name: the nearest. */
+static uint16_t find_loop(const struct load *load, struct load_scope scope, struct str name)
+{
+    bool inside = scope.where == LOAD_AT_DO || scope.where == LOAD_AT_UNDO;
+    uint16_t loop = inside ? load->nodes[scope.node].loop : 0;
+    while (loop && name.size && !str_equal(load->nodes[loop].fan->as, name))
+        loop = load->nodes[loop].loop;
+    return loop;
+}
+
+static void check_index(struct load *load, struct expr_ref *ref, struct load_scope scope)
+{
+    uint16_t loop = find_loop(load, scope, STR(""));
+    if (loop)
+        ref->slot = loop;
+    else if (!load->is_incomplete)
+        refuse_variable(load, ref, STR("$index exists within `foreach`"));
 }
 
 /* ---- the other variables ---- */
 
-static void check_named(struct load *load, const struct expr_ref *ref)
+static void check_named(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
     static const struct str known[] = {WORD("input"), WORD("steps"), WORD("saga"), WORD("error")};
     struct problem_guess guess = problem_guess_for(ref->name);
+    uint16_t loop = find_loop(load, scope, ref->name);
+    if (loop) {
+        ref->slot = loop;
+        return;
+    }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         problem_guess_try(&guess, known[i]);
-    if (!load->has_blocks)
+    for (loop = find_loop(load, scope, STR("")); loop; loop = load->nodes[loop].loop)
+        problem_guess_try(&guess, load->nodes[loop].fan->as);
+    if (!load->is_incomplete)
         refuse_variable(
             load, ref,
             guess.nearest.size
@@ -142,14 +268,13 @@ static void check_ref(struct load *load, struct expr_ref *ref, struct load_scope
             refuse_variable(load, ref, STR("only a compensation has an $error: why the saga goes back"));
         break;
     case EXPR_REF_INDEX:
+        check_index(load, ref, scope);
+        break;
     case EXPR_REF_EVENT:
-        if (!load->has_blocks)
-            refuse_variable(load, ref,
-                            ref->kind == EXPR_REF_INDEX ? STR("$index exists within `foreach`")
-                                                        : STR("$event exists behind an `await`"));
+        check_event(load, ref, scope);
         break;
     case EXPR_REF_NAMED:
-        check_named(load, ref);
+        check_named(load, ref, scope);
         break;
     }
 }

@@ -1,7 +1,6 @@
 #include "engine/definition/load.h"
 
 #include "engine/base/duration.h"
-#include "engine/definition/word.h"
 
 enum { MS = 1000, STEP_ATTEMPTS = 5, UNDO_ATTEMPTS = 20, FACTOR_DIGITS = 3 };
 
@@ -72,9 +71,8 @@ static void read_factor(struct load *load, const struct tree *tree, struct plan_
 
 static void read_jitter(struct load *load, const struct tree *tree, struct plan_retry *retry)
 {
-    static const struct str words[] = {WORD("full"), WORD("equal"), WORD("none")};
     int index;
-    if (load_word(load, tree, words, 3, &index))
+    if (load_word(load, tree, KEYS_RETRY_JITTER, &index))
         retry->jitter = (enum plan_jitter)index;
 }
 

@@ -1,6 +1,5 @@
 /* One step: its keys become a plan_step with nothing left out. */
 #include "engine/definition/load.h"
-#include "engine/definition/word.h"
 
 static const struct load_action_keys step_keys = {KEYS_STEP_COMMAND, KEYS_STEP_VIA, KEYS_STEP_TIMEOUT,
                                                   KEYS_STEP_RETRY};
@@ -9,7 +8,7 @@ static const struct load_action_keys undo_keys = {KEYS_COMPENSATE_COMMAND, KEYS_
 static const struct load_action_keys verify_keys = {KEYS_VERIFY_COMMAND, KEYS_VERIFY_VIA, KEYS_VERIFY_TIMEOUT,
                                                     KEYS_VERIFY_RETRY};
 
-static bool is_error_code(struct str text)
+bool load_is_error_code(struct str text)
 {
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
@@ -21,9 +20,15 @@ static bool is_error_code(struct str text)
     return text.size > 0 && text.size <= LIMITS_ERROR_CODE_BYTES;
 }
 
+void load_refuse_error_code(struct load *load, struct str text, struct diag_place place)
+{
+    problem_add(load->diags, place, PROBLEM_BAD_NAME,
+                STR("letters, digits, _ - and . as in CARD_EXPIRED; at most 64 bytes"),
+                "\"%.*s\" cannot be an error code", STR_ARG(text));
+}
+
 static void read_errors(struct load *load, const struct tree *tree, struct plan_step *step)
 {
-    static const struct str words[] = {WORD("fail"), WORD("retry"), WORD("park"), WORD("continue")};
     if (tree->count > LIMITS_ERROR_RULES) {
         problem_add(load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS, STR(""),
                     "a step has at most %d `errors`", LIMITS_ERROR_RULES);
@@ -32,11 +37,9 @@ static void read_errors(struct load *load, const struct tree *tree, struct plan_
     struct plan_error_rule *rules = arena_array(load->arena, tree->count, sizeof *rules);
     for (const struct tree *entry = tree->first; entry; entry = entry->next) {
         int index = PLAN_ON_ERROR_FAIL;
-        if (!is_error_code(entry->key))
-            problem_add(load->diags, entry->key_place, PROBLEM_BAD_NAME,
-                        STR("letters, digits, _ - and . as in CARD_EXPIRED; at most 64 bytes"),
-                        "\"%.*s\" cannot be an error code", STR_ARG(entry->key));
-        if (entry->kind != TREE_BROKEN && !load_word(load, entry, words, 4, &index))
+        if (!load_is_error_code(entry->key))
+            load_refuse_error_code(load, entry->key, entry->key_place);
+        if (entry->kind != TREE_BROKEN && !load_word(load, entry, KEYS_ERRORS_ANY, &index))
             continue;
         rules[step->error_count++] = (struct plan_error_rule){entry->key, (enum plan_on_error)index};
     }
@@ -107,7 +110,7 @@ static void read_compensate(struct load *load, const struct keys_values *values,
     bool returns = !step->pivot && !load->nodes[node].after_pivot;
     if (!tree) {
         bool reported = tree_get(own, keys_text(KEYS_STEP_COMPENSATE)) != NULL;
-        if (returns && !reported && !load->has_blocks)
+        if (returns && !reported && !load->is_incomplete)
             problem_add(load->diags, load->nodes[node].place, PROBLEM_COMPENSATE_MISSING,
                         STR("name the command that undoes it, or write `compensate: none`"),
                         "the step \"%.*s\" does not say how it is undone", STR_ARG(load->nodes[node].id));
@@ -125,10 +128,9 @@ static void read_compensate(struct load *load, const struct keys_values *values,
 static void read_on_timeout(struct load *load, const struct keys_values *values, uint16_t node,
                             struct plan_step *step)
 {
-    static const struct str words[] = {WORD("retry"), WORD("verify"), WORD("compensate"), WORD("park")};
     const struct tree *tree = values->of[KEYS_STEP_ON_TIMEOUT];
     int index;
-    if (!tree || !load_word(load, tree, words, 4, &index))
+    if (!tree || !load_word(load, tree, KEYS_STEP_ON_TIMEOUT, &index))
         return;
     step->on_timeout = (enum plan_on_timeout)index;
     if (step->on_timeout == PLAN_ON_TIMEOUT_VERIFY && !step->has_verify &&
@@ -144,10 +146,11 @@ static void read_on_timeout(struct load *load, const struct keys_values *values,
 
 void load_step(struct load *load, uint16_t node)
 {
-    struct plan_step *step = &load->steps[node];
+    struct plan_step *step = arena_new(load->arena, struct plan_step);
     bool after_pivot = load->nodes[node].after_pivot;
     struct keys_values values;
     keys_read(load->trees[node], KEYS_TABLE_STEP, load->diags, &values);
+    load->nodes[node].step = step;
     step->pivot = load->pivot == node;
     step->run.timeout_us = load->defaults.timeout_us;
     step->run.retry = load->defaults.retry;

@@ -23,8 +23,10 @@ bool load_integer(struct load *load, const struct tree *tree, int64_t least, int
     return false;
 }
 
-bool load_word(struct load *load, const struct tree *tree, const struct str *words, int count, int *index)
+bool load_word(struct load *load, const struct tree *tree, enum keys_key key, int *index)
 {
+    int count;
+    const struct str *words = keys_words(key, &count);
     struct problem_guess guess = problem_guess_for(tree->text);
     struct buf known;
     buf_init(&known, load->diags->arena);

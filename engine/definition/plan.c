@@ -8,10 +8,37 @@ const struct plan_node *plan_find(const struct plan *plan, struct str id)
     if (id.size == 0)
         return NULL;
     for (uint16_t i = 0; i < plan->node_count; i++) {
-        if (str_equal(plan->nodes[i].id, id))
+        if (plan->nodes[i].kind != PLAN_SEQUENCE && str_equal(plan->nodes[i].id, id))
             return &plan->nodes[i];
     }
     return NULL;
+}
+
+const struct plan_node *plan_find_await(const struct plan *plan, struct str event)
+{
+    check(plan != NULL);
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        if (node->kind == PLAN_AWAIT && str_equal(node->await->event, event))
+            return node;
+    }
+    return NULL;
+}
+
+struct str plan_kind_text(enum plan_kind kind)
+{
+    switch (kind) {
+    case PLAN_SEQUENCE:
+        return STR("sequence");
+    case PLAN_STEP:
+        return STR("step");
+#define X(name, key)                                                                                         \
+    case PLAN_##name:                                                                                        \
+        return STR(key);
+#include "engine/definition/blocks.def"
+#undef X
+    }
+    check_never("unknown kind of node");
 }
 
 struct str plan_on_timeout_text(enum plan_on_timeout value)
@@ -55,39 +82,4 @@ struct str plan_await_timeout_text(enum plan_await_timeout value)
         return STR("park");
     }
     check_never("unknown on_timeout of an await");
-}
-
-struct str plan_kind_text(enum plan_kind kind)
-{
-    switch (kind) {
-    case PLAN_SEQUENCE:
-        return STR("sequence");
-    case PLAN_STEP:
-        return STR("step");
-    case PLAN_SWITCH:
-        return STR("switch");
-    case PLAN_PARALLEL:
-        return STR("parallel");
-    case PLAN_FOREACH:
-        return STR("foreach");
-    case PLAN_AWAIT:
-        return STR("await");
-    case PLAN_WAIT:
-        return STR("wait");
-    case PLAN_SAGA:
-        return STR("saga");
-    case PLAN_SCOPE:
-        return STR("scope");
-    case PLAN_FAIL:
-        return STR("fail");
-    }
-    check_never("unknown kind of node");
-}
-
-const struct plan_node *plan_find_await(const struct plan *plan, struct str event)
-{
-    for (uint16_t i = 1; i < plan->node_count; i++)
-        if (plan->nodes[i].kind == PLAN_AWAIT && str_equal(plan->nodes[i].await->event, event))
-            return &plan->nodes[i];
-    return NULL;
 }
