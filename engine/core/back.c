@@ -156,8 +156,11 @@ void back_late_success(struct work *work, uint16_t step)
     check(work_step(work, step)->succeeded);
     if (saga->status == CORE_COMPENSATED)
         work_status(work, CORE_COMPENSATING, CORE_BACK);
-    if (saga->status == CORE_COMPLETED)
+    if (saga->status == CORE_COMPLETED) {
+        if (saga->deadline_us > 0) /* it was kept: the saga had completed */
+            work_deadline(work, 0);
         work_status(work, CORE_RUNNING, CORE_FORWARD);
+    }
 }
 
 void back_undo(struct work *work)

@@ -194,7 +194,7 @@ void flow_run(struct work *work)
 {
     check(work->update->verdict == CORE_USED);
     check(work->saga->frame_count > 0);
-    bool moved = true;
+    bool moved = work->saga->status != CORE_TERMINATED; /* stopped as it is */
     while (moved) {
         work_review_park(work);
         moved = move_forward(work);

@@ -2,7 +2,7 @@
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
-#include "engine/core/forward.h"
+#include "engine/core/frames.h"
 #include "engine/core/resolve.h"
 #include "engine/core/timer.h"
 
@@ -22,6 +22,10 @@ static void cancel(struct work *work)
     }
     if (saga->pivot_commanded) {
         work_leave(work, CORE_REFUSED, "the pivot was commanded: there is no way back; possible: terminate");
+        return;
+    }
+    if (saga->frames[FRAMES_ROOT].cursor == frames_node(saga, FRAMES_ROOT)->child_count) {
+        work_leave(work, CORE_REFUSED, "it has done everything; only what a scope left is still being undone");
         return;
     }
     work_take(work);
