@@ -1,0 +1,146 @@
+/* `expect`: what must come of a scenario. */
+#include "engine/model/scenario_parts.h"
+
+#include "engine/base/limits.h"
+#include "engine/definition/word.h"
+
+static void read_command(struct scenario_reader *reader, const struct tree *tree,
+                         struct scenario_command *command)
+{
+    struct scenario_values values;
+    if (tree->kind == TREE_STRING) {
+        (void)scenario_name(reader, tree->text, tree->place, &command->name);
+        return;
+    }
+    if (!scenario_keys_of(reader, tree, SCENARIO_TABLE_COMMAND, &values))
+        return;
+    const struct tree *name = values.of[SCENARIO_COMMAND_COMMAND], *with = values.of[SCENARIO_COMMAND_WITH],
+                      *exactly = values.of[SCENARIO_COMMAND_EXACTLY];
+    if (name)
+        (void)scenario_name(reader, name->text, name->place, &command->name);
+    command->with = with ? scenario_json(reader, with) : NULL;
+    command->exactly = exactly ? scenario_json(reader, exactly) : NULL;
+}
+
+static const struct scenario_command **add_commands(struct scenario_reader *reader, const struct tree *tree,
+                                                    uint32_t group, const struct scenario_command **end)
+{
+    struct scenario_command *command = arena_new(reader->arena, struct scenario_command);
+    command->group = group;
+    read_command(reader, tree, command);
+    *end = command;
+    return &command->next;
+}
+
+/* A list of commands; a list within it: in any order. */
+static const struct scenario_command *read_commands(struct scenario_reader *reader, const struct tree *list)
+{
+    const struct scenario_command *first = NULL;
+    const struct scenario_command **end = &first;
+    uint32_t group = 0;
+    for (const struct tree *item = list->first; item; item = item->next, group++) {
+        if (item->kind != TREE_SEQUENCE)
+            end = add_commands(reader, item, group, end);
+        for (const struct tree *inner = item->kind == TREE_SEQUENCE ? item->first : NULL; inner;
+             inner = inner->next)
+            end = add_commands(reader, inner, group, end);
+    }
+    return first;
+}
+
+static const struct str state_words[] = {
+#define X(name, text, meaning) WORD(text),
+#include "engine/core/step.def"
+#undef X
+    {0}};
+
+static const struct scenario_state *read_states(struct scenario_reader *reader, const struct tree *mapping)
+{
+    const struct scenario_state *first = NULL;
+    const struct scenario_state **end = &first;
+    for (const struct tree *entry = mapping->first; entry; entry = entry->next) {
+        struct scenario_state *state = arena_new(reader->arena, struct scenario_state);
+        struct scenario_name name;
+        int index = 0;
+        (void)scenario_name(reader, entry->key, entry->key_place, &name);
+        state->path = entry->key;
+        if (scenario_word(reader, entry, entry->kind == TREE_STRING ? entry->text : STR(""), state_words,
+                          &index))
+            state->state = (enum core_step_state)index;
+        *end = state;
+        end = &state->next;
+    }
+    return first;
+}
+
+static void read_span(struct scenario_reader *reader, const struct tree *tree, struct scenario_expect *expect)
+{
+    struct scenario_values values;
+    expect->has_span = true;
+    expect->most_us = INT64_MAX;
+    if (tree->kind == TREE_STRING) {
+        (void)scenario_span(reader, tree, &expect->least_us);
+        expect->most_us = expect->least_us;
+        return;
+    }
+    if (!scenario_keys_of(reader, tree, SCENARIO_TABLE_SPAN, &values))
+        return;
+    if (values.of[SCENARIO_SPAN_LEAST])
+        (void)scenario_span(reader, values.of[SCENARIO_SPAN_LEAST], &expect->least_us);
+    if (values.of[SCENARIO_SPAN_MOST])
+        (void)scenario_span(reader, values.of[SCENARIO_SPAN_MOST], &expect->most_us);
+}
+
+static const struct str status_words[] = {WORD("running"),
+                                          WORD("compensating"),
+                                          WORD("parked"),
+                                          WORD("completed"),
+                                          WORD("compensated"),
+                                          WORD("terminated"),
+                                          {0}};
+
+static void read_lists(struct scenario_reader *reader, const struct tree *const *of,
+                       struct scenario_expect *expect)
+{
+    expect->has_undone = of[SCENARIO_EXPECT_UNDONE] != NULL;
+    expect->has_commands = of[SCENARIO_EXPECT_COMMANDS] != NULL;
+    if (expect->has_undone)
+        expect->undone = read_commands(reader, of[SCENARIO_EXPECT_UNDONE]);
+    if (expect->has_commands)
+        expect->commands = read_commands(reader, of[SCENARIO_EXPECT_COMMANDS]);
+    if (of[SCENARIO_EXPECT_INCLUDES])
+        expect->includes = read_commands(reader, of[SCENARIO_EXPECT_INCLUDES]);
+    if (of[SCENARIO_EXPECT_NEVER])
+        expect->never = read_commands(reader, of[SCENARIO_EXPECT_NEVER]);
+    if (of[SCENARIO_EXPECT_STEPS])
+        expect->states = read_states(reader, of[SCENARIO_EXPECT_STEPS]);
+}
+
+void scenario_expectation(struct scenario_reader *reader, const struct tree *mapping,
+                          struct scenario_expect *expect)
+{
+    struct scenario_values values;
+    int status = 0;
+    if (!scenario_keys_of(reader, mapping, SCENARIO_TABLE_EXPECT, &values))
+        return;
+    const struct tree *const *of = values.of;
+    if (of[SCENARIO_EXPECT_STATUS] && scenario_word(reader, of[SCENARIO_EXPECT_STATUS],
+                                                    of[SCENARIO_EXPECT_STATUS]->text, status_words, &status))
+        expect->status = (enum core_status)status;
+    expect->has_reason = of[SCENARIO_EXPECT_REASON] != NULL;
+    if (expect->has_reason)
+        expect->reason = of[SCENARIO_EXPECT_REASON]->text;
+    expect->has_step = of[SCENARIO_EXPECT_STEP] != NULL;
+    if (expect->has_step) {
+        struct scenario_name name;
+        expect->step = of[SCENARIO_EXPECT_STEP]->text;
+        (void)scenario_name(reader, expect->step, of[SCENARIO_EXPECT_STEP]->place, &name);
+    }
+    if (of[SCENARIO_EXPECT_OUTPUT])
+        expect->output = scenario_json(reader, of[SCENARIO_EXPECT_OUTPUT]);
+    if (of[SCENARIO_EXPECT_OUTPUT_EXACTLY])
+        expect->output_exactly = scenario_json(reader, of[SCENARIO_EXPECT_OUTPUT_EXACTLY]);
+    if (of[SCENARIO_EXPECT_DURATION])
+        read_span(reader, of[SCENARIO_EXPECT_DURATION], expect);
+    read_lists(reader, of, expect);
+}
