@@ -64,7 +64,7 @@ static void add_text(struct bus_message *message, struct arena *arena, struct st
 /* Where a child saga answers: its parent takes the engine for the participant. */
 static struct str reply_subject(struct arena *arena, struct id parent)
 {
-    return arena_printf(arena, "saga.reply.%" PRIu32 ".sagad", id_shard(parent));
+    return arena_printf(arena, "saga.reply.%" PRIu32 ".%s", id_shard(parent), PLAN_ENGINE);
 }
 
 void envelope_command(const struct envelope_command *command, struct arena *arena,

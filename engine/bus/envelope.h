@@ -105,7 +105,7 @@ struct envelope_child_reply {
     struct str body; /* JSON text; "" : null */
 };
 /* saga.reply.<parent's shard>.sagad with the headers of any reply, and Saga-Child. What envelope_reply makes
- * of it is a REPLY of the participant "sagad". */
+ * of it is a REPLY of the participant PLAN_ENGINE. */
 void envelope_child_reply(const struct envelope_child_reply *reply, struct arena *arena,
                           struct bus_message *message, struct str *id);
 /* saga.event.<definition>.<what> with CloudEvents 1.0 headers (ce-specversion, ce-id, ce-source, ce-type,

@@ -1,6 +1,7 @@
 /* Ids, the generator, hashes. */
 #include <ctype.h>
 #include <signal.h>
+#include <stdio.h>
 #include "engine/base/id.h"
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
@@ -44,6 +45,34 @@ Test(id, carries_its_shard_sorts_by_time_and_comes_back_from_its_text)
         cr_assert(id_hash(id) == id_hash(parsed) && id_hash(id) != id_hash(before));
         before = id;
     }
+}
+
+Test(id, of_what_belongs_to_another_is_found_again)
+{
+    enum { SHARDS = 7, NAMES = 700 };
+    struct rng rng;
+    rng_init(&rng, 3);
+    struct id of = id_make(INT64_C(1645557742000) * 1000, 5, &rng), other = id_make(0, 5, &rng), ids[NAMES];
+    uint32_t per_shard[SHARDS] = {0};
+    for (uint32_t i = 0; i < NAMES; i++) {
+        char name[16], text[ID_TEXT_SIZE + 1], of_text[ID_TEXT_SIZE + 1];
+        struct id again;
+        snprintf(name, sizeof name, "bill[%u]", i);
+        ids[i] = id_derive(of, str_from(name), 1, SHARDS);
+        cr_assert(id_equal(ids[i], id_derive(of, str_from(name), 1, SHARDS)));
+        cr_assert(!id_equal(ids[i], id_derive(of, str_from(name), 2, SHARDS)));
+        cr_assert(!id_equal(ids[i], id_derive(other, str_from(name), 1, SHARDS)));
+        cr_assert(id_shard(ids[i]) < SHARDS);
+        per_shard[id_shard(ids[i])]++;
+        id_format(ids[i], text);
+        id_format(of, of_text);
+        cr_assert(id_parse(str_from(text), &again) && strncmp(text, of_text, 15) == 0, "%s", text);
+        for (uint32_t k = 0; k < i; k++)
+            cr_assert(!id_equal(ids[i], ids[k]), "%u and %u", i, k);
+    }
+    for (uint32_t i = 0; i < SHARDS; i++)
+        cr_assert(per_shard[i] > NAMES / SHARDS / 2 && per_shard[i] < NAMES / SHARDS * 2);
+    cr_assert(id_shard(id_derive(of, STR("bill"), 1, 1)) == 0);
 }
 
 Test(id, random_bits_all_vary)

@@ -156,6 +156,39 @@ static void check_start(const struct bus_message *message, struct arena *arena)
     twin_fini(&twin);
 }
 
+/* What was understood is written as it was read. */
+static void check_child(const struct bus_message *message, struct arena *arena)
+{
+    struct envelope_child child, again;
+    struct bus_message written;
+    struct str reason = {0}, id;
+    if (!envelope_child_read(message, arena, &child, &reason)) {
+        check(reason.size > 0 && str_is_utf8(reason));
+        return;
+    }
+    check(envelope_is_child(message) && child.kind != CORE_VERIFY);
+    envelope_child(&child, arena, &written, &id);
+    check(envelope_child_read(&written, arena, &again, &reason));
+    check(id_equal(child.parent, again.parent) && id_equal(child.child, again.child));
+    check(str_equal(child.step, again.step) && str_equal(child.definition, again.definition));
+    check(child.kind == again.kind && child.attempt == again.attempt && child.version == again.version);
+    check(json_equal(child.input, again.input));
+}
+
+static void check_signal(const struct bus_message *message, struct arena *arena)
+{
+    struct bus_delivery delivery = {
+        .source = BUS_SOURCE_IN, .identity = STR("SAGA_IN/7/1"), .message = *message};
+    struct envelope_signal signal;
+    struct str reason = {0};
+    if (!envelope_signal(&delivery, arena, &signal, &reason)) {
+        check(reason.size > 0 && str_is_utf8(reason));
+        return;
+    }
+    check(signal.event.size > 0 && signal.id.size > 0 && signal.body != NULL);
+    check(signal.has_saga != (signal.key.size > 0) && str_is_utf8(signal.key) && str_is_utf8(signal.id));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bus_message message = {.header_count = 0};
@@ -169,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_answer(&message, ERR_UNAVAILABLE, &arena);
     check_answer(&message, ERR_TIMEOUT, &arena);
     check_start(&message, &arena);
+    check_child(&message, &arena);
+    check_signal(&message, &arena);
     arena_fini(&arena);
     return 0;
 }

@@ -85,7 +85,7 @@ Test(view, shows_the_steps_of_blocks)
         "{\"change\":\"take\",\"step\":\"signed\",\"index\":0},"
         "{\"change\":\"step\",\"step\":\"signed\",\"state\":\"done\"},"
         "{\"change\":\"move\",\"step\":\"cooling\",\"due\":7},"
-        "{\"change\":\"block\",\"frame\":1,\"block\":\"failed\",\"step\":\"book[1]\",\"code\":\"FULL\","
+        "{\"change\":\"block\",\"frame\":1,\"state\":\"failed\",\"step\":\"book[1]\",\"code\":\"FULL\","
         "\"message\":\"no room\"}]}");
     world_ok(&world, world_commit(&world));
     cr_assert_str_eq(query_saga(&world, all, id),
