@@ -75,7 +75,7 @@ static void put_await(struct random_definition_writer *writer)
     uint32_t event = random_definition_choose(writer, 3);
     open(writer, "await", 'a', id);
     random_definition_line(writer, "id: %s", id);
-    random_definition_line(writer, "event: e.%" PRIu32, event);
+    random_definition_line(writer, "event: e.n%" PRIu32, event);
     random_definition_line(writer, "timeout: %" PRIu32 "s", 2 + random_definition_choose(writer, 10));
     random_definition_line(writer, "on_timeout: %s", word);
     if (event > 0)
@@ -129,7 +129,8 @@ static void put_fail(struct random_definition_writer *writer, bool always)
                            random_definition_chance(writer, 50) ? "NOT_POSSIBLE" : "SOLD_OUT");
     if (random_definition_chance(writer, 70)) {
         struct str message = random_definition_value(writer, RANDOM_DEFINITION_AT_DO, NULL);
-        random_definition_line(writer, "message: %.*s", STR_ARG(message));
+        if (!str_equal(message, STR("null")))
+            random_definition_line(writer, "message: %.*s", STR_ARG(message));
     }
     if (!always) {
         struct str when = random_definition_chance(writer, 70) ? STR("'$input.n % 7 == 6'")
@@ -139,8 +140,16 @@ static void put_fail(struct random_definition_writer *writer, bool always)
     close(writer);
 }
 
+/* What a branch beside this one, or another case, knows may not be named here. */
+static void hide(struct random_definition_writer *writer, uint32_t first, int by)
+{
+    for (uint32_t i = first; i < writer->known_count; i++)
+        writer->known[i].hidden += by;
+}
+
 static void put_case(struct random_definition_writer *writer)
 {
+    uint32_t first = writer->known_count;
     struct str when = random_definition_condition(writer);
     random_definition_line(writer, "- when: %.*s", STR_ARG(when));
     if (random_definition_chance(writer, 15)) {
@@ -156,11 +165,13 @@ static void put_case(struct random_definition_writer *writer)
         writer->indent -= 2;
     }
     writer->indent -= 2;
+    hide(writer, first, 1);
 }
 
 static void put_switch(struct random_definition_writer *writer)
 {
     char id[8];
+    uint32_t first = writer->known_count;
     bool named = random_definition_chance(writer, 50);
     open(writer, "switch", 'h', id);
     if (named) {
@@ -171,6 +182,7 @@ static void put_switch(struct random_definition_writer *writer)
     uint32_t cases = 1 + random_definition_choose(writer, 3);
     for (uint32_t i = 0; i < cases; i++)
         put_case(writer);
+    uint32_t shown = writer->known_count;
     if (random_definition_chance(writer, 25)) {
         random_definition_line(writer, "- else: []");
     } else if (random_definition_chance(writer, 80)) {
@@ -179,6 +191,8 @@ static void put_switch(struct random_definition_writer *writer)
         put_list(writer, false);
         writer->indent -= 2;
     }
+    for (uint32_t i = first; i < shown; i++)
+        writer->known[i].hidden--;
     writer->indent -= named ? 2 : 0;
     close(writer);
 }
@@ -211,11 +225,9 @@ static void put_parallel(struct random_definition_writer *writer)
         writer->indent += 2;
         put_list(writer, true);
         writer->indent -= 2;
-        for (uint32_t k = from; k < writer->known_count; k++)
-            writer->known[k].hidden++;
+        hide(writer, from, 1);
     }
-    for (uint32_t k = first; k < writer->known_count; k++)
-        writer->known[k].hidden--;
+    hide(writer, first, -1);
     close(writer);
 }
 
@@ -414,7 +426,7 @@ const struct json *random_definition_signal(struct str event, struct rng *rng, s
     static const char *const bodies[] = {"{\"v\":7}", "{}", "{\"v\":1,\"more\":[true]}", "null", "\"text\""};
     const struct json *body = NULL;
     struct err_note note;
-    struct str text = str_from(bodies[rng_below(rng, str_equal(event, STR("e.0")) ? 5 : 3)]);
+    struct str text = str_from(bodies[rng_below(rng, str_equal(event, STR("e.n0")) ? 5 : 3)]);
     check(json_parse(arena, text, SIZE_MAX, &body, &note) == ERR_OK);
     return body;
 }

@@ -23,7 +23,7 @@ struct random_definition {
     uint32_t child_count;
 };
 
-/* The file. Participants are "p0" to "p2" with the actions do, undo and look; awaits wait for "e.0" to "e.2";
+/* The file. Participants are "p0" to "p2" with the actions do, undo and look; awaits wait for "e.n0" to "e.n2";
  * codes of rejections that it may know: AGAIN (retry), HUMAN (park), SKIP (continue), NO (fail). */
 struct str random_definition_write(const struct random_definition *wanted, struct arena *arena);
 /* An input that the plan takes; `number` is its member "n". */

@@ -53,7 +53,7 @@ static struct str of_known(struct random_definition_writer *writer)
     if (random_definition_chance(writer, 30))
         return arena_printf(writer->out.arena, "$steps.%s.output", known->id);
     return arena_printf(writer->out.arena, "$steps.%s.output.%s", known->id,
-                        random_definition_chance(writer, 70) ? "v" : "w");
+                        known->fields && random_definition_chance(writer, 30) ? "w" : "v");
 }
 
 static struct str of_list(struct random_definition_writer *writer)

@@ -81,8 +81,8 @@ static const char *step_difference(const struct core_step *a, const struct core_
         if (a->answered[kind] != b->answered[kind])
             return "answered";
     }
-    if (a->node != b->node || a->frame != b->frame || a->state != b->state)
-        return "node, frame or state of a step";
+    if (a->node != b->node || a->frame != b->frame || a->state != b->state || !str_equal(a->path, b->path))
+        return "node, frame, state or path of a step";
     if (a->unknown != b->unknown || a->succeeded != b->succeeded || a->waived != b->waived)
         return "unknown, succeeded or waived";
     if (a->undo_floor != b->undo_floor || a->pending_count != b->pending_count)
@@ -109,6 +109,35 @@ static const char *texts_difference(const struct core_saga *a, const struct core
     return NULL;
 }
 
+static const char *frame_difference(const struct core_frame *a, const struct core_frame *b)
+{
+    if (a->node != b->node || a->parent != b->parent || a->index != b->index)
+        return "node, parent or index of a frame";
+    if (a->cursor != b->cursor || a->at_step != b->at_step || a->at_frame != b->at_frame)
+        return "where a frame is";
+    if (a->state != b->state || a->went_back != b->went_back || a->cause_step != b->cause_step ||
+        !str_equal(a->cause_code, b->cause_code) || !str_equal(a->cause_message, b->cause_message))
+        return "the fate of a frame";
+    return same_json(a->items, b->items) ? NULL : "a frame's items";
+}
+
+static const char *outside_difference(const struct core_saga *a, const struct core_saga *b)
+{
+    if (a->shards != b->shards || a->has_parent != b->has_parent || !id_equal(a->parent, b->parent) ||
+        !str_equal(a->parent_step, b->parent_step) || a->parent_attempt != b->parent_attempt ||
+        a->undo_attempt != b->undo_attempt)
+        return "shards or the parent";
+    if (a->signal_count != b->signal_count)
+        return "count of signals";
+    for (uint16_t i = 0; i < a->signal_count; i++) {
+        const struct core_signal *left = &a->signals[i], *right = &b->signals[i];
+        if (!str_equal(left->name, right->name) || !str_equal(left->id, right->id) ||
+            left->taken != right->taken || !same_json(left->body, right->body))
+            return "a signal";
+    }
+    return NULL;
+}
+
 const char *twin_difference(const struct core_saga *a, const struct core_saga *b)
 {
     if (a->seq != b->seq || a->status != b->status || a->direction != b->direction || a->paused != b->paused)
@@ -119,16 +148,19 @@ const char *twin_difference(const struct core_saga *a, const struct core_saga *b
         a->deadline_us != b->deadline_us)
         return "a time of the saga";
     const char *texts = texts_difference(a, b);
-    if (texts)
-        return texts;
+    const char *outside = outside_difference(a, b);
+    if (texts || outside)
+        return texts ? texts : outside;
     if (!same_json(a->input, b->input) || !same_json(a->search, b->search) ||
         !same_json(a->output, b->output))
         return "input, search or output";
     if (a->step_count != b->step_count || a->frame_count != b->frame_count)
         return "count of steps or frames";
-    for (uint16_t i = 0; i < a->frame_count; i++)
-        if (a->frames[i].node != b->frames[i].node || a->frames[i].cursor != b->frames[i].cursor)
-            return "a frame";
+    for (uint16_t i = 0; i < a->frame_count; i++) {
+        const char *frame = frame_difference(&a->frames[i], &b->frames[i]);
+        if (frame)
+            return frame;
+    }
     for (uint16_t i = 0; i < a->step_count; i++) {
         const char *step = step_difference(&a->steps[i], &b->steps[i]);
         if (step)
@@ -149,7 +181,9 @@ static bool is_waiting(enum core_step_state state)
 
 static const char *step_problem(const struct core_saga *saga, const struct core_step *step)
 {
-    bool active = is_sent(step->state) || is_waiting(step->state);
+    bool active = is_sent(step->state) || is_waiting(step->state) || step->state == CORE_STEP_AWAITING ||
+                  step->state == CORE_STEP_SLEEPING;
+    bool back = core_going_back(saga, (uint16_t)(step - saga->steps));
     bool stuck = step->state == CORE_STEP_STUCK || step->state == CORE_STEP_UNDO_STUCK;
     const struct plan_step *plan = saga->plan->nodes[step->node].step;
     if (active != (step->due_us > 0))
@@ -158,12 +192,14 @@ static const char *step_problem(const struct core_saga *saga, const struct core_
         return "a stuck step in a saga that is not parked";
     if (active && (saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED))
         return "an active step in an ended saga";
-    if (saga->status == CORE_COMPLETED && step->state != CORE_STEP_DONE && step->state != CORE_STEP_WAIVED)
+    if (saga->status == CORE_COMPLETED && !back && step->state != CORE_STEP_DONE &&
+        step->state != CORE_STEP_WAIVED)
         return "completed, but a step is neither done nor waived";
-    if (saga->status == CORE_COMPENSATED && plan->has_undo &&
+    if ((saga->status == CORE_COMPENSATED || saga->status == CORE_COMPLETED) && back && plan &&
+        plan->has_undo &&
         (step->state == CORE_STEP_DONE || step->state == CORE_STEP_DOUBT ||
          (step->state == CORE_STEP_WAIVED && step->unknown)))
-        return "compensated, but a step is not undone";
+        return "ended, but a step is not undone";
     return NULL;
 }
 
