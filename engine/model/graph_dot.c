@@ -94,9 +94,9 @@ void graph_write_dot(struct buf *out, const struct graph *graph)
 {
     buf_puts(out, "digraph saga {\n  ");
     put_attribute(out, "label", graph->title);
-    buf_puts(out,
-             ";\n  labelloc=t;\n  fontname=\"Helvetica\";\n  node [fontname=\"Helvetica\", fontsize=11];\n"
-             "  edge [fontname=\"Helvetica\", fontsize=10];\n");
+    buf_puts(out, ";\n  labelloc=t;\n  labeljust=l;\n  fontname=\"Helvetica\";\n  fontsize=11;\n  node "
+                  "[fontname=\"Helvetica\", fontsize=11];\n"
+                  "  edge [fontname=\"Helvetica\", fontsize=10];\n");
     put_group(out, graph, GRAPH_NONE, 2);
     put_edges(out, graph);
     buf_puts(out, "}\n");

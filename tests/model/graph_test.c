@@ -1,0 +1,208 @@
+/* Graphs: golden files of every format, texts that a format would obey, and that no two texts of a drawing
+ * overlap. */
+#include "engine/model/graph.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/definition/definition.h"
+
+#define FOLDER SAGA_SOURCE_DIR "/tests/model/graph"
+#define EXAMPLES SAGA_SOURCE_DIR "/definitions/examples"
+
+enum { TEXTS_MAX = 2000, CHAR_TENTHS = 73, ASCENT = 10, DESCENT = 3 };
+
+static struct arena arena;
+
+static void set_up(void)
+{
+    arena_init(&arena, 0);
+}
+
+static void tear_down(void)
+{
+    arena_fini(&arena);
+}
+
+TestSuite(graph, .init = set_up, .fini = tear_down);
+
+static struct str read_file(const char *path)
+{
+    struct buf out;
+    char chunk[4096];
+    size_t size = 0;
+    FILE *file = fopen(path, "rb");
+    buf_init(&out, &arena);
+    while (file != NULL && (size = fread(chunk, 1, sizeof chunk, file)) > 0)
+        buf_put(&out, (struct str){chunk, size});
+    if (file != NULL)
+        fclose(file);
+    return buf_str(&out);
+}
+
+static const struct plan *load(const char *path)
+{
+    struct diag_list diags = {0};
+    struct err_note note = {""};
+    struct buf report;
+    const struct plan *plan = NULL;
+    cr_assert_neq(definition_load_file(&arena, path, &diags, &plan, &note), ERR_IO, "%s", note.text);
+    buf_init(&report, &arena);
+    diag_render(&diags, &report);
+    cr_assert_not_null(plan, "%.*s", STR_ARG(buf_str(&report)));
+    return plan;
+}
+
+static struct str drawn(const struct plan *plan, const struct json *saga, enum graph_format format)
+{
+    struct buf out;
+    buf_init(&out, &arena);
+    graph_write(&out, plan, saga, format);
+    return buf_str(&out);
+}
+
+static void expect_golden(const char *name, struct str text)
+{
+    const char *path = arena_printf(&arena, FOLDER "/%s", name).data;
+    FILE *file = getenv("SAGA_GOLDEN_UPDATE") == NULL ? NULL : fopen(path, "wb");
+    if (file != NULL) {
+        fwrite(text.data, 1, text.size, file);
+        fclose(file);
+    }
+    cr_expect(str_equal(read_file(path), text), "%s is not what is drawn now:\n%.*s", name, STR_ARG(text));
+}
+
+static void expect_all_formats(const char *name, const struct plan *plan, const struct json *saga)
+{
+    static const char *const formats[] = {"mermaid", "dot", "svg"};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        enum graph_format format = GRAPH_DOT;
+        cr_assert(graph_format_parse(str_from(formats[i]), &format));
+        struct str text = drawn(plan, saga, format);
+        cr_expect(str_equal(text, drawn(plan, saga, format)), "drawn twice, %s differs", formats[i]);
+        expect_golden(arena_printf(&arena, "%s.%s", name, formats[i]).data, text);
+    }
+}
+
+Test(graph, shows_every_construct)
+{
+    expect_all_formats("nested", load(FOLDER "/nested.yaml"), NULL);
+}
+
+Test(graph, shows_how_far_a_saga_has_come)
+{
+    const struct json *view = NULL;
+    struct err_note note = {""};
+    struct str text = read_file(FOLDER "/saga.view.json");
+    cr_assert_eq(json_parse(&arena, text, SIZE_MAX, &view, &note), ERR_OK, "%s", note.text);
+    expect_all_formats("saga", load(FOLDER "/saga.yaml"), view);
+}
+
+Test(graph, knows_three_formats)
+{
+    enum graph_format format = GRAPH_SVG;
+    cr_expect_not(graph_format_parse(STR("png"), &format));
+    cr_expect_eq(format, GRAPH_SVG);
+}
+
+/* Texts that mean something to a format come out as themselves. */
+Test(graph, obeys_no_text)
+{
+    struct diag_list diags;
+    struct str yaml = STR("saga: odd\nversion: 1\nsteps:\n"
+                          "  - switch:\n"
+                          "      - when: '\"</text><script>\" == \"a\\\\b --> n1 %% end\\\"#;\"'\n"
+                          "        steps: [ { id: end, command: a.subgraph, compensate: none } ]\n"
+                          "      - else: []\n"
+                          "  - { id: class, command: a.b, compensate: none }\n");
+    diag_init(&diags, &arena, STR("odd.yaml"), yaml);
+    const struct plan *plan = definition_load(&arena, yaml, NULL, &diags);
+    cr_assert_not_null(plan);
+    struct str svg = drawn(plan, NULL, GRAPH_SVG);
+    cr_expect(memmem(svg.data, svg.size, "<script>", 8) == NULL);
+    cr_expect(memmem(svg.data, svg.size, "&lt;/text&gt;&lt;script&gt;", 26) != NULL, "%.*s", STR_ARG(svg));
+    struct str dot = drawn(plan, NULL, GRAPH_DOT);
+    cr_expect(memmem(dot.data, dot.size, "label=\"\\\"</text><script>\\\" == \\\"a\\\\\\\\b", 38) != NULL,
+              "%.*s", STR_ARG(dot));
+    struct str mermaid = drawn(plan, NULL, GRAPH_MERMAID);
+    cr_expect(memmem(mermaid.data, mermaid.size, "|\"#34;#60;/text#62;#60;script#62;#34; ==", 40) != NULL,
+              "%.*s", STR_ARG(mermaid));
+}
+
+struct area {
+    int left, right, top, bottom;
+    struct str text;
+};
+
+static unsigned shown_characters(struct str text)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '&')
+            i += str_find(str_slice(text, i, text.size), ';');
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+/* Where each text of a drawing is, from its own attributes and the font's width. */
+static unsigned find_texts(struct str svg, struct area *areas)
+{
+    unsigned count = 0;
+    const char *at = svg.data;
+    while ((at = strstr(at, "<text class=\"")) != NULL && count < TEXTS_MAX) {
+        char class[32];
+        int x = 0, y = 0, begin = 0;
+        cr_assert_eq(sscanf(at, "<text class=\"%31[a-z]\" x=\"%d\" y=\"%d\">%n", class, &x, &y, &begin), 3);
+        at += begin;
+        struct str text = {at, strcspn(at, "<")};
+        int width = (int)shown_characters(text) * CHAR_TENTHS / 10;
+        bool middle = strcmp(class, "title") != 0 && strcmp(class, "detail") != 0;
+        int left = middle ? x - width / 2 : x;
+        areas[count++] = (struct area){left, left + width, y - ASCENT, y + DESCENT, text};
+    }
+    return count;
+}
+
+static void expect_readable(const char *name, struct str svg)
+{
+    static struct area areas[TEXTS_MAX];
+    int width = 0, height = 0;
+    unsigned count = find_texts(svg, areas);
+    cr_assert_gt(count, 3, "%s has no texts", name);
+    cr_assert_eq(sscanf(strstr(svg.data, " width="), " width=\"%d\" height=\"%d\"", &width, &height), 2);
+    for (unsigned i = 0; i < count; i++) {
+        cr_expect(areas[i].left >= 0 && areas[i].right <= width && areas[i].bottom <= height,
+                  "%s: \"%.*s\" stands out", name, STR_ARG(areas[i].text));
+        for (unsigned j = 0; j < i; j++)
+            cr_expect(areas[i].left >= areas[j].right || areas[j].left >= areas[i].right ||
+                          areas[i].top >= areas[j].bottom || areas[j].top >= areas[i].bottom,
+                      "%s: \"%.*s\" and \"%.*s\" overlap", name, STR_ARG(areas[i].text),
+                      STR_ARG(areas[j].text));
+    }
+}
+
+static unsigned expect_folder_readable(const char *folder)
+{
+    unsigned count = 0;
+    DIR *open = opendir(folder);
+    cr_assert_not_null(open);
+    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open)) {
+        struct str name = str_from(entry->d_name);
+        if (!str_ends(name, STR(".yaml")) || str_ends(name, STR(".test.yaml")))
+            continue;
+        const struct plan *plan = load(arena_printf(&arena, "%s/%s", folder, entry->d_name).data);
+        expect_readable(entry->d_name, drawn(plan, NULL, GRAPH_SVG));
+        count++;
+    }
+    closedir(open);
+    return count;
+}
+
+Test(graph, no_two_texts_of_a_drawing_overlap)
+{
+    cr_expect_geq(expect_folder_readable(FOLDER), 2);
+    cr_expect_geq(expect_folder_readable(EXAMPLES), 4);
+}
