@@ -48,9 +48,9 @@ struct schema {
     bool never; /* `false`: no value matches */
     bool unique_items;
     enum schema_format format;
-    unsigned types;   /* enum schema_type */
-    uint32_t number;  /* in the order of compilation */
-    uint64_t present; /* a bit for each enum schema_keyword it has */
+    unsigned types;            /* enum schema_type */
+    uint32_t number;           /* in the order of compilation */
+    uint64_t present;          /* a bit for each enum schema_keyword it has */
     const struct json *source; /* as written; NULL: `true` that stands for schemas beyond a bound */
     const struct json *values;
     const struct json *constant;

@@ -1,6 +1,7 @@
 /* The drawing itself, from the spine's place and the top of each part. Recursion is bounded by LIMITS_DEPTH.
  */
-#include "engine/model/graph_layout.h"
+#include "engine/model/graph_parts.h"
+#include "engine/model/layout.h"
 
 enum { MARGIN = 20, TITLE = 30, ENDS = LAYOUT_LINE + 2 * LAYOUT_PAD_Y, BASELINE = 12 };
 

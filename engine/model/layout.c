@@ -1,4 +1,4 @@
-#include "engine/model/graph_layout.h"
+#include "engine/model/layout.h"
 
 enum { CHAR_WIDTH_TENTHS = 73 }; /* of 12 px: DejaVu Sans Mono and Menlo have 72.2, Courier New 72 */
 
