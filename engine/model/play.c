@@ -181,26 +181,6 @@ static void give(struct play *play, struct core_event *event, const void *tag)
         act_on(play, &update.record);
 }
 
-enum play_end play_run(struct play *play)
-{
-    while (play->event_count < PLAY_EVENTS_MAX) {
-        struct play_post *post = play->posts;
-        int64_t wake_us = core_wake(&play->saga);
-        if (!post && wake_us == INT64_MAX)
-            return PLAY_RESTS;
-        bool timer = !post || wake_us < post->due_us;
-        int64_t due_us = timer ? wake_us : post->due_us;
-        play->now_us = due_us > play->now_us ? due_us : play->now_us;
-        if (timer) {
-            give(play, &(struct core_event){.kind = CORE_EVENT_TIMER}, NULL);
-        } else {
-            play->posts = post->next;
-            give(play, &post->event, post->tag);
-        }
-    }
-    return PLAY_TIRED;
-}
-
 /* ---- a crash ---- */
 
 static bool fold_all(struct play *play, struct core_saga *saga)
@@ -238,7 +218,7 @@ static void send_again(struct play *play, uint32_t index)
         send(play, command.step, command.kind, command.attempt, command.body, true);
 }
 
-bool play_crash(struct play *play)
+static bool crash(struct play *play)
 {
     struct core_saga anew;
     core_init(&anew, play->saga.plan, play->saga.id, play->arena);
@@ -250,10 +230,35 @@ bool play_crash(struct play *play)
         return false;
     }
     play->saga = anew;
+    play->dies = false;
     uint32_t count = play->command_count;
     for (uint32_t i = 0; i < count; i++)
         send_again(play, i);
     return true;
+}
+
+/* ---- the run ---- */
+
+enum play_end play_run(struct play *play)
+{
+    while (play->event_count < PLAY_EVENTS_MAX) {
+        struct play_post *post = play->posts;
+        int64_t wake_us = core_wake(&play->saga);
+        if (!post && wake_us == INT64_MAX)
+            return PLAY_RESTS;
+        bool timer = !post || wake_us < post->due_us;
+        int64_t due_us = timer ? wake_us : post->due_us;
+        play->now_us = due_us > play->now_us ? due_us : play->now_us;
+        if (timer) {
+            give(play, &(struct core_event){.kind = CORE_EVENT_TIMER}, NULL);
+        } else {
+            play->posts = post->next;
+            give(play, &post->event, post->tag);
+        }
+        if (play->dies && !crash(play))
+            return PLAY_BROKEN;
+    }
+    return PLAY_TIRED;
 }
 
 /* ---- for people ---- */
@@ -276,25 +281,33 @@ void play_put_moment(struct buf *out, int64_t span_us)
                (int)(seconds % MINUTE_S), (int)(ms % SECOND_MS));
 }
 
+static size_t moment_width(const struct play *play)
+{
+    struct buf widest;
+    const struct play_line *line = play->lines;
+    buf_init(&widest, play->arena);
+    while (line && line->next)
+        line = line->next;
+    play_put_moment(&widest, line ? line->at_us : 0);
+    return widest.size + 2;
+}
+
 void play_render(const struct play *play, struct buf *out)
 {
     int64_t shown_us = -1;
+    size_t width = moment_width(play);
     for (const struct play_line *line = play->lines; line; line = line->next) {
-        struct str rest = line->text;
-        bool first = true;
-        while (rest.size > 0) {
+        for (struct str rest = line->text; rest.size > 0;) {
             struct str row = str_slice(rest, 0, str_find(rest, '\n'));
             rest = str_slice(rest, row.size + 1, rest.size);
             size_t begin = out->size;
-            if (first && line->at_us != shown_us)
+            if (line->at_us != shown_us)
                 play_put_moment(out, line->at_us);
             shown_us = line->at_us;
-            enum { MOMENT_WIDTH = 14 };
-            while (out->size < begin + MOMENT_WIDTH)
+            while (out->size < begin + width)
                 buf_char(out, ' ');
             buf_put(out, row);
             buf_char(out, '\n');
-            first = false;
         }
     }
 }

@@ -44,7 +44,8 @@ struct play_post;
 struct play_row;
 enum play_end {
     PLAY_RESTS, /* nothing is on its way and no timer runs: it has ended, is parked, paused, or waits */
-    PLAY_TIRED  /* PLAY_EVENTS_MAX events were not enough */
+    PLAY_TIRED, /* PLAY_EVENTS_MAX events were not enough */
+    PLAY_BROKEN /* after a crash the journal gave another saga: a bug of the engine, noted */
 };
 struct play {
     struct arena *arena;
@@ -62,6 +63,8 @@ struct play {
     struct play_row *rows; /* the journal */
     struct play_row **row_end;
     uint32_t event_count;
+    bool dies; /* set by the host: the engine dies once the event at hand is stored, and starts again: the
+                  saga is made anew from its journal, what was commanded and not answered is sent again */
 };
 
 /* 2026-01-01T00:00:00Z, when virtual time begins unless someone says otherwise. */
@@ -77,9 +80,6 @@ void play_post(struct play *play, int64_t after_us, const struct core_event *eve
 enum play_end play_run(struct play *play);
 /* A note in the timeline, at this moment. */
 void play_note(struct play *play, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The engine dies and starts again: the saga is made anew from its journal, and what was commanded and not
- * answered is sent again. False when the journal does not give the same saga: a bug of the engine, noted. */
-bool play_crash(struct play *play);
 /* "charge/undo/2" */
 struct str play_command_text(struct arena *arena, const struct play_command *command);
 /* The timeline as text: a moment, what happened, what was decided. */

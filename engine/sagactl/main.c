@@ -9,6 +9,7 @@
 #include "engine/sagactl/invocation.h"
 #include "engine/sagactl/remote.h"
 #include "engine/sagactl/replay.h"
+#include "engine/sagactl/simulate.h"
 #include "engine/sagactl/test.h"
 #include "engine/sagactl/validate.h"
 #include "engine/sagactl/watch.h"
