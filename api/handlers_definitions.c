@@ -1,4 +1,4 @@
-/* GET /v1/definitions…, PUT /v1/definitions/{name}/{version}. */
+/* GET /v1/definitions…, PUT /v1/definitions/{name}/{version}, POST …/enable and …/disable. */
 #include "api/handlers.h"
 #include <string.h>
 #include "api/fields.h"
@@ -30,11 +30,13 @@ static bool refresh_registry(struct request *request)
 }
 
 /* Without the closing brace. */
-static void put_head(struct buf *out, const struct plan *plan)
+static void put_head(struct request *request, struct buf *out, const struct plan *plan)
 {
+    bool enabled = registry_is_enabled(engine_registry(request->api->engine), plan);
     buf_puts(out, "{\"name\":");
     json_write_string(out, plan->name);
-    buf_printf(out, ",\"version\":%d,\"hash\":\"%s\"", plan->version, plan->hash);
+    buf_printf(out, ",\"version\":%d,\"hash\":\"%s\",\"enabled\":%s", plan->version, plan->hash,
+               enabled ? "true" : "false");
     members_text(out, "description", plan->description);
     buf_printf(out, ",\"step_count\":%u", plan->step_count);
 }
@@ -49,7 +51,7 @@ static uint32_t put_list(struct request *request, struct buf *out, struct str na
         if (name.size && !str_equal(name, plans[i]->name))
             continue;
         buf_puts(out, shown++ ? ",\n" : "\n");
-        put_head(out, plans[i]);
+        put_head(request, out, plans[i]);
         buf_char(out, '}');
     }
     buf_puts(out, "]}\n");
@@ -132,7 +134,7 @@ static struct str write_definition(struct request *request, const struct plan *p
 {
     struct buf out;
     buf_init(&out, &request->arena);
-    put_head(&out, plan);
+    put_head(request, &out, plan);
     buf_puts(&out, ",\"timeout\":");
     if (plan->timeout_us)
         json_write_string(&out, duration_text(&request->arena, plan->timeout_us));
@@ -176,6 +178,50 @@ void handlers_get_definition(struct request *request)
     else
         request_refuse(request, PAGE_UNKNOWN_DEFINITION, "there is no definition \"%.*s\" of version %d",
                        STR_ARG(name), version);
+}
+
+/* Enabling */
+
+struct enabling {
+    struct request *request;
+    int32_t version;
+    bool enabled;
+};
+
+static enum err enable(struct store *store, void *context, struct err_note *note)
+{
+    struct enabling *enabling = context;
+    struct request *request = enabling->request;
+    return registry_enable(engine_registry(request->api->engine), store, request->target.segments[2],
+                           enabling->version, enabling->enabled, note);
+}
+
+static void answer_enabled(struct request *request, const struct plan *plan)
+{
+    struct buf out;
+    buf_init(&out, &request->arena);
+    put_head(request, &out, plan);
+    buf_puts(&out, "}\n");
+    request_answer_json(request, 200, buf_str(&out));
+}
+
+void handlers_enable_definition(struct request *request)
+{
+    struct enabling enabling = {.request = request,
+                                .enabled = str_equal(request->target.segments[4], STR("enable"))};
+    struct err_note note = {""};
+    struct str name = request->target.segments[2];
+    if (!read_version(request, &enabling.version))
+        return;
+    enum err error = readers_run(&request->api->readers, enable, &enabling, &note);
+    const struct plan *plan =
+        error == ERR_OK ? registry_find(engine_registry(request->api->engine), name, enabling.version) : NULL;
+    if (plan)
+        answer_enabled(request, plan);
+    else if (error == ERR_NOT_FOUND)
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "%s", note.text);
+    else
+        request_refuse_err(request, error, &note);
 }
 
 /* Writing */
@@ -294,7 +340,7 @@ static void answer_put(struct request *request, const struct putting *putting)
         request_add_header(request, STR("Warning"), STR("199 sagad \"participants not announced yet\""));
     struct buf out;
     buf_init(&out, &request->arena);
-    put_head(&out, putting->plan);
+    put_head(request, &out, putting->plan);
     buf_printf(&out, ",\"created\":%s}\n", putting->created ? "true" : "false");
     request_answer_json(request, putting->created ? 201 : 200, buf_str(&out));
     request_add_header(request, STR("Location"), request->target.path);

@@ -70,12 +70,24 @@ static void refuse_definition(struct request *request, struct str name, int32_t 
     struct str near = nearest_name(request, name);
     if (str_equal(near, name))
         page.detail =
-            arena_printf(arena, "the definition \"%.*s\" has no version %d", STR_ARG(name), version);
+            version == 0
+                ? arena_printf(arena, "no version of the definition \"%.*s\" is enabled", STR_ARG(name))
+                : arena_printf(arena, "the definition \"%.*s\" has no version %d", STR_ARG(name), version);
     else
         page.detail = arena_printf(arena, "there is no definition \"%.*s\"", STR_ARG(name));
     if (near.size && !str_equal(near, name))
         page.hint = arena_printf(arena, "did you mean \"%.*s\"?", STR_ARG(near));
     request_answer_page(request, &page);
+}
+
+static const struct plan *startable(struct request *request, const struct plan *plan)
+{
+    if (registry_is_enabled(engine_registry(request->api->engine), plan))
+        return plan;
+    request_refuse(request, PAGE_VERSION_DISABLED,
+                   "the definition \"%.*s\" takes no new starts of version %d", STR_ARG(plan->name),
+                   plan->version);
+    return NULL;
 }
 
 /* NULL: answered. Another instance may have stored it a moment ago, so the store is asked too. */
@@ -85,13 +97,15 @@ static const struct plan *find_plan(struct request *request, struct str name, in
     struct err_note note = {""};
     finding.plan = registry_find(engine_registry(request->api->engine), name, version);
     if (finding.plan)
-        return finding.plan;
+        return startable(request, finding.plan);
     enum err error = readers_run(&request->api->readers, refresh_and_find, &finding, &note);
     if (error != ERR_OK)
         request_refuse_err(request, error, &note);
     else if (!finding.plan)
         refuse_definition(request, name, version);
-    return finding.plan;
+    else
+        return startable(request, finding.plan);
+    return NULL;
 }
 
 static void refuse_input(struct request *request, const struct schema_problems *problems)

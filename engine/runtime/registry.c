@@ -62,15 +62,50 @@ const struct plan *registry_find(struct registry *registry, struct str name, int
     return found;
 }
 
+static struct known *find_known(struct registry *registry, struct str hash)
+{
+    for (uint32_t i = 0; i < registry->count; i++)
+        if (str_equal(str_from(registry->items[i]->plan->hash), hash))
+            return registry->items[i];
+    return NULL;
+}
+
 const struct plan *registry_by_hash(struct registry *registry, struct str hash)
 {
-    const struct plan *found = NULL;
     pthread_rwlock_rdlock(&registry->lock);
-    for (uint32_t i = 0; i < registry->count && found == NULL; i++)
-        if (str_equal(str_from(registry->items[i]->plan->hash), hash))
-            found = registry->items[i]->plan;
+    const struct known *known = find_known(registry, hash);
     pthread_rwlock_unlock(&registry->lock);
-    return found;
+    return known == NULL ? NULL : known->plan; /* plans live as long as the registry */
+}
+
+bool registry_is_enabled(struct registry *registry, const struct plan *plan)
+{
+    pthread_rwlock_rdlock(&registry->lock);
+    const struct known *known = find_known(registry, str_from(plan->hash));
+    bool enabled = known != NULL && known->enabled;
+    pthread_rwlock_unlock(&registry->lock);
+    return enabled;
+}
+
+/* False when it is not known here. */
+static bool set_enabled(struct registry *registry, struct str hash, bool enabled)
+{
+    pthread_rwlock_wrlock(&registry->lock);
+    struct known *known = find_known(registry, hash);
+    if (known != NULL)
+        known->enabled = enabled;
+    pthread_rwlock_unlock(&registry->lock);
+    return known != NULL;
+}
+
+enum err registry_enable(struct registry *registry, struct store *store, struct str name, int32_t version,
+                         bool enabled, struct err_note *note)
+{
+    enum err error = store_definition_enable(store, name, version, enabled, note);
+    if (error != ERR_OK)
+        return error;
+    error = registry_refresh(registry, store, note);
+    return error == ERR_INVALID ? ERR_OK : error; /* of another one, which does not load any more */
 }
 
 const struct plan **registry_list(struct registry *registry, struct arena *arena, uint32_t *count)
@@ -142,7 +177,7 @@ enum err registry_refresh(struct registry *registry, struct store *store, struct
     arena_init(&arena, 0);
     enum err first = store_definitions(store, &arena, &stored, &count, note);
     for (uint32_t i = 0; first == ERR_OK && i < count; i++)
-        if (registry_by_hash(registry, stored[i].hash) == NULL)
+        if (!set_enabled(registry, stored[i].hash, stored[i].enabled))
             first = take_stored(registry, &stored[i], note);
     arena_fini(&arena);
     return first;

@@ -20,9 +20,13 @@ const struct plan *registry_find(struct registry *registry, struct str name, int
 const struct plan *registry_by_hash(struct registry *registry, struct str hash);
 /* All, by name then version, in arena. */
 const struct plan **registry_list(struct registry *registry, struct arena *arena, uint32_t *count);
-/* Loads what the store has and this process has not. ERR_INVALID when a stored bundle does not load any more
- * (note names it). */
+/* Loads what the store has and this process has not, and learns which versions are enabled. ERR_INVALID when
+ * a stored bundle does not load any more (note names it). */
 enum err registry_refresh(struct registry *registry, struct store *store, struct err_note *note);
+/* Whether new starts may take this version, here and in the store. ERR_NOT_FOUND. */
+enum err registry_enable(struct registry *registry, struct store *store, struct str name, int32_t version,
+                         bool enabled, struct err_note *note);
+bool registry_is_enabled(struct registry *registry, const struct plan *plan);
 /* Stores and takes up a definition. text: YAML. files: NULL when schemas must be inline. ERR_INVALID: diags
  * says why; ERR_CONFLICT: the version exists with another hash; *created false: it was known already, the
  * same. */

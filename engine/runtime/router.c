@@ -13,6 +13,9 @@
 
 static const int64_t call_timeout_us = 5 * DURATION_SECOND_US;
 static const int64_t look_every_us = 200000; /* at sagas owned elsewhere that somebody waits for */
+/* Definitions of other instances: often enough for people, and a megabyte of them costs the database little.
+ */
+static const int64_t learn_every_us = 5 * DURATION_SECOND_US;
 enum { ROUTER_EVENTS = 4096, ROUTER_TAKE = 64 };
 
 /* Somebody waits for a saga that another instance owns. */
@@ -174,6 +177,12 @@ static void take_start(struct router *router, struct inbox_item *item)
                                 STR_ARG(start.definition), start.version));
         return;
     }
+    if (!registry_is_enabled(engine->registry, plan)) {
+        dead(router, item,
+             arena_printf(&item->arena, "the definition %.*s takes no new starts of version %d",
+                          STR_ARG(plan->name), plan->version));
+        return;
+    }
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
         dead(router, item, problems_text(&prepared.problems, &item->arena));
         return;
@@ -287,11 +296,28 @@ int64_t router_turn(struct router *router, bool wait)
     return router->watches != NULL ? router->look_at_us : until_us;
 }
 
+/* What other instances stored, enabled or disabled: a start that names no version takes the newest enabled
+ * one, and this instance may know an older one. A failure is for those who need the store to report. */
+static void learn_definitions(struct router *router, int64_t *next_us)
+{
+    struct err_note note = {""};
+    int64_t now_us = engine_clock_us(router->engine);
+    if (now_us < *next_us)
+        return;
+    *next_us = now_us + learn_every_us;
+    enum err error = registry_refresh(router->engine->registry, router->store, &note);
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
+        (void)store_reconnect(router->store, &note);
+}
+
 static void *run(void *context)
 {
     struct router *router = context;
-    while (!atomic_load(&router->stop))
+    int64_t next_us = engine_clock_us(router->engine) + learn_every_us;
+    while (!atomic_load(&router->stop)) {
         router_turn(router, true);
+        learn_definitions(router, &next_us);
+    }
     return NULL;
 }
 

@@ -1,4 +1,4 @@
--- Definitions: written once, never changed.
+-- Definitions: written once, never changed but for `enabled`.
 
 -- name: definition_put
 insert into definition (name, version, hash, bundle, enabled, created_at)
@@ -8,6 +8,11 @@ values ($1::text, $2::integer, $3::text, $4::text, $5::boolean,
 
 -- name: definition_hash
 select hash from definition where name = $1::text and version = $2::integer
+
+-- name: definition_enable
+update definition set enabled = $3::boolean
+ where name = $1::text and version = $2::integer
+returning version
 
 -- name: definitions
 select name, version, hash, bundle, enabled, created_at

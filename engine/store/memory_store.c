@@ -267,6 +267,27 @@ static enum err definition_put(struct store *store, const struct store_definitio
     return error;
 }
 
+static enum err definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
+                                  struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    struct store_definition key = {.name = name, .version = version};
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    error = ERR_NOT_FOUND;
+    for (uint32_t i = 0; i < world->definition_count; i++) {
+        if (compare_definitions(&world->definitions[i], &key) != 0)
+            continue;
+        world->definitions[i].enabled = enabled;
+        error = ERR_OK;
+    }
+    memory_world_leave(world);
+    return error == ERR_OK
+               ? ERR_OK
+               : err_note(note, error, "there is no definition %.*s version %d", STR_ARG(name), version);
+}
+
 static enum err definitions(struct store *store, struct arena *arena, struct store_definition **rows,
                             uint32_t *count, struct err_note *note)
 {
@@ -311,6 +332,7 @@ static const struct store_ops ops = {
     .list = memory_world_list,
     .dead_letters = memory_world_dead_letters,
     .definition_put = definition_put,
+    .definition_enable = definition_enable,
     .definitions = definitions,
     .doctor = memory_world_doctor,
     .probe = probe,

@@ -65,6 +65,7 @@ static const struct store_ops ops = {
     .list = postgres_list,
     .dead_letters = postgres_dead_letters,
     .definition_put = postgres_definition_put,
+    .definition_enable = postgres_definition_enable,
     .definitions = postgres_definitions,
     .doctor = postgres_doctor,
     .probe = postgres_probe,

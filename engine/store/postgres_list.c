@@ -140,6 +140,25 @@ enum err postgres_definition_put(struct store *store, const struct store_definit
     return ERR_OK;
 }
 
+enum err postgres_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
+                                    struct err_note *note)
+{
+    struct pq_wire_params params;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &name);
+    pq_wire_put(&params, PQ_WIRE_INT4, &version);
+    pq_wire_put(&params, PQ_WIRE_BOOL, &enabled);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_DEFINITION_ENABLE, .params = &params}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 1, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error != ERR_OK)
+        return error;
+    bool found = PQntuples(calls[0].result) == 1;
+    pq_session_clear(calls, 1);
+    return found ? ERR_OK
+                 : err_note(note, ERR_NOT_FOUND, "there is no definition %.*s version %d", STR_ARG(name),
+                            version);
+}
+
 enum err postgres_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
                               uint32_t *count, struct err_note *note)
 {

@@ -56,6 +56,8 @@ enum err postgres_doctor(struct store *store, struct arena *arena, struct store_
                          uint32_t *count, struct err_note *note);
 enum err postgres_definition_put(struct store *store, const struct store_definition *definition,
                                  struct err_note *note);
+enum err postgres_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
+                                    struct err_note *note);
 enum err postgres_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
                               uint32_t *count, struct err_note *note);
 /* The columns of saga in the order of the statements that read it, and of saga_journal. */

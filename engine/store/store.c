@@ -96,6 +96,12 @@ enum err store_definition_put(struct store *store, const struct store_definition
     return store->ops->definition_put(store, definition, note);
 }
 
+enum err store_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
+                                 struct err_note *note)
+{
+    return store->ops->definition_enable(store, name, version, enabled, note);
+}
+
 enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
                            uint32_t *count, struct err_note *note)
 {

@@ -168,6 +168,8 @@ struct store_ops {
                              struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
     enum err (*definition_put)(struct store *store, const struct store_definition *definition,
                                struct err_note *note);
+    enum err (*definition_enable)(struct store *store, struct str name, int32_t version, bool enabled,
+                                  struct err_note *note);
     enum err (*definitions)(struct store *store, struct arena *arena, struct store_definition **definitions,
                             uint32_t *count, struct err_note *note);
     enum err (*doctor)(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
@@ -235,6 +237,10 @@ enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t
 /* ERR_CONFLICT when the version exists with another hash; ERR_OK when it exists with the same. */
 enum err store_definition_put(struct store *store, const struct store_definition *definition,
                               struct err_note *note);
+/* Whether new starts may take this version. The one thing about a stored version that changes. ERR_NOT_FOUND.
+ */
+enum err store_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
+                                 struct err_note *note);
 enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
                            uint32_t *count, struct err_note *note);
 /* All sagas that break L2, as one query; at most 1000. */

@@ -393,6 +393,47 @@ Test(service, shows_definitions)
     cr_assert(str_equal(json_get(answer.json, STR("participants"))->items[0]->text, STR("shop")));
 }
 
+/* Of a saga just started, as its view says. */
+static int64_t version_of(const struct wire_answer *started)
+{
+    int64_t version = 0;
+    struct str target = arena_printf(&stage.arena, "/v1/sagas/%.*s", STR_ARG(text_of(started, "id")));
+    struct wire_answer answer = stage_call(&stage, "GET", target.data, NULL);
+    cr_assert(json_get_i64(answer.json, STR("version"), &version), "%.*s", STR_ARG(answer.body));
+    return version;
+}
+
+Test(service, new_starts_take_the_newest_enabled_version)
+{
+    static const char *const any = "{\"definition\":\"silent\",\"input\":{}}";
+    struct str second = arena_printf(&stage.arena, "saga: silent\nversion: 2\n%s", strstr(silent, "steps:"));
+    struct wire_answer older = start(any);
+    stage_define(&stage, "/v1/definitions/silent/2", second.data);
+    struct wire_answer newer = start(any);
+    cr_expect_eq(version_of(&newer), 2, "the newest");
+    struct wire_answer answer = stage_call(&stage, "POST", "/v1/definitions/silent/2/disable", NULL);
+    EXPECT(answer, 200);
+    cr_expect(!json_get(answer.json, STR("enabled"))->boolean, "%.*s", STR_ARG(answer.body));
+    answer = start(any);
+    cr_expect_eq(version_of(&answer), 1, "the newest that is enabled");
+    answer = start("{\"definition\":\"silent\",\"version\":2,\"input\":{}}");
+    wire_expect_page(&answer, 409, "version-disabled", "named, but disabled");
+    cr_expect_eq(version_of(&older), 1, "pinned");
+    cr_expect_eq(version_of(&newer), 2, "pinned, though disabled since");
+    stage_put(&stage, "/v1/definitions/silent/2", second.data);
+    answer = stage_call(&stage, "POST", "/v1/definitions/silent/1/disable", NULL);
+    EXPECT(answer, 200);
+    answer = start(any);
+    wire_expect_page(&answer, 404, "unknown-definition",
+                     "none is enabled, and storing one again enables none");
+    answer = stage_call(&stage, "POST", "/v1/definitions/silent/2/enable", NULL);
+    EXPECT(answer, 200);
+    answer = start(any);
+    cr_expect_eq(version_of(&answer), 2, "enabled again");
+    answer = stage_call(&stage, "POST", "/v1/definitions/silent/3/enable", NULL);
+    wire_expect_page(&answer, 404, "unknown-definition", "a version that is not there");
+}
+
 static struct wire_answer await_letters(uint32_t count)
 {
     struct wire_answer answer;

@@ -331,6 +331,32 @@ WORLD_TEST(definition, is_written_once)
     cr_assert(rows[1].enabled);
 }
 
+WORLD_TEST(definition, is_enabled_and_disabled)
+{
+    struct store_definition *rows = NULL;
+    uint32_t count = 0;
+    struct store_definition row = {.name = STR("order"),
+                                   .version = 2,
+                                   .hash = STR("h2"),
+                                   .bundle = STR("saga: order\n"),
+                                   .enabled = true};
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    row.version = 3;
+    row.hash = STR("h3");
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    world_ok(world, store_definition_enable(world->store, row.name, 3, false, &world->note));
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    world_ok(world, store_definitions(world->store, &world->arena, &rows, &count, &world->note));
+    cr_assert_eq(count, 2);
+    cr_assert(rows[0].enabled);
+    cr_assert(!rows[1].enabled, "storing it once more does not enable it again");
+    world_ok(world, store_definition_enable(world->store, row.name, 3, true, &world->note));
+    world_ok(world, store_definitions(world->store, &world->arena, &rows, &count, &world->note));
+    cr_assert(rows[1].enabled);
+    cr_assert_eq(store_definition_enable(world->store, row.name, 4, true, &world->note), ERR_NOT_FOUND);
+    world_str(str_from(world->note.text), "there is no definition order version 4");
+}
+
 WORLD_TEST(health, is_answered)
 {
     uint32_t count = 0;
