@@ -190,7 +190,7 @@ static void force_ok(struct work *work, uint16_t step)
     if (forward && !work_output_fits(work, step, CORE_REFUSED))
         return;
     work_take(work);
-    check(work->saga->direction == (forward ? CORE_FORWARD : CORE_BACK));
+    check(forward != core_going_back(work->saga, step));
     if (forward)
         forward_done(work, step);
     else

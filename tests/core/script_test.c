@@ -6,7 +6,11 @@
  *   reply <step>[/verify|/undo][#attempt] <status> [from=participant] [code=…] [message="…"] [after=duration]
  * [{body}] timer                              at the time that core_wake names, unless a duration is given
  *   cancel|terminate|pause|resume      [by=actor] [reason="…"]
- *   retry|skip|force [step] [status]   likewise */
+ *   retry|skip|force [step] [status]   likewise
+ *   signal <event> [id=…] [{body}]
+ *   move [step] in=<duration>|now      likewise
+ *   undo #<attempt>
+ * start also takes shards=… parent_step=… (which makes it a child) parent_attempt=… stillborn=yes. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -89,7 +93,6 @@ static void read_option(struct script *script, struct core_event *event, struct 
 {
     struct str value = value_of(word);
     int64_t number = 0;
-    (void)script;
     if (str_starts(word, STR("key=")))
         event->key = value;
     else if (str_starts(word, STR("seed=")) && str_to_i64(value, &number))
@@ -102,6 +105,19 @@ static void read_option(struct script *script, struct core_event *event, struct 
         event->error_message = value;
     else if (str_starts(word, STR("after=")))
         event->retry_after_us = duration_of(value);
+    else if (str_starts(word, STR("id=")))
+        event->signal_id = value;
+    else if (str_starts(word, STR("in=")))
+        event->due_us = script->now_us + duration_of(value);
+    else if (str_starts(word, STR("shards=")) && str_to_i64(value, &number))
+        event->shards = (uint32_t)number;
+    else if (str_starts(word, STR("parent_step="))) {
+        event->has_parent = true;
+        event->parent_step = value;
+    } else if (str_starts(word, STR("parent_attempt=")) && str_to_i64(value, &number))
+        event->parent_attempt = (uint32_t)number;
+    else if (str_starts(word, STR("stillborn=")))
+        event->stillborn = true;
     else if (str_starts(word, STR("by=")))
         event->actor = value;
     else if (str_starts(word, STR("reason=")))
@@ -146,6 +162,10 @@ static struct core_event read_event(struct script *script, struct str line)
     event.at_us = script->now_us;
     if (event.kind == CORE_EVENT_REPLY)
         read_target(script, &event, next_word(&line));
+    if (event.kind == CORE_EVENT_SIGNAL)
+        event.signal = next_word(&line);
+    if (event.kind == CORE_EVENT_UNDO)
+        read_target(script, &event, next_word(&line));
     while (line.size > 0) {
         bool is_json = line.data[0] == '{' || line.data[0] == '[' || line.data[0] == '"';
         word = is_json ? (struct str){0} : next_word(&line);
@@ -155,7 +175,7 @@ static struct core_event read_event(struct script *script, struct str line)
         }
         if (str_find(word, '=') < word.size)
             read_option(script, &event, word);
-        else if (!core_reply_parse(word, &event.status))
+        else if (!str_equal(word, STR("now")) && !core_reply_parse(word, &event.status))
             event.step = word;
     }
     return event;
