@@ -191,7 +191,7 @@ static void line_deadline(struct buf *out, const struct core_record *record, con
         put_span(out, record, change->due_us);
 }
 
-/* "parallel:1", "parcels[2]", "parallel:1/label", "switch:1 case 2", "the saga". */
+/* "parallel:1", "parcels[2]", "parallel:1/label", "switch:1 case 2", "extras/steps", "the saga". */
 static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t frame)
 {
     const struct plan_node *node = frames_node(saga, frame);
@@ -212,6 +212,8 @@ static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t fr
         buf_printf(out, "/%.*s", WORDS(node->id));
     else if (block->kind == PLAN_FOREACH)
         buf_printf(out, "[%u]", saga->frames[frame].index);
+    else
+        buf_puts(out, "/steps");
 }
 
 static void line_block(struct buf *out, const struct core_saga *saga, const struct core_change *change)
