@@ -191,6 +191,18 @@ static void line_deadline(struct buf *out, const struct core_record *record, con
         put_span(out, record, change->due_us);
 }
 
+/* The items of the foreach around a block, from the outermost inwards: "[0][2]". */
+static void put_items(struct buf *out, const struct core_saga *saga, uint16_t frame)
+{
+    check(frame < saga->frame_count);
+    if (frame == FRAMES_ROOT)
+        return;
+    uint16_t parent = saga->frames[frame].parent;
+    put_items(out, saga, parent);
+    if (frames_node(saga, parent)->kind == PLAN_FOREACH)
+        buf_printf(out, "[%u]", saga->frames[frame].index);
+}
+
 /* "parallel:1", "parcels[2]", "parallel:1/label", "switch:1 case 2", "extras/steps", "the saga". */
 static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t frame)
 {
@@ -199,20 +211,16 @@ static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t fr
         buf_puts(out, "the saga");
         return;
     }
-    if (node->kind != PLAN_SEQUENCE) {
-        buf_put(out, node->id);
-        return;
-    }
-    const struct plan_node *block = &saga->plan->nodes[node->parent];
+    bool part = node->kind == PLAN_SEQUENCE;
+    const struct plan_node *block = part ? &saga->plan->nodes[node->parent] : node;
     check(block->kind != PLAN_SEQUENCE);
     buf_put(out, block->id);
-    if (block->kind == PLAN_SWITCH)
+    put_items(out, saga, frame);
+    if (part && block->kind == PLAN_SWITCH)
         buf_printf(out, " case %u", node->order + 1);
-    else if (block->kind == PLAN_PARALLEL)
+    else if (part && block->kind == PLAN_PARALLEL)
         buf_printf(out, "/%.*s", WORDS(node->id));
-    else if (block->kind == PLAN_FOREACH)
-        buf_printf(out, "[%u]", saga->frames[frame].index);
-    else
+    else if (part && block->kind == PLAN_SCOPE)
         buf_puts(out, "/steps");
 }
 
@@ -223,7 +231,7 @@ static void line_block(struct buf *out, const struct core_saga *saga, const stru
     if (change->kind == CORE_CHANGE_FRAME) {
         buf_puts(out, ": entered");
         if (change->body != NULL)
-            buf_printf(out, " with %u items", change->body->count);
+            buf_printf(out, " with %u item%s", change->body->count, change->body->count == 1 ? "" : "s");
         return;
     }
     if (change->kind == CORE_CHANGE_CURSOR) {
