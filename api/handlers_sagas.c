@@ -100,6 +100,16 @@ static bool read_status(struct request *request, struct store_filter *filter)
     return false;
 }
 
+static bool read_parent(struct request *request, struct store_filter *filter)
+{
+    const struct str *parent = request_param(request, STR("parent"));
+    filter->has_parent = parent != NULL;
+    if (!parent || id_parse(*parent, &filter->parent))
+        return true;
+    request_refuse(request, PAGE_INVALID_PARAMETER, "parent must be the id of a saga");
+    return false;
+}
+
 static bool read_filter(struct request *request, struct listing *listing)
 {
     int64_t limit = 0;
@@ -109,6 +119,8 @@ static bool read_filter(struct request *request, struct listing *listing)
     const struct str *cursor = request_param(request, STR("cursor"));
     if (!request_number(request, STR("limit"), 1, LIST_MAX, LIST_DEFAULT, &limit) ||
         !read_since(request, listing) || !read_status(request, filter))
+        return false;
+    if (!read_parent(request, filter))
         return false;
     filter->limit = (uint32_t)limit + 1; /* one more shows whether there is a next page */
     filter->definition = definition ? *definition : (struct str){NULL, 0};
@@ -133,6 +145,10 @@ static void put_row(struct buf *out, const struct store_saga *saga)
     members_text(out, "waiting", saga->waiting);
     members_text(out, "reason", saga->reason_code);
     members_text(out, "key", saga->key);
+    char parent[ID_TEXT_SIZE + 1] = "";
+    if (saga->has_parent)
+        id_format(saga->parent, parent);
+    members_text(out, "parent", str_from(parent));
     buf_puts(out, ",\"search\":");
     buf_put(out, saga->search.size ? saga->search : STR("{}"));
     members_time(out, "started_at", saga->started_us);

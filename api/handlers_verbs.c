@@ -1,9 +1,9 @@
 /* POST /v1/sagas/{id}/{verb}: what an operator asks of one saga. The engine decides and answers after the
  * commit, so 200 means recorded, with who and why. */
 #include "api/handlers.h"
-#include "api/calls.h"
 #include "api/fields.h"
 #include "api/literal.h"
+#include "api/sagas.h"
 #include "api/state.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
@@ -49,30 +49,6 @@ static const struct verb_row *find_verb(struct str name)
     return NULL;
 }
 
-static void after_verb(struct request *request)
-{
-    const struct engine_answer *answer = &request->answer;
-    struct str id = request->target.segments[2];
-    if (answer->error == ERR_NOT_FOUND) {
-        request_refuse(request, PAGE_UNKNOWN_SAGA, "there is no saga %.*s", STR_ARG(id));
-        return;
-    }
-    if (answer->error == ERR_CONFLICT) {
-        request_refuse(request, PAGE_VERB_REFUSED, "%.*s", STR_ARG(answer->message));
-        return;
-    }
-    if (answer->error != ERR_OK) {
-        request_refuse_err(request, answer->error, &request->answer_note);
-        return;
-    }
-    char text[ID_TEXT_SIZE + 1];
-    id_format(answer->id, text);
-    request_answer_json(request, 200,
-                        arena_printf(&request->arena, "{\"id\":\"%s\",\"status\":\"%.*s\",\"seq\":%lld}\n",
-                                     text, STR_ARG(core_status_text(answer->status)),
-                                     (long long)answer->seq));
-}
-
 /* `result` says ok or rejected; an output belongs to ok, an error code to rejected. False: answered. */
 static bool read_result(struct request *request, const struct json *body, struct core_event *event)
 {
@@ -93,15 +69,6 @@ static bool read_result(struct request *request, const struct json *body, struct
     return false;
 }
 
-static void submit(struct request *request, struct id id, const struct core_event *event)
-{
-    struct err_note note = {""};
-    struct engine_call call = calls_begin(request, CALLS_WORK, after_verb);
-    enum err error = engine_verb(request->api->engine, id, event, call, &note);
-    if (error != ERR_OK)
-        calls_fail(call, error, &note);
-}
-
 void handlers_verb(struct request *request)
 {
     struct id id;
@@ -119,5 +86,5 @@ void handlers_verb(struct request *request)
     };
     if (verb->event == CORE_EVENT_FORCE && !read_result(request, body, &event))
         return;
-    submit(request, id, &event);
+    sagas_verb(request, id, &event);
 }

@@ -1,4 +1,5 @@
 #include "api/sagas.h"
+#include "api/calls.h"
 #include "api/state.h"
 #include "engine/core/view.h"
 #include "engine/runtime/loader.h"
@@ -49,4 +50,37 @@ void sagas_refuse(struct request *request, enum err error, const struct err_note
                        STR_ARG(request->target.segments[2]));
     else
         request_refuse_err(request, error, note);
+}
+
+static void after_verb(struct request *request)
+{
+    const struct engine_answer *answer = &request->answer;
+    struct str id = request->target.segments[2];
+    if (answer->error == ERR_NOT_FOUND) {
+        request_refuse(request, PAGE_UNKNOWN_SAGA, "there is no saga %.*s", STR_ARG(id));
+        return;
+    }
+    if (answer->error == ERR_CONFLICT) {
+        request_refuse(request, PAGE_VERB_REFUSED, "%.*s", STR_ARG(answer->message));
+        return;
+    }
+    if (answer->error != ERR_OK) {
+        request_refuse_err(request, answer->error, &request->answer_note);
+        return;
+    }
+    char text[ID_TEXT_SIZE + 1];
+    id_format(answer->id, text);
+    request_answer_json(request, 200,
+                        arena_printf(&request->arena, "{\"id\":\"%s\",\"status\":\"%.*s\",\"seq\":%lld}\n",
+                                     text, STR_ARG(core_status_text(answer->status)),
+                                     (long long)answer->seq));
+}
+
+void sagas_verb(struct request *request, struct id id, const struct core_event *verb)
+{
+    struct err_note note = {""};
+    struct engine_call call = calls_begin(request, CALLS_WORK, after_verb);
+    enum err error = engine_verb(request->api->engine, id, verb, call, &note);
+    if (error != ERR_OK)
+        calls_fail(call, error, &note);
 }

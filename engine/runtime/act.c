@@ -1,6 +1,7 @@
 #include "engine/runtime/act.h"
 
 #include <stddef.h>
+#include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
@@ -28,12 +29,15 @@ static struct str cookie_key(const uint64_t *cookie)
  * the attempt's deadline. */
 static void ask(struct runner *runner, const struct batch_send *send)
 {
-    struct runner_asked *asked = memory_new(1, sizeof *asked);
+    struct runner_asked *asked = memory_new(1, sizeof *asked + send->step.size);
+    char *step = (char *)(asked + 1); /* the saga may leave memory before the answer comes */
+    if (send->step.size > 0)
+        memcpy(step, send->step.data, send->step.size);
     *asked = (struct runner_asked){.cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS |
                                              (uint64_t)runner->index << COOKIE_RUNNER_SHIFT |
                                              ++runner->next_cookie,
                                    .saga = send->saga_id,
-                                   .step = send->step,
+                                   .step = {step, send->step.size},
                                    .kind = send->kind,
                                    .attempt = send->attempt,
                                    .action = send->action};
@@ -51,7 +55,7 @@ void act_send(struct runner *runner, const struct batch_send *send)
         return;
     }
     struct outbox *outbox = &runner->shards[send->shard].outbox;
-    uint64_t number = outbox_take(outbox, send->lsn, clock_monotonic_us());
+    uint64_t number = send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us());
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
     if (bus_publish(runner->engine->bus, send->message, send->id, cookie, &note) != ERR_OK)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/arena.h"
+#include "engine/bus/envelope.h"
 #include "engine/runtime/inbox.h"
 #include "engine/runtime/resident.h"
 #include "engine/store/store.h"
@@ -38,6 +39,7 @@ struct batch_send {
     int64_t lsn;
     struct str id;
     struct bus_message *message;
+    bool loose;   /* nobody keeps it: what is lost is asked for again */
     bool request; /* a command with via: request; the rest is for its answer */
     int64_t timeout_us;
     struct id saga_id;

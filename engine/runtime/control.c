@@ -49,6 +49,10 @@ static void write_verb(struct buf *out, const struct inbox_item *item)
     identity(out, item->id);
     member(out, "verb", core_event_text(verb->kind));
     member(out, "step", verb->step);
+    member(out, "signal", verb->signal);
+    member(out, "signal_id", verb->signal_id);
+    if (verb->kind == CORE_EVENT_MOVE)
+        buf_printf(out, ",\"due\":%" PRId64, verb->due_us);
     member(out, "status", core_reply_text(verb->status));
     member(out, "code", verb->error_code);
     member(out, "message", verb->error_message);
@@ -58,12 +62,31 @@ static void write_verb(struct buf *out, const struct inbox_item *item)
     buf_char(out, '}');
 }
 
+static void write_child(struct buf *out, const struct inbox_item *item)
+{
+    const struct envelope_child *child = &item->child;
+    char parent[ID_TEXT_SIZE + 1];
+    id_format(child->parent, parent);
+    buf_printf(out, "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32, child->version, child->attempt);
+    member(out, "definition", child->definition);
+    identity(out, child->child);
+    member(out, "parent", str_from(parent));
+    member(out, "step", child->step);
+    member(out, "kind", core_kind_text(child->kind));
+    member(out, "correlation", child->correlation);
+    member(out, "traceparent", child->traceparent);
+    tree(out, "input", child->input);
+    buf_char(out, '}');
+}
+
 struct str control_write(const struct inbox_item *item, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, arena);
     if (item->kind == INBOX_START)
         write_start(&out, item);
+    else if (item->kind == INBOX_CHILD)
+        write_child(&out, item);
     else
         write_verb(&out, item);
     return buf_str(&out);
@@ -100,6 +123,8 @@ static bool read_verb(const struct json *body, struct inbox_item *item, struct s
     struct core_event *verb = &item->verb;
     *verb = (struct core_event){
         .step = json_get_str(body, STR("step")),
+        .signal = json_get_str(body, STR("signal")),
+        .signal_id = json_get_str(body, STR("signal_id")),
         .error_code = json_get_str(body, STR("code")),
         .error_message = json_get_str(body, STR("message")),
         .actor = json_get_str(body, STR("actor")),
@@ -109,11 +134,37 @@ static bool read_verb(const struct json *body, struct inbox_item *item, struct s
     item->kind = INBOX_VERB;
     bool fine = id_parse(json_get_str(body, STR("id")), &item->id) &&
                 core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
-                verb->kind >= CORE_EVENT_CANCEL &&
-                (status.size == 0 || core_reply_parse(status, &verb->status));
+                verb->kind >= CORE_EVENT_CANCEL && verb->kind != CORE_EVENT_UNDO &&
+                (status.size == 0 || core_reply_parse(status, &verb->status)) &&
+                (verb->kind != CORE_EVENT_MOVE || json_get_i64(body, STR("due"), &verb->due_us));
     item->has_id = fine;
     if (!fine)
-        *reason = STR("\"id\", \"verb\" or \"status\" is not one");
+        *reason = STR("\"id\", \"verb\", \"status\" or \"due\" is not one");
+    return fine;
+}
+
+static bool read_child(const struct json *body, struct inbox_item *item, struct str *reason)
+{
+    int64_t version = -1, attempt = 0;
+    struct envelope_child *child = &item->child;
+    *child = (struct envelope_child){.step = json_get_str(body, STR("step")),
+                                     .definition = json_get_str(body, STR("definition")),
+                                     .correlation = json_get_str(body, STR("correlation")),
+                                     .traceparent = json_get_str(body, STR("traceparent")),
+                                     .input = json_get(body, STR("input"))};
+    bool fine = id_parse(json_get_str(body, STR("id")), &child->child) &&
+                id_parse(json_get_str(body, STR("parent")), &child->parent) &&
+                core_kind_parse(json_get_str(body, STR("kind")), &child->kind) &&
+                child->kind != CORE_VERIFY && json_get_i64(body, STR("version"), &version) && version >= 0 &&
+                version <= INT32_MAX && json_get_i64(body, STR("attempt"), &attempt) && attempt > 0 &&
+                attempt <= LIMITS_ATTEMPTS_MAX && child->input != NULL;
+    item->kind = INBOX_CHILD;
+    item->has_id = fine;
+    item->id = child->child;
+    child->version = (int32_t)version;
+    child->attempt = (uint32_t)attempt;
+    if (!fine)
+        *reason = STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\" or \"input\" is not one");
     return fine;
 }
 
@@ -130,7 +181,9 @@ bool control_read(struct str text, struct registry *registry, struct inbox_item 
         return read_start(body, registry, item, reason);
     if (str_equal(op, STR("verb")))
         return read_verb(body, item, reason);
-    *reason = STR("\"op\" must be start or verb");
+    if (str_equal(op, STR("child")))
+        return read_child(body, item, reason);
+    *reason = STR("\"op\" must be start, verb or child");
     return false;
 }
 

@@ -2,12 +2,12 @@
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
-#include "engine/bus/envelope.h"
 #include "engine/core/record.h"
 #include "engine/ops/failpoint.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/lifecycle.h"
 #include "engine/runtime/meter.h"
+#include "engine/runtime/sending.h"
 
 static void add_record(struct runner *runner, uint32_t row, const struct core_saga *saga,
                        const struct core_record *record)
@@ -35,60 +35,62 @@ static void add_record(struct runner *runner, uint32_t row, const struct core_sa
     batch->sagas[row].created = batch->sagas[row].created || record->seq == 1;
 }
 
-static void add_send(struct runner *runner, uint32_t row, const struct core_saga *saga,
-                     const struct core_change *change)
+void decide_send(struct runner *runner, uint32_t row, const struct batch_send *send)
 {
     struct batch *batch = &runner->batch;
-    const struct core_step *step = &saga->steps[change->step];
-    const struct plan_action *action = core_action(saga->plan->nodes[step->node].step, change->command);
-    struct bus_message *message = arena_new(&batch->arena, struct bus_message);
-    struct envelope_command command = {
-        .saga = saga->id,
-        .shard = id_shard(saga->id),
-        .definition = saga->plan->name,
-        .step = core_step_path(saga, change->step),
-        .kind = change->command,
-        .attempt = change->attempt,
-        .action = action,
-        .correlation = saga->correlation,
-        .traceparent = saga->traceparent,
-        .body = json_text(&batch->arena, change->body == NULL ? &json_null : change->body),
-    };
     batch->sends =
         batch_grow(batch, batch->sends, batch->send_count, &batch->send_room, sizeof *batch->sends);
-    struct batch_send *send = &batch->sends[batch->send_count++];
-    *send = (struct batch_send){.saga = row,
-                                .shard = command.shard,
-                                .lsn = runner_shard(runner, command.shard)->next_lsn,
-                                .request = action->via == PLAN_VIA_REQUEST,
-                                .timeout_us = action->timeout_us,
-                                .saga_id = saga->id,
-                                .step = saga->plan->nodes[step->node].id,
-                                .kind = change->command,
-                                .attempt = change->attempt,
-                                .action = action,
-                                .message = message};
-    envelope_command(&command, &batch->arena, message, &send->id);
+    batch->sends[batch->send_count] = *send;
+    batch->sends[batch->send_count++].saga = row;
 }
 
 static void add_event(struct runner *runner, uint32_t row, const struct core_saga *saga, struct str what,
-                      enum core_status status)
+                      enum core_status status, int64_t lsn)
 {
-    struct batch *batch = &runner->batch;
     struct core_saga then = *saga; /* one record may pass through several states */
     then.status = status;
     if (!runner->engine->options.events)
         return;
-    batch->sends =
-        batch_grow(batch, batch->sends, batch->send_count, &batch->send_room, sizeof *batch->sends);
-    struct batch_send *send = &batch->sends[batch->send_count++];
-    uint32_t shard = id_shard(saga->id);
-    *send = (struct batch_send){.saga = row,
-                                .shard = shard,
-                                .lsn = runner_shard(runner, shard)->next_lsn,
-                                .message = arena_new(&batch->arena, struct bus_message)};
-    envelope_event(&then, what, &batch->arena, send->message, &send->id);
+    struct batch_send send = sending_event(&then, what, lsn, &runner->batch.arena);
+    decide_send(runner, row, &send);
     meter_event(saga->plan->name, what);
+}
+
+bool decide_ends(const struct core_record *record)
+{
+    bool ends = false;
+    for (uint32_t i = 0; i < record->change_count; i++)
+        if (record->changes[i].kind == CORE_CHANGE_STATUS)
+            ends = record->changes[i].status == CORE_COMPLETED ||
+                   record->changes[i].status == CORE_COMPENSATED ||
+                   record->changes[i].status == CORE_TERMINATED;
+    return ends;
+}
+
+/* Commands before events: whoever hears of a saga finds its commands under way. */
+static void add_sends(struct runner *runner, uint32_t row, const struct core_saga *saga,
+                      const struct core_record *record)
+{
+    int64_t lsn = runner_shard(runner, id_shard(saga->id))->next_lsn;
+    struct arena *arena = &runner->batch.arena;
+    if (record->event.kind == CORE_EVENT_START)
+        add_event(runner, row, saga, lifecycle_of_start(), CORE_RUNNING, lsn);
+    for (uint32_t i = 0; i < record->change_count; i++) {
+        const struct core_change *change = &record->changes[i];
+        if (change->kind != CORE_CHANGE_SEND)
+            continue;
+        struct batch_send send =
+            sending_command(saga, change->step, change->command, change->attempt, change->body, lsn, arena);
+        decide_send(runner, row, &send);
+    }
+    for (uint32_t i = 0; i < record->change_count; i++)
+        if (record->changes[i].kind == CORE_CHANGE_STATUS)
+            add_event(runner, row, saga, lifecycle_of_status(record->changes[i].status),
+                      record->changes[i].status, lsn);
+    if (saga->has_parent && decide_ends(record)) {
+        struct batch_send send = sending_end(saga, lsn, arena);
+        decide_send(runner, row, &send);
+    }
 }
 
 static void add_move(struct batch *batch, uint32_t row, const struct core_saga *saga,
@@ -108,15 +110,7 @@ static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
     const struct core_saga *saga = entry->saga;
     uint32_t row = batch_touch(&runner->batch, entry);
     add_record(runner, row, saga, &update->record);
-    if (update->record.event.kind == CORE_EVENT_START)
-        add_event(runner, row, saga, lifecycle_of_start(), CORE_RUNNING);
-    for (uint32_t i = 0; i < update->record.change_count; i++)
-        if (update->record.changes[i].kind == CORE_CHANGE_SEND)
-            add_send(runner, row, saga, &update->record.changes[i]);
-    for (uint32_t i = 0; i < update->record.change_count; i++)
-        if (update->record.changes[i].kind == CORE_CHANGE_STATUS)
-            add_event(runner, row, saga, lifecycle_of_status(update->record.changes[i].status),
-                      update->record.changes[i].status);
+    add_sends(runner, row, saga, &update->record);
     add_move(&runner->batch, row, saga, &update->record, before);
     return row;
 }
@@ -128,49 +122,66 @@ static struct str text_of(struct runner *runner, struct id id)
     return arena_copy(&runner->batch.arena, str_from(text));
 }
 
-static enum err error_of(enum core_verdict verdict)
+/* A signal that the definition can never take is its sender's mistake; another may find another state. */
+static bool never_fits(const struct core_saga *saga, const struct core_event *event, struct arena *arena)
 {
-    return verdict == CORE_REFUSED ? ERR_CONFLICT : ERR_OK;
+    if (event->kind != CORE_EVENT_SIGNAL)
+        return false;
+    const struct plan_node *node = plan_find_await(saga->plan, event->signal);
+    const struct json *body = event->body == NULL ? &json_null : event->body;
+    return node == NULL ||
+           (node->await->schema != NULL && !schema_check(node->await->schema, body, arena, NULL));
 }
 
 static void finish_item(struct runner *runner, struct inbox_item *item, uint32_t row,
-                        const struct resident_entry *entry, const struct core_update *update)
+                        const struct resident_entry *entry, const struct core_event *event,
+                        const struct core_update *update)
 {
-    struct engine_answer answer = {.error = error_of(update->verdict),
-                                   .message = update->why,
+    bool creates = event->kind == CORE_EVENT_START || event->kind == CORE_EVENT_SIGNAL;
+    struct engine_answer answer = {.message = update->why,
                                    .id = entry->id,
-                                   .created = entry->saga->seq == 1 && update->verdict == CORE_USED,
+                                   .created = creates && update->verdict == CORE_USED,
                                    .status = entry->saga->status,
                                    .seq = entry->saga->seq};
+    if (update->verdict == CORE_REFUSED)
+        answer.error = never_fits(entry->saga, event, &runner->batch.arena) ? ERR_INVALID : ERR_CONFLICT;
     batch_finish(&runner->batch, item, row, &answer);
+}
+
+uint32_t decide_row(const struct runner *runner, const struct resident_entry *entry)
+{
+    return entry->batch == runner->batch.number ? entry->batch_index : BATCH_NO_SAGA;
+}
+
+uint32_t decide_step(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
+                     struct core_update *update)
+{
+    struct core_event stamped = *event;
+    enum core_status before = entry->saga->status;
+    stamped.at_us = runner->batch.now_us;
+    resident_touch(&runner->resident, entry);
+    core_step(entry->saga, &stamped, &runner->batch.arena, update);
+    meter_verdict(event, update);
+    runner->batch.event_count++;
+    failpoint("stepped");
+    return update->verdict == CORE_USED ? add_update(runner, entry, update, before)
+                                        : decide_row(runner, entry); /* it may repeat what stands there */
 }
 
 bool decide_event(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
                   struct inbox_item *item)
 {
-    struct core_event stamped = *event;
     struct core_update update;
-    enum core_status before = entry->saga->status;
-    stamped.at_us = runner->batch.now_us;
-    resident_touch(&runner->resident, entry);
-    core_step(entry->saga, &stamped, &runner->batch.arena, &update);
-    meter_verdict(event, &update);
-    runner->batch.event_count++;
-    failpoint("stepped");
-    uint32_t row = BATCH_NO_SAGA;
-    if (update.verdict == CORE_USED) {
-        row = add_update(runner, entry, &update, before);
-        if (item != NULL)
-            resident_time(&runner->resident, entry);
-    } else if (item != NULL && entry->batch == runner->batch.number) {
-        row = entry->batch_index; /* what it repeats may stand in this very batch */
-    }
-    bool refused_message = item != NULL && item->message_ack.size > 0 && update.verdict == CORE_REFUSED;
-    if (item != NULL && (update.verdict == CORE_DEAD || refused_message)) {
+    uint32_t row = decide_step(runner, entry, event, &update);
+    if (item == NULL)
+        return update.verdict == CORE_USED;
+    if (update.verdict == CORE_USED)
+        resident_time(&runner->resident, entry);
+    bool refused_message = item->message_ack.size > 0 && update.verdict == CORE_REFUSED;
+    if (update.verdict == CORE_DEAD || refused_message)
         decide_dead(runner, item, text_of(runner, entry->id), update.why);
-    } else if (item != NULL) {
-        finish_item(runner, item, row, entry, &update);
-    }
+    else
+        finish_item(runner, item, row, entry, event, &update);
     return update.verdict == CORE_USED;
 }
 
@@ -179,6 +190,21 @@ void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga
     struct engine_answer none = {.error = ERR_OK};
     batch_dead_letter(&runner->batch, item->shard, &item->delivery, saga, reason);
     batch_finish(&runner->batch, item, BATCH_NO_SAGA, &none);
+}
+
+struct str decide_problems(const struct schema_problems *problems, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_puts(&out, "the input does not fit the definition: ");
+    for (uint32_t i = 0; i < problems->count; i++) {
+        const struct schema_problem *problem = &problems->items[i];
+        buf_puts(&out, i > 0 ? "; " : "");
+        if (problem->pointer.size > 0)
+            buf_printf(&out, "%.*s: ", STR_ARG(problem->pointer));
+        buf_put(&out, problem->message);
+    }
+    return buf_str(&out);
 }
 
 static const struct json *input_of(struct arena *arena, struct str start_data)
@@ -212,23 +238,29 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
         batch_finish(&runner->batch, item, row, &answer);
 }
 
+struct core_event decide_start_event(struct runner *runner, const struct engine_start *start)
+{
+    return (struct core_event){.kind = CORE_EVENT_START,
+                               .input = start->input,
+                               .search = start->search,
+                               .key = start->key,
+                               .seed = rng_next(&runner->rng),
+                               .correlation = start->correlation,
+                               .traceparent = start->traceparent,
+                               .shards = runner->engine->shard_count};
+}
+
 static void begin(struct runner *runner, struct inbox_item *item, struct resident_entry *entry)
 {
+    struct core_event start = decide_start_event(runner, &item->start);
     resident_place(&runner->resident, entry, item->start.plan);
-    struct core_event start = {.kind = CORE_EVENT_START,
-                               .input = item->start.input,
-                               .search = item->start.search,
-                               .key = item->start.key,
-                               .seed = rng_next(&runner->rng),
-                               .correlation = item->start.correlation,
-                               .traceparent = item->start.traceparent};
     decide_event(runner, entry, &start, item);
 }
 
 /* A message delivered again. */
 static void answer_again(struct runner *runner, struct inbox_item *item, const struct resident_entry *entry)
 {
-    uint32_t row = entry->batch == runner->batch.number ? entry->batch_index : BATCH_NO_SAGA;
+    uint32_t row = decide_row(runner, entry);
     struct engine_answer answer = {.error = ERR_OK, .id = entry->id};
     if (entry->saga != NULL) {
         answer.status = entry->saga->status;

@@ -291,11 +291,14 @@ enum err engine_verb(struct engine *engine, struct id id, const struct core_even
     item->call = call;
     item->verb = *verb;
     item->verb.step = arena_copy(arena, verb->step);
+    item->verb.signal = arena_copy(arena, verb->signal);
+    item->verb.signal_id = arena_copy(arena, verb->signal_id);
     item->verb.error_code = arena_copy(arena, verb->error_code);
     item->verb.error_message = arena_copy(arena, verb->error_message);
     item->verb.actor = arena_copy(arena, verb->actor);
     item->verb.reason = arena_copy(arena, verb->reason);
     item->verb.body = json_copy(arena, verb->body);
+    item->bytes += arena->used;
     return put(engine, item, note);
 }
 

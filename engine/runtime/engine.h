@@ -54,11 +54,11 @@ enum err engine_ready(struct engine *engine, struct store *store, struct err_not
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);
 
 struct engine_answer {
-    enum err error; /* OK; CONFLICT (verb refused, or key used with another input); NOT_FOUND; UNAVAILABLE;
-                       UNKNOWN_OUTCOME; FULL */
+    enum err error; /* OK; CONFLICT (verb refused, or key used with another input); INVALID (a signal that no
+                       await of the definition can take); NOT_FOUND; UNAVAILABLE; UNKNOWN_OUTCOME; FULL */
     struct str message;      /* a sentence when error is not OK */
     struct id id;            /* the saga's, also of the existing one for a repeated key */
-    bool created;            /* start: false for a repeated key with the same input */
+    bool created;            /* start: false for a repeated key with the same input; signal: for a known id */
     enum core_status status; /* after the commit */
     int64_t seq;
 };
@@ -78,8 +78,8 @@ struct engine_start {
 /* Copies everything. ERR_FULL: the inbox is full, try later. ERR_UNAVAILABLE: no owner for the shard. */
 enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
                       struct err_note *note);
-/* An operator's verb: event kind CANCEL … FORCE with step, status, body, actor, reason. at_us is set by the
- * runner. */
+/* An operator's verb: event kind CANCEL … FORCE, MOVE with step, status, body, due_us (passed: now), actor,
+ * reason; or a SIGNAL with signal, signal_id, body. at_us is set by the runner. */
 enum err engine_verb(struct engine *engine, struct id id, const struct core_event *verb,
                      struct engine_call call, struct err_note *note);
 /* Calls when the saga has ended or is parked, at the latest after timeout_us (then with the status it has).

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/arena.h"
+#include "engine/bus/envelope.h"
 #include "engine/runtime/engine.h"
 
 struct runner_asked;
-enum inbox_kind { INBOX_MESSAGE, INBOX_START, INBOX_VERB, INBOX_WATCH };
+enum inbox_kind { INBOX_MESSAGE, INBOX_START, INBOX_CHILD, INBOX_VERB, INBOX_WATCH };
 struct inbox_item {
     struct inbox_item *next;
     struct arena arena; /* holds the item itself and all it points to */
@@ -20,8 +21,10 @@ struct inbox_item {
     size_t bytes;
     uint32_t shard;
     struct bus_delivery delivery; /* MESSAGE */
-    struct engine_start start;    /* START */
-    struct id id;                 /* VERB, WATCH; START: chosen by the sender when has_id */
+    struct engine_start start;    /* START; CHILD: see child_prepare */
+    struct envelope_child child;  /* CHILD: what its parent wants of it */
+    struct str child_refusal;     /* CHILD: why its input does not fit; "" : it does */
+    struct id id;                 /* VERB, WATCH, CHILD; START: chosen by the sender when has_id */
     bool has_id;
     struct core_event verb;  /* VERB */
     int64_t timeout_us;      /* WATCH */

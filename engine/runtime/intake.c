@@ -10,6 +10,7 @@
 #include "engine/ops/failpoint.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
+#include "engine/runtime/child.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
@@ -22,14 +23,22 @@ static const int64_t broken_pause_us = 60 * DURATION_SECOND_US; /* somebody must
 /* One item on its way: what it means, before its saga is at hand. */
 struct intake {
     struct inbox_item *item;
-    enum { INTAKE_EVENT, INTAKE_START, INTAKE_WATCH, INTAKE_DEAD, INTAKE_NOTHING, INTAKE_ANSWERED } what;
+    enum {
+        INTAKE_EVENT,
+        INTAKE_START,
+        INTAKE_CHILD,
+        INTAKE_WATCH,
+        INTAKE_DEAD,
+        INTAKE_NOTHING,
+        INTAKE_ANSWERED
+    } what;
     struct id id;
     bool id_known;
     struct core_event event;
     struct str reason;
-    const struct store_keyed *keyed; /* START: the saga that has this key already */
-    const struct intake *first;   /* START: the first item of this batch with the same key; may be itself */
-    struct resident_entry *begun; /* START: what became of it */
+    const struct store_keyed *keyed; /* START, CHILD: the saga that has this key already */
+    const struct intake *first;   /* START, CHILD: the first item of this batch with its key; may be itself */
+    struct resident_entry *begun; /* START, CHILD: the saga it began */
 };
 
 static void finish(struct runner *runner, struct intake *intake, uint32_t saga, enum err error,
@@ -134,6 +143,11 @@ static void read_item(struct runner *runner, struct intake *intake)
         intake->id_known = item->has_id;
         intake->id = item->id;
         return;
+    case INBOX_CHILD:
+        intake->what = INTAKE_CHILD;
+        intake->id_known = true;
+        intake->id = item->id;
+        return;
     case INBOX_VERB:
         intake->what = INTAKE_EVENT;
         intake->id_known = true;
@@ -173,6 +187,11 @@ static struct str key_of(struct arena *arena, struct str definition, struct str 
     return arena_printf(arena, "%.*s/%.*s", STR_ARG(definition), STR_ARG(key));
 }
 
+static bool begins(const struct intake *intake)
+{
+    return intake->what == INTAKE_START || intake->what == INTAKE_CHILD;
+}
+
 /* Who has its key already: in the store, or in this very batch. */
 static void match_keys(struct runner *runner, struct intake *intakes, uint32_t count,
                        struct store_keyed *found, uint32_t found_count)
@@ -185,7 +204,7 @@ static void match_keys(struct runner *runner, struct intake *intakes, uint32_t c
         map_set(&stored, key_of(arena, found[i].definition, found[i].key), &found[i]);
     for (uint32_t i = 0; i < count; i++) {
         const struct engine_start *start = &intakes[i].item->start;
-        if (intakes[i].what != INTAKE_START || start->key.size == 0)
+        if (!begins(&intakes[i]) || start->key.size == 0)
             continue;
         struct str key = key_of(arena, start->plan->name, start->key);
         intakes[i].keyed = map_get(&stored, key);
@@ -207,7 +226,7 @@ static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint
     struct str *keys = arena_array(arena, count, sizeof *keys);
     uint32_t asked = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (intakes[i].what == INTAKE_START && intakes[i].item->start.key.size > 0) {
+        if (begins(&intakes[i]) && intakes[i].item->start.key.size > 0) {
             definitions[asked] = intakes[i].item->start.plan->name;
             keys[asked++] = intakes[i].item->start.key;
         }
@@ -221,6 +240,16 @@ static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint
         return error;
     match_keys(runner, intakes, count, found, found_count);
     return ERR_OK;
+}
+
+static enum err prepare_children(struct runner *runner, struct intake *intakes, uint32_t count,
+                                 struct err_note *note)
+{
+    enum err error = ERR_OK;
+    for (uint32_t i = 0; i < count && error == ERR_OK; i++)
+        if (intakes[i].what == INTAKE_CHILD)
+            error = child_prepare(runner, intakes[i].item, note);
+    return error;
 }
 
 static enum err load(struct runner *runner, struct intake *intakes, uint32_t count, struct err_note *note)
@@ -261,6 +290,19 @@ static void finish_unknown(struct runner *runner, struct intake *intake, const s
         finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
 }
 
+static void apply_child(struct runner *runner, struct intake *intake)
+{
+    struct resident_entry *entry = resident_find(&runner->resident, intake->id);
+    const struct resident_entry *twin = intake->first != NULL ? intake->first->begun : NULL;
+    const struct id *key_owner = intake->keyed != NULL ? &intake->keyed->id : twin != NULL ? &twin->id : NULL;
+    if (entry == NULL || !entry->broken) {
+        intake->begun = child_command(runner, intake->item, entry, key_owner);
+        return;
+    }
+    intake->what = INTAKE_DEAD;
+    intake->reason = broken_saga;
+}
+
 static void apply_event(struct runner *runner, struct intake *intake)
 {
     struct resident_entry *entry = resident_find(&runner->resident, intake->id);
@@ -268,7 +310,7 @@ static void apply_event(struct runner *runner, struct intake *intake)
         decide_event(runner, entry, &intake->event, intake->item);
         return;
     }
-    if (intake->item->kind == INBOX_MESSAGE) {
+    if (intake->item->kind == INBOX_MESSAGE || intake->item->message_ack.size > 0) {
         intake->what = INTAKE_DEAD;
         intake->reason = entry != NULL && entry->broken ? broken_saga : STR("there is no such saga");
         return;
@@ -298,6 +340,8 @@ static void apply(struct runner *runner, struct intake *intake)
     if (intake->what == INTAKE_START)
         intake->begun = decide_start(runner, intake->item, intake->keyed,
                                      intake->first != NULL ? intake->first->begun : NULL);
+    if (intake->what == INTAKE_CHILD)
+        apply_child(runner, intake);
     if (intake->what == INTAKE_WATCH)
         apply_watch(runner, intake);
     if (intake->what == INTAKE_NOTHING)
@@ -325,7 +369,9 @@ void intake_items(struct runner *runner, struct inbox_item *items)
     }
     failpoint("received");
     struct err_note note = {""};
-    enum err error = look_up_keys(runner, intakes, count, &note);
+    enum err error = prepare_children(runner, intakes, count, &note);
+    if (error == ERR_OK)
+        error = look_up_keys(runner, intakes, count, &note);
     if (error == ERR_OK)
         error = load(runner, intakes, count, &note);
     if (error != ERR_OK) {

@@ -68,6 +68,8 @@ void loader_row(const struct core_saga *saga, struct arena *scratch, struct stor
         .waiting = buf_str(&waiting),
         .reason_code = saga->park_code.size > 0 ? saga->park_code : saga->cause_code,
         .key = saga->key,
+        .has_parent = saga->has_parent,
+        .parent = saga->parent,
         .search = saga->search == NULL ? STR("{}") : json_text(scratch, saga->search),
         .started_us = saga->started_us,
         .updated_us = saga->updated_us,

@@ -2,13 +2,13 @@
 
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
-#include "engine/bus/envelope.h"
 #include "engine/core/record.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/lifecycle.h"
 #include "engine/runtime/loader.h"
+#include "engine/runtime/sending.h"
 
 /* Rows read at once when sending again: bounds memory; a second of work for the broker. */
 enum { RESEND_ROWS = 2048 };
@@ -130,31 +130,8 @@ static void send_change(struct runner *runner, const struct core_saga *saga, con
     for (uint16_t i = 0; i < saga->step_count; i++) {
         if (!str_equal(core_step_path(saga, i), path) || !outstanding(saga, i, kind, (uint32_t)attempt))
             continue;
-        const struct plan_node *node = &saga->plan->nodes[saga->steps[i].node];
-        const struct plan_action *action = core_action(node->step, kind);
-        struct bus_message *message = arena_new(arena, struct bus_message);
-        const struct json *body = json_get(change, STR("body"));
-        struct envelope_command command = {.saga = saga->id,
-                                           .shard = row->shard,
-                                           .definition = saga->plan->name,
-                                           .step = path,
-                                           .kind = kind,
-                                           .attempt = (uint32_t)attempt,
-                                           .action = action,
-                                           .correlation = saga->correlation,
-                                           .traceparent = saga->traceparent,
-                                           .body = json_text(arena, body == NULL ? &json_null : body)};
-        struct batch_send send = {.shard = row->shard,
-                                  .lsn = row->lsn,
-                                  .request = action->via == PLAN_VIA_REQUEST,
-                                  .timeout_us = action->timeout_us,
-                                  .saga_id = saga->id,
-                                  .step = node->id,
-                                  .kind = kind,
-                                  .attempt = (uint32_t)attempt,
-                                  .action = action,
-                                  .message = message};
-        envelope_command(&command, arena, message, &send.id);
+        struct batch_send send =
+            sending_command(saga, i, kind, (uint32_t)attempt, json_get(change, STR("body")), row->lsn, arena);
         act_send(runner, &send);
     }
 }
@@ -181,13 +158,11 @@ static void send_event(struct runner *runner, const struct core_saga *saga, cons
                        struct arena *arena)
 {
     struct core_saga then = *saga;
-    struct batch_send send = {
-        .shard = row->shard, .lsn = row->lsn, .message = arena_new(arena, struct bus_message)};
     then.seq = row->seq; /* part of the event's id */
     then.updated_us = row->at_us;
     then.status = status;
     set_reason(&then, changes);
-    envelope_event(&then, what, arena, send.message, &send.id);
+    struct batch_send send = sending_event(&then, what, row->lsn, arena);
     act_send(runner, &send);
 }
 
@@ -200,17 +175,27 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
         json_parse(arena, row->data, SIZE_MAX, &data, &note) != ERR_OK)
         return;
     const struct json *changes = json_get(data, STR("changes"));
+    const struct core_saga *saga = entry->saga;
     bool events = runner->engine->options.events;
     enum core_status status;
     if (events && str_equal(row->kind, core_event_text(CORE_EVENT_START)))
-        send_event(runner, entry->saga, row, changes, lifecycle_of_start(), CORE_RUNNING, arena);
+        send_event(runner, saga, row, changes, lifecycle_of_start(), CORE_RUNNING, arena);
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
         if (str_equal(json_get_str(changes->items[i], STR("change")), STR("send")))
-            send_change(runner, entry->saga, row, changes->items[i], arena);
-    for (uint32_t i = 0; events && changes != NULL && i < changes->count; i++)
-        if (str_equal(json_get_str(changes->items[i], STR("change")), STR("status")) &&
-            core_status_parse(json_get_str(changes->items[i], STR("status")), &status))
-            send_event(runner, entry->saga, row, changes, lifecycle_of_status(status), status, arena);
+            send_change(runner, saga, row, changes->items[i], arena);
+    bool moved = false;
+    for (uint32_t i = 0; changes != NULL && i < changes->count; i++) {
+        if (!str_equal(json_get_str(changes->items[i], STR("change")), STR("status")) ||
+            !core_status_parse(json_get_str(changes->items[i], STR("status")), &status))
+            continue;
+        moved = true;
+        if (events)
+            send_event(runner, saga, row, changes, lifecycle_of_status(status), status, arena);
+    }
+    if (moved && saga->has_parent && core_ended(saga)) {
+        struct batch_send send = sending_end(saga, row->lsn, arena);
+        act_send(runner, &send);
+    }
 }
 
 static enum err resend(struct runner *runner, uint32_t number, struct err_note *note)

@@ -9,6 +9,7 @@
 #include "engine/bus/envelope.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/control.h"
+#include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
 
 static const int64_t call_timeout_us = 5 * DURATION_SECOND_US;
@@ -56,13 +57,20 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
     inbox_item_free(item); /* not acknowledged: it comes again */
 }
 
-/* A start by message is acknowledged only when its saga is known to be stored, and dead when it never can be;
- * else it comes again, and is the same saga then. */
+/* Whether a message with this answer will fare no better next time. */
+static bool is_final(const struct inbox_item *item, enum err error)
+{
+    return error == ERR_CONFLICT || error == ERR_BAD_DATA ||
+           (item->kind == INBOX_VERB && (error == ERR_NOT_FOUND || error == ERR_INVALID));
+}
+
+/* What came by message is acknowledged only when its effect is known to be stored, and dead when it never can
+ * have one; else it comes again, and has it then, once. */
 static void answer(struct router *router, struct inbox_item *item, const struct engine_answer *given)
 {
     if (item->call.done != NULL)
         item->call.done(item->call.context, given);
-    if (item->message_ack.size > 0 && (given->error == ERR_CONFLICT || given->error == ERR_BAD_DATA)) {
+    if (item->message_ack.size > 0 && is_final(item, given->error)) {
         dead(router, item, arena_copy(&item->arena, given->message));
         return;
     }
@@ -121,21 +129,6 @@ static struct id identity_of(struct str ack, uint32_t shard_count)
     return id_make(time_ns / 1000, (uint32_t)(hash % shard_count), &rng);
 }
 
-static struct str problems_text(const struct schema_problems *problems, struct arena *arena)
-{
-    struct buf out;
-    buf_init(&out, arena);
-    buf_puts(&out, "the input does not fit the definition: ");
-    for (uint32_t i = 0; i < problems->count; i++) {
-        const struct schema_problem *problem = &problems->items[i];
-        buf_puts(&out, i > 0 ? "; " : "");
-        if (problem->pointer.size > 0)
-            buf_printf(&out, "%.*s: ", STR_ARG(problem->pointer));
-        buf_put(&out, problem->message);
-    }
-    return buf_str(&out);
-}
-
 /* One that is not known here may have been stored by another instance. */
 static enum err find_plan(struct router *router, const struct envelope_start *start, const struct plan **plan)
 {
@@ -151,6 +144,13 @@ static enum err find_plan(struct router *router, const struct envelope_start *st
     }
     *plan = registry_find(registry, start->definition, start->version);
     return ERR_OK;
+}
+
+/* To be acknowledged once what it asks for is stored. */
+static void keep_ack(struct inbox_item *item)
+{
+    item->message_ack = item->delivery.ack;
+    item->delivery.ack = (struct str){0};
 }
 
 /* A start from SAGA_IN becomes an item like one from HTTP. */
@@ -184,13 +184,12 @@ static void take_start(struct router *router, struct inbox_item *item)
         return;
     }
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
-        dead(router, item, problems_text(&prepared.problems, &item->arena));
+        dead(router, item, decide_problems(&prepared.problems, &item->arena));
         return;
     }
     struct id id = identity_of(item->delivery.ack, engine->shard_count);
     item->kind = INBOX_START;
-    item->message_ack = item->delivery.ack;
-    item->delivery.ack = (struct str){0};
+    keep_ack(item);
     item->has_id = prepared.key.size == 0;
     item->id = id;
     item->shard = item->has_id ? id_shard(id) : engine_shard_of_key(engine, plan->name, prepared.key);
@@ -203,12 +202,85 @@ static void take_start(struct router *router, struct inbox_item *item)
     route(router, item);
 }
 
+static void take_child(struct router *router, struct inbox_item *item)
+{
+    struct str reason = {0};
+    if (!envelope_child_read(&item->delivery.message, &item->arena, &item->child, &reason)) {
+        dead(router, item, reason);
+        return;
+    }
+    if (id_shard(item->child.child) >= router->engine->shard_count) {
+        dead(router, item, STR("Saga-Child names a shard that does not exist"));
+        return;
+    }
+    item->kind = INBOX_CHILD;
+    item->id = item->child.child;
+    item->has_id = true;
+    item->shard = id_shard(item->id);
+    keep_ack(item);
+    route(router, item);
+}
+
+/* By definition and business key: the id is in the database. False: the item is finished with. */
+static bool find_saga(struct router *router, struct inbox_item *item, const struct envelope_signal *signal)
+{
+    struct store_keyed *found = NULL;
+    uint32_t count = 0;
+    struct err_note note = {""};
+    if (signal->has_saga) {
+        item->id = signal->saga;
+        return true;
+    }
+    enum err error = store_find_keys(router->store, &signal->definition, &signal->key, 1, &item->arena,
+                                     &found, &count, &note);
+    if (error != ERR_OK) {
+        (void)store_reconnect(router->store, &note); /* for the next time: it was not acknowledged */
+        inbox_item_free(item);
+        return false;
+    }
+    if (count == 0) {
+        dead(router, item,
+             arena_printf(&item->arena, "no saga of %.*s has the key \"%.*s\"", STR_ARG(signal->definition),
+                          STR_ARG(signal->key)));
+        return false;
+    }
+    item->id = found[0].id;
+    return true;
+}
+
+/* A signal from SAGA_IN becomes an item like one from HTTP. */
+static void take_signal(struct router *router, struct inbox_item *item)
+{
+    struct envelope_signal signal;
+    struct str reason = {0};
+    if (!envelope_signal(&item->delivery, &item->arena, &signal, &reason)) {
+        dead(router, item, reason);
+        return;
+    }
+    if (!find_saga(router, item, &signal))
+        return;
+    if (id_shard(item->id) >= router->engine->shard_count) {
+        dead(router, item, STR("there is no such saga"));
+        return;
+    }
+    item->kind = INBOX_VERB;
+    item->has_id = true;
+    item->shard = id_shard(item->id);
+    item->verb = (struct core_event){
+        .kind = CORE_EVENT_SIGNAL, .signal = signal.event, .signal_id = signal.id, .body = signal.body};
+    keep_ack(item);
+    route(router, item);
+}
+
 static void take_message(struct router *router, struct inbox_item *item)
 {
-    if (str_starts(item->delivery.message.subject, STR("saga.start.")))
-        take_start(router, item);
+    const struct bus_message *message = &item->delivery.message;
+    if (!str_starts(message->subject, STR("saga.start.")))
+        take_signal(router, item);
+    else if (envelope_is_child(message))
+        take_child(router, item);
     else
-        dead(router, item, STR("signals are not supported yet"));
+        take_start(router, item);
 }
 
 static void take_watch(struct router *router, struct inbox_item *item)
@@ -229,6 +301,7 @@ static void take(struct router *router, struct inbox_item *item)
         take_message(router, item);
         return;
     case INBOX_START:
+    case INBOX_CHILD:
     case INBOX_VERB:
         route(router, item);
         return;

@@ -31,7 +31,7 @@ struct runner_shard {
 struct runner_asked {
     uint64_t cookie;
     struct id saga;
-    struct str step; /* the plan's */
+    struct str step; /* path; its bytes follow the struct */
     enum core_kind kind;
     uint32_t attempt;
     const struct plan_action *action;

@@ -3,8 +3,9 @@
 #include <string.h>
 #include "engine/sagactl/check.h"
 #include "engine/sagactl/doctor.h"
-#include "engine/sagactl/graph.h"
 #include "engine/sagactl/editor.h"
+#include "engine/sagactl/events.h"
+#include "engine/sagactl/graph.h"
 #include "engine/sagactl/history.h"
 #include "engine/sagactl/invocation.h"
 #include "engine/sagactl/remote.h"

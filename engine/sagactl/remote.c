@@ -10,8 +10,7 @@
 
 static const char json_type[] = "Content-Type: application/json";
 
-/* Prints what came: as it is with --json, else by `show`. */
-static int print(const struct invocation *invocation, const struct http_answer *answer,
+int remote_print(const struct invocation *invocation, const struct http_answer *answer,
                  void (*show)(const struct invocation *, const struct json *))
 {
     int code = http_outcome(invocation, answer);
@@ -24,16 +23,14 @@ static int print(const struct invocation *invocation, const struct http_answer *
     return INVOCATION_FINE;
 }
 
-static int get(struct invocation *invocation, struct str path,
-               void (*show)(const struct invocation *, const struct json *))
+int remote_read(struct invocation *invocation, struct str path,
+                void (*show)(const struct invocation *, const struct json *))
 {
     struct http_answer answer = http_request(invocation, "GET", path, (struct str){0}, NULL);
-    return print(invocation, &answer, show);
+    return remote_print(invocation, &answer, show);
 }
 
-/* The JSON of an option: a text, @FILE, @- or -. False after a sentence. */
-static bool read_json(struct invocation *invocation, const char *option, const char *fallback,
-                      struct str *text)
+bool remote_json(struct invocation *invocation, const char *option, const char *fallback, struct str *text)
 {
     const char *given = invocation_option(invocation, option);
     const struct json *value = NULL;
@@ -49,7 +46,7 @@ static bool read_json(struct invocation *invocation, const char *option, const c
     return false;
 }
 
-static void member(struct buf *body, const char *name, const char *value)
+void remote_member(struct buf *body, const char *name, const char *value)
 {
     if (value == NULL)
         return;
@@ -100,7 +97,7 @@ int remote_start(struct invocation *invocation)
     const char *headers[] = {json_type, NULL, NULL};
     buf_init(&body, invocation->arena);
     if (!invocation_expects(invocation, 1, 1) || !start_options(invocation) ||
-        !read_json(invocation, "input", "{}", &input))
+        !remote_json(invocation, "input", "{}", &input))
         return INVOCATION_USAGE;
     if (correlation != NULL)
         headers[1] = arena_printf(invocation->arena, "Saga-Correlation-Id: %s", correlation).data;
@@ -108,15 +105,15 @@ int remote_start(struct invocation *invocation)
     json_write_string(&body, str_from(invocation->arguments[0]));
     if (version != NULL)
         buf_printf(&body, ",\"version\":%s", version);
-    member(&body, "key", invocation_option(invocation, "key"));
-    member(&body, "wait", invocation_option(invocation, "wait"));
+    remote_member(&body, "key", invocation_option(invocation, "key"));
+    remote_member(&body, "wait", invocation_option(invocation, "wait"));
     buf_printf(&body, ",\"input\":%.*s}", STR_ARG(input));
     struct http_answer answer = http_request(invocation, "POST", STR("/v1/sagas"), buf_str(&body), headers);
-    int code = print(invocation, &answer, show_started);
+    int code = remote_print(invocation, &answer, show_started);
     return code == INVOCATION_FINE ? outcome(invocation, &answer) : code;
 }
 
-static struct str saga_path(struct invocation *invocation, const char *below)
+struct str remote_saga(struct invocation *invocation, const char *below)
 {
     struct buf path;
     buf_init(&path, invocation->arena);
@@ -132,7 +129,8 @@ static bool one_saga(const struct invocation *invocation)
 
 int remote_get(struct invocation *invocation)
 {
-    return one_saga(invocation) ? get(invocation, saga_path(invocation, ""), show_saga) : INVOCATION_USAGE;
+    return one_saga(invocation) ? remote_read(invocation, remote_saga(invocation, ""), show_saga)
+                                : INVOCATION_USAGE;
 }
 
 /* Each --search NAME=VALUE as search.NAME=VALUE. */
@@ -155,7 +153,7 @@ static bool search_params(const struct invocation *invocation, struct buf *path)
 
 int remote_list(struct invocation *invocation)
 {
-    static const char *const names[] = {"status", "definition", "key", "since", "limit", "cursor"};
+    static const char *const names[] = {"status", "definition", "key", "parent", "since", "limit", "cursor"};
     struct buf path;
     buf_init(&path, invocation->arena);
     buf_puts(&path, "/v1/sagas");
@@ -163,7 +161,26 @@ int remote_list(struct invocation *invocation)
         return INVOCATION_USAGE;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         http_param(&path, names[i], invocation_option(invocation, names[i]));
-    return search_params(invocation, &path) ? get(invocation, buf_str(&path), show_list) : INVOCATION_USAGE;
+    return search_params(invocation, &path) ? remote_read(invocation, buf_str(&path), show_list)
+                                            : INVOCATION_USAGE;
+}
+
+void remote_actor(struct invocation *invocation, struct buf *body)
+{
+    const char *actor = invocation_option(invocation, "actor");
+    if (actor == NULL)
+        actor = getenv("USER") != NULL ? getenv("USER") : "sagactl";
+    buf_puts(body, "{\"actor\":");
+    json_write_string(body, str_from(actor));
+    remote_member(body, "reason", invocation_option(invocation, "reason"));
+}
+
+int remote_post(struct invocation *invocation, struct str path, struct str body,
+                void (*show)(const struct invocation *, const struct json *))
+{
+    const char *headers[] = {json_type, NULL};
+    struct http_answer answer = http_request(invocation, "POST", path, body, headers);
+    return remote_print(invocation, &answer, show);
 }
 
 static void show_verb(const struct invocation *invocation, const struct json *answer)
@@ -187,27 +204,20 @@ int remote_verb(struct invocation *invocation)
 {
     struct buf body;
     struct str output;
-    const char *headers[] = {json_type, NULL};
     buf_init(&body, invocation->arena);
     if (!one_saga(invocation) || !verb_options(invocation) ||
-        !read_json(invocation, "output", "null", &output))
+        !remote_json(invocation, "output", "null", &output))
         return INVOCATION_USAGE;
-    const char *actor = invocation_option(invocation, "actor");
-    if (actor == NULL)
-        actor = getenv("USER") != NULL ? getenv("USER") : "sagactl";
-    buf_puts(&body, "{\"actor\":");
-    json_write_string(&body, str_from(actor));
-    member(&body, "reason", invocation_option(invocation, "reason"));
-    member(&body, "step", invocation_option(invocation, "step"));
-    member(&body, "result", invocation_option(invocation, "result"));
-    member(&body, "error_code", invocation_option(invocation, "error-code"));
+    remote_actor(invocation, &body);
+    remote_member(&body, "step", invocation_option(invocation, "step"));
+    remote_member(&body, "result", invocation_option(invocation, "result"));
+    remote_member(&body, "error_code", invocation_option(invocation, "error-code"));
     if (invocation_option(invocation, "output") != NULL)
         buf_printf(&body, ",\"output\":%.*s", STR_ARG(output));
     buf_char(&body, '}');
     struct str path =
-        saga_path(invocation, arena_printf(invocation->arena, "/%s", invocation->command->name).data);
-    struct http_answer answer = http_request(invocation, "POST", path, buf_str(&body), headers);
-    return print(invocation, &answer, show_verb);
+        remote_saga(invocation, arena_printf(invocation->arena, "/%s", invocation->command->name).data);
+    return remote_post(invocation, path, buf_str(&body), show_verb);
 }
 
 int remote_dead_letters(struct invocation *invocation)
@@ -219,7 +229,7 @@ int remote_dead_letters(struct invocation *invocation)
         return INVOCATION_USAGE;
     http_param(&path, "limit", invocation_option(invocation, "limit"));
     http_param(&path, "before", invocation_option(invocation, "before"));
-    return get(invocation, buf_str(&path), show_dead_letters);
+    return remote_read(invocation, buf_str(&path), show_dead_letters);
 }
 
 static void show_source(const struct invocation *invocation, const struct json *definition)
@@ -239,7 +249,8 @@ int remote_definitions(struct invocation *invocation)
         buf_char(&path, '/');
         http_escape(&path, invocation->arguments[i]);
     }
-    return get(invocation, buf_str(&path), invocation->argument_count == 2 ? show_source : show_definitions);
+    return remote_read(invocation, buf_str(&path),
+                       invocation->argument_count == 2 ? show_source : show_definitions);
 }
 
 static void show_put(const struct invocation *invocation, const struct json *definition)
@@ -272,7 +283,7 @@ static int put_file(struct invocation *invocation, const char *path)
         arena_printf(invocation->arena, "/v1/definitions/%.*s/%d", STR_ARG(plan->name), plan->version);
     struct http_answer answer =
         http_request(invocation, "PUT", target, plan->bundle, (const char *const[]){json_type, NULL});
-    return print(invocation, &answer, show_put);
+    return remote_print(invocation, &answer, show_put);
 }
 
 int remote_put(struct invocation *invocation)

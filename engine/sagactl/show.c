@@ -215,6 +215,29 @@ void show_records(const struct invocation *invocation, const struct json *page)
     }
 }
 
+void show_timers(const struct invocation *invocation, const struct json *page)
+{
+    const struct json *items = list(page, "items");
+    int step = width_of(items, "step", "the saga");
+    if (items->count == 0) {
+        printf("no timers\n");
+        return;
+    }
+    printf("%-*s  %-8s  %-*s  WHAT\n", step, "STEP", "KIND", TIME_WIDTH, "DUE");
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct json *one = items->items[i];
+        const struct json *held = json_get(one, STR("held"));
+        struct str path = text(invocation, one, "step"), command = text(invocation, one, "command");
+        cell(path.size > 0 ? path : STR("the saga"), step + 2);
+        cell(text(invocation, one, "kind"), 10);
+        cell(moment(invocation, one, "due"), TIME_WIDTH + 2);
+        printf("%.*s", STR_ARG(command.size > 0 ? command : text(invocation, one, "event")));
+        if (command.size > 0)
+            printf(", %.*s sent", STR_ARG(text(invocation, one, "attempt")));
+        printf("%s\n", held != NULL && held->boolean ? ", held" : "");
+    }
+}
+
 void show_dead_letters(const struct invocation *invocation, const struct json *page)
 {
     const struct json *items = list(page, "items");

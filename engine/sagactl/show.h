@@ -10,6 +10,8 @@ void show_saga(const struct invocation *invocation, const struct json *saga);
 void show_list(const struct invocation *invocation, const struct json *page);
 /* Records of a history: time, what happened, what was decided. */
 void show_records(const struct invocation *invocation, const struct json *page);
+/* GET /v1/sagas/{id}/timers */
+void show_timers(const struct invocation *invocation, const struct json *page);
 void show_dead_letters(const struct invocation *invocation, const struct json *page);
 void show_definitions(const struct invocation *invocation, const struct json *page);
 /* The text with what a terminal would obey shown as blanks. */

@@ -1,0 +1,166 @@
+#include "engine/runtime/child.h"
+
+#include "engine/core/core.h"
+#include "engine/runtime/decide.h"
+#include "engine/runtime/engine_parts.h"
+#include "engine/runtime/sending.h"
+
+enum err child_prepare(struct runner *runner, struct inbox_item *item, struct err_note *note)
+{
+    const struct envelope_child *child = &item->child;
+    struct registry *registry = runner->engine->registry;
+    const struct plan *plan = registry_find(registry, child->definition, child->version);
+    if (plan == NULL) {
+        enum err error = registry_refresh(registry, runner->store, note);
+        if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
+            return error; /* any other: a definition that does not load is not this one */
+        plan = registry_find(registry, child->definition, child->version);
+    }
+    item->child_refusal = (struct str){0}; /* it may be here for the second time */
+    item->start = (struct engine_start){.plan = plan,
+                                        .input = child->input,
+                                        .correlation = child->correlation,
+                                        .traceparent = child->traceparent};
+    struct definition_start prepared;
+    if (plan == NULL || child->kind == CORE_UNDO)
+        return ERR_OK;
+    if (!definition_start(plan, child->input, (struct str){0}, &item->arena, &prepared)) {
+        item->child_refusal = decide_problems(&prepared.problems, &item->arena);
+        return ERR_OK;
+    }
+    item->start.key = prepared.key;
+    item->start.search = prepared.search;
+    return ERR_OK;
+}
+
+static void finish(struct runner *runner, struct inbox_item *item, uint32_t row)
+{
+    struct engine_answer answer = {.error = ERR_OK, .id = item->id};
+    batch_finish(&runner->batch, item, row, &answer);
+}
+
+/* Answers this very command. Nobody keeps such an answer: the parent asks again when it is lost. */
+static void reply(struct runner *runner, uint32_t row, const struct envelope_child_reply *answer)
+{
+    struct batch_send send = sending_reply(answer, 0, &runner->batch.arena);
+    send.loose = true;
+    decide_send(runner, row, &send);
+}
+
+static struct envelope_child_reply addressed(const struct inbox_item *item)
+{
+    return (struct envelope_child_reply){.parent = item->child.parent,
+                                         .step = item->child.step,
+                                         .kind = item->child.kind,
+                                         .attempt = item->child.attempt,
+                                         .child = item->id};
+}
+
+static void refuse(struct runner *runner, struct inbox_item *item, enum core_code code, struct str why)
+{
+    struct envelope_child_reply refusal = addressed(item);
+    refusal.status = CORE_REPLY_REJECTED;
+    refusal.error_code = core_code_text(code);
+    refusal.error_message = why;
+    reply(runner, BATCH_NO_SAGA, &refusal);
+    finish(runner, item, BATCH_NO_SAGA);
+}
+
+/* Why the child cannot begin; "" : it can. */
+static struct str obstacle(struct runner *runner, const struct inbox_item *item, const struct id *key_owner)
+{
+    struct arena *arena = &runner->batch.arena;
+    const struct envelope_child *child = &item->child;
+    if (item->start.plan == NULL && child->version == 0)
+        return arena_printf(arena, "there is no definition %.*s", STR_ARG(child->definition));
+    if (item->start.plan == NULL)
+        return arena_printf(arena, "there is no definition %.*s version %d", STR_ARG(child->definition),
+                            child->version);
+    if (item->child_refusal.size > 0 || key_owner == NULL)
+        return item->child_refusal;
+    char owner[ID_TEXT_SIZE + 1];
+    id_format(*key_owner, owner);
+    return arena_printf(arena, "saga %s of %.*s has the key \"%.*s\" already", owner,
+                        STR_ARG(child->definition), STR_ARG(item->start.key));
+}
+
+static struct resident_entry *begin(struct runner *runner, struct inbox_item *item)
+{
+    const struct envelope_child *child = &item->child;
+    struct resident_entry *entry = resident_enter(&runner->resident, item->id);
+    struct core_update update;
+    struct core_event start = decide_start_event(runner, &item->start);
+    start.has_parent = true;
+    start.parent = child->parent;
+    start.parent_step = child->step;
+    start.parent_attempt = child->attempt;
+    start.stillborn = child->kind == CORE_UNDO;
+    resident_place(&runner->resident, entry, item->start.plan);
+    uint32_t row = decide_step(runner, entry, &start, &update);
+    if (entry->saga->seq > 0) {
+        resident_time(&runner->resident, entry);
+        finish(runner, item, row);
+        return entry;
+    }
+    resident_forget(&runner->resident, entry); /* refused: there is no saga */
+    refuse(runner, item, CORE_CODE_CHILD_REFUSED, update.why);
+    return NULL;
+}
+
+/* Whoever may publish to saga.start.> may have written the command. */
+static bool is_parent(const struct core_saga *saga, const struct envelope_child *child)
+{
+    return saga->has_parent && id_equal(saga->parent, child->parent) &&
+           str_equal(saga->parent_step, child->step);
+}
+
+/* A child that ends by this command has told its parent with that record; else what it has come to is told
+ * now. */
+static void repeat(struct runner *runner, struct inbox_item *item, struct resident_entry *entry, uint32_t row)
+{
+    struct envelope_child_reply answer = addressed(item);
+    if (sending_outcome(entry->saga, item->child.kind, &answer, &runner->batch.arena))
+        reply(runner, row, &answer);
+    finish(runner, item, row);
+}
+
+static void undo(struct runner *runner, struct inbox_item *item, struct resident_entry *entry)
+{
+    struct core_update update;
+    struct core_event event = {.kind = CORE_EVENT_UNDO, .attempt = item->child.attempt};
+    uint32_t row = decide_step(runner, entry, &event, &update);
+    resident_time(&runner->resident, entry);
+    if (update.verdict == CORE_REFUSED)
+        refuse(runner, item, CORE_CODE_CHILD_KEPT, update.why);
+    else if (update.verdict == CORE_USED && decide_ends(&update.record))
+        finish(runner, item, row);
+    else
+        repeat(runner, item, entry, row);
+}
+
+struct resident_entry *child_command(struct runner *runner, struct inbox_item *item,
+                                     struct resident_entry *entry, const struct id *key_owner)
+{
+    const struct envelope_child *child = &item->child;
+    if (entry == NULL || entry->saga == NULL) {
+        struct str why = obstacle(runner, item, key_owner);
+        if (why.size == 0)
+            return begin(runner, item);
+        if (child->kind == CORE_DO) {
+            refuse(runner, item, CORE_CODE_CHILD_REFUSED, why);
+            return NULL;
+        }
+        struct envelope_child_reply nothing = addressed(item); /* to undo, and nothing ever can be */
+        nothing.status = CORE_REPLY_OK;
+        reply(runner, BATCH_NO_SAGA, &nothing);
+        finish(runner, item, BATCH_NO_SAGA);
+        return NULL;
+    }
+    if (!is_parent(entry->saga, child))
+        decide_dead(runner, item, (struct str){0}, STR("the saga is not a child of this parent and step"));
+    else if (child->kind == CORE_UNDO)
+        undo(runner, item, entry);
+    else
+        repeat(runner, item, entry, decide_row(runner, entry));
+    return NULL;
+}

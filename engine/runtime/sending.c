@@ -1,0 +1,129 @@
+#include "engine/runtime/sending.h"
+
+#include "engine/base/check.h"
+#include "engine/core/core.h"
+
+static struct bus_message *child_message(const struct core_saga *saga, uint16_t step, enum core_kind kind,
+                                         uint32_t attempt, struct str body, struct arena *arena,
+                                         struct str *id)
+{
+    const struct plan_saga *wanted = saga->plan->nodes[saga->steps[step].node].saga;
+    struct bus_message *message = arena_new(arena, struct bus_message);
+    struct envelope_child child = {.parent = saga->id,
+                                   .parent_definition = saga->plan->name,
+                                   .step = core_step_path(saga, step),
+                                   .kind = kind,
+                                   .attempt = attempt,
+                                   .child = core_child(saga, step),
+                                   .definition = wanted->name,
+                                   .version = wanted->version,
+                                   .correlation = saga->correlation,
+                                   .traceparent = saga->traceparent,
+                                   .body = body};
+    envelope_child(&child, arena, message, id);
+    return message;
+}
+
+static struct bus_message *command_message(const struct core_saga *saga, uint16_t step, enum core_kind kind,
+                                           uint32_t attempt, struct str body, struct arena *arena,
+                                           struct str *id)
+{
+    const struct plan_node *node = &saga->plan->nodes[saga->steps[step].node];
+    struct bus_message *message = arena_new(arena, struct bus_message);
+    struct envelope_command command = {.saga = saga->id,
+                                       .shard = id_shard(saga->id),
+                                       .definition = saga->plan->name,
+                                       .step = core_step_path(saga, step),
+                                       .kind = kind,
+                                       .attempt = attempt,
+                                       .action = core_action(node->step, kind),
+                                       .correlation = saga->correlation,
+                                       .traceparent = saga->traceparent,
+                                       .body = body};
+    envelope_command(&command, arena, message, id);
+    return message;
+}
+
+struct batch_send sending_command(const struct core_saga *saga, uint16_t step, enum core_kind kind,
+                                  uint32_t attempt, const struct json *body, int64_t lsn, struct arena *arena)
+{
+    const struct plan_node *node = &saga->plan->nodes[saga->steps[step].node];
+    struct str text = json_text(arena, body == NULL ? &json_null : body);
+    struct batch_send send = {.shard = id_shard(saga->id), .lsn = lsn};
+    if (node->kind == PLAN_SAGA) {
+        send.message = child_message(saga, step, kind, attempt, text, arena, &send.id);
+        return send;
+    }
+    const struct plan_action *action = core_action(node->step, kind);
+    send.message = command_message(saga, step, kind, attempt, text, arena, &send.id);
+    send.request = action->via == PLAN_VIA_REQUEST;
+    send.timeout_us = action->timeout_us;
+    send.saga_id = saga->id;
+    send.step = core_step_path(saga, step);
+    send.kind = kind;
+    send.attempt = attempt;
+    send.action = action;
+    return send;
+}
+
+struct batch_send sending_event(const struct core_saga *saga, struct str what, int64_t lsn,
+                                struct arena *arena)
+{
+    struct batch_send send = {
+        .shard = id_shard(saga->id), .lsn = lsn, .message = arena_new(arena, struct bus_message)};
+    envelope_event(saga, what, arena, send.message, &send.id);
+    return send;
+}
+
+/* Undone and never begun are one to the parent; a child that was stopped without undoing is for its people.
+ */
+bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct envelope_child_reply *reply,
+                     struct arena *arena)
+{
+    reply->child = child->id;
+    reply->kind = kind;
+    reply->status = CORE_REPLY_REJECTED;
+    switch (child->status) {
+    case CORE_RUNNING:
+    case CORE_COMPENSATING:
+    case CORE_PARKED:
+        return false;
+    case CORE_COMPLETED:
+        if (kind == CORE_UNDO)
+            return false;
+        reply->status = CORE_REPLY_OK;
+        reply->body = json_text(arena, child->output == NULL ? &json_null : child->output);
+        return true;
+    case CORE_COMPENSATED:
+        if (kind == CORE_UNDO)
+            reply->status = CORE_REPLY_OK;
+        reply->error_code = kind == CORE_UNDO ? (struct str){0} : child->cause_code;
+        reply->error_message = kind == CORE_UNDO ? (struct str){0} : child->cause_message;
+        return true;
+    case CORE_TERMINATED:
+        reply->error_code =
+            core_code_text(kind == CORE_UNDO ? CORE_CODE_CHILD_KEPT : CORE_CODE_CHILD_TERMINATED);
+        reply->error_message = STR("the child saga was terminated: what it did was not undone");
+        return true;
+    }
+    check_never("a saga of no status");
+}
+
+struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_t lsn, struct arena *arena)
+{
+    struct batch_send send = {
+        .shard = id_shard(reply->child), .lsn = lsn, .message = arena_new(arena, struct bus_message)};
+    envelope_child_reply(reply, arena, send.message, &send.id);
+    return send;
+}
+
+struct batch_send sending_end(const struct core_saga *child, int64_t lsn, struct arena *arena)
+{
+    bool undone = child->undo_attempt > 0;
+    struct envelope_child_reply reply = {.parent = child->parent,
+                                         .step = child->parent_step,
+                                         .attempt = undone ? child->undo_attempt : child->parent_attempt};
+    bool ended = sending_outcome(child, undone ? CORE_UNDO : CORE_DO, &reply, arena);
+    check(ended);
+    return sending_reply(&reply, lsn, arena);
+}
