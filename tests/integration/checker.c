@@ -6,11 +6,52 @@
 
 enum { SHOWN = 40 };
 
+enum { A = 1, B = 2, C = 4, D = 8, E = 16 };
+#define INN(...)                                                                                             \
+    {                                                                                                        \
+        .participant = "inn", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                             \
+    }
+#define TAXI(...)                                                                                            \
+    {                                                                                                        \
+        .participant = "taxi", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                            \
+    }
+#define TOUR(...)                                                                                            \
+    {                                                                                                        \
+        .participant = "tour", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                            \
+    }
+/* As long as it takes: pokes. */
+#define SAGA(...)                                                                                            \
+    {                                                                                                        \
+        .participant = "sagad", .attempts = {1000000, 0, 1000000}, __VA_ARGS__                               \
+    }
+#define QUIET(...)                                                                                           \
+    {                                                                                                        \
+        .participant = "", __VA_ARGS__                                                                       \
+    }
 static const struct checker_plan plans[] = {
-    {"calm", {{"inn", {4, 0, 4}, true}, {"taxi", {4, 0, 4}, true}, {"tour", {4, 0, 4}, true}}},
-    {"brisk", {{"inn", {4, 0, 4}, true}, {"taxi", {4, 4, 4}, true}, {"tour", {4, 0, 4}, true}}},
-    {"pivot", {{"inn", {4, 0, 4}, true}, {"taxi", {4, 0, 0}, true}, {"tour", {4, 0, 0}, true}}},
-    {"asked", {{"inn", {4, 0, 4}, true}, {"desk", {4, 0, 4}, false}, {"tour", {4, 0, 4}, true}}},
+    {"calm", {INN(.before = 0), TAXI(.before = A), TOUR(.before = A | B)}},
+    {"brisk", {INN(.before = 0), {"taxi", {4, 4, 4}, true, .before = A}, TOUR(.before = A | B)}},
+    {"pivot",
+     {INN(.before = 0), {"taxi", {4, 0, 0}, true, .before = A}, {"tour", {4, 0, 0}, true, .before = A | B}}},
+    {"asked", {INN(.before = 0), {"desk", {4, 0, 4}, false, .before = A}, TOUR(.before = A | B)}},
+    {"switch",
+     {INN(.before = 0), TAXI(.before = A, .maybe = true), TOUR(.before = A, .maybe = true),
+      INN(.before = A | B | C), QUIET(.before = A, .maybe = true)}},
+    {"parallel",
+     {INN(.before = 0), TAXI(.before = A), TOUR(.before = A | B), INN(.before = A),
+      TAXI(.before = A | B | C | D)}},
+    {"foreach",
+     {INN(.before = 0), TAXI(.before = A, .item = true, .maybe = true),
+      TOUR(.before = A | B, .item = true, .maybe = true), INN(.before = A | B | C),
+      QUIET(.before = A, .maybe = true)}},
+    {"await", {INN(.before = 0), QUIET(.before = A), TOUR(.before = A | B)}},
+    {"wait", {INN(.before = 0), QUIET(.before = A), TOUR(.before = A | B)}},
+    {"scope",
+     {INN(.before = 0), TAXI(.before = A, .scoped = true), TOUR(.before = A | B, .scoped = true),
+      INN(.before = A | B | C)}},
+    {"fail", {INN(.before = 0), QUIET(.before = A, .maybe = true), TOUR(.before = A)}},
+    {"family", {INN(.before = 0), SAGA(.before = A), TOUR(.before = A | B)}},
+    {"child", {TAXI(.before = 0), TOUR(.before = A)}},
 };
 
 void checker_problem(struct checker *checker, const char *rule, struct str about, const char *format, ...)
@@ -43,11 +84,45 @@ const struct checker_plan *checker_plan(struct str definition)
     return NULL;
 }
 
-unsigned checker_step(struct str id)
+/* "b" and "b[2]". */
+static bool parse_path(struct str path, struct checker_view *view)
 {
-    return id.size == 1 && id.data[0] >= 'a' && id.data[0] < 'a' + CHECKER_STEPS
-               ? (unsigned)(id.data[0] - 'a')
-               : CHECKER_STEPS;
+    int64_t item = -1;
+    size_t size = path.size;
+    bool indexed = size > 3 && path.data[1] == '[' && path.data[size - 1] == ']';
+    if (size == 0 || path.data[0] < 'a' || path.data[0] >= 'a' + CHECKER_STEPS)
+        return false;
+    if (indexed ? !str_to_i64(str_slice(path, 2, size - 1), &item) || item < 0 || item > 1000 : size != 1)
+        return false;
+    *view = (struct checker_view){.path = path, .step = (unsigned)(path.data[0] - 'a'), .item = (int)item};
+    return true;
+}
+
+struct checker_view *checker_view(struct checker_walk *walk, struct str path)
+{
+    struct checker_view view;
+    for (uint32_t i = 0; i < walk->view_count; i++)
+        if (str_equal(walk->views[i].path, path))
+            return &walk->views[i];
+    if (walk->view_count == CHECKER_VIEWS || !parse_path(path, &view) ||
+        walk->plan->steps[view.step].participant == NULL ||
+        walk->plan->steps[view.step].item != (view.item >= 0))
+        return NULL;
+    walk->views[walk->view_count] = view;
+    return &walk->views[walk->view_count++];
+}
+
+const struct checker_step *checker_step(const struct checker_walk *walk, const struct checker_view *view)
+{
+    return &walk->plan->steps[view->step];
+}
+
+/* Items of one foreach overlap. */
+bool checker_before(const struct checker_walk *walk, const struct checker_view *first,
+                    const struct checker_view *second)
+{
+    bool apart = first->item >= 0 && second->item >= 0 && first->item != second->item;
+    return !apart && (walk->plan->steps[second->step].before & 1u << first->step) != 0;
 }
 
 enum checker_kind checker_kind(struct str text)

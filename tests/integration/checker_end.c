@@ -13,10 +13,10 @@ static bool is(struct str text, const char *literal)
 
 /* --- one saga ------------------------------------------------------------------------------------------ */
 
-static const struct checker_key *key_of(struct checker_walk *walk, unsigned step)
+static const struct checker_key *key_of(struct checker_walk *walk, const struct checker_view *view)
 {
     static const struct checker_key nothing;
-    struct str key = checker_text(walk->checker, "%.*s/%c", STR_ARG(walk->saga->id), 'a' + (int)step);
+    struct str key = checker_text(walk->checker, "%.*s/%.*s", STR_ARG(walk->saga->id), STR_ARG(view->path));
     const struct checker_key *found = map_get(&walk->checker->keys, key);
     return found == NULL ? &nothing : found;
 }
@@ -38,63 +38,118 @@ static void check_row(struct checker_walk *walk)
         PROBLEM(walk, "S11", "parked without a reason");
 }
 
-static void check_completed(struct checker_walk *walk, unsigned step)
+static bool has_undo(const struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_view *view = &walk->views[step];
-    const struct checker_key *key = key_of(walk, step);
-    if (!is(view->state, "done") && !is(view->state, "waived"))
-        PROBLEM(walk, "S10", "completed while %c is %.*s", 'a' + (int)step, STR_ARG(view->state));
-    if (view->sent[CHECKER_UNDO] > 0)
-        PROBLEM(walk, "S10", "completed though %c was undone", 'a' + (int)step);
-    if (is(view->state, "done") && !view->forced && walk->plan->steps[step].logged &&
-        (key->do_effects != 1 || key->undo_effects != 0))
-        PROBLEM(walk, "S11", "completed, and the effect of %c is there %u times, undone %u times",
-                'a' + (int)step, key->do_effects, key->undo_effects);
+    return checker_step(walk, view)->attempts[CHECKER_UNDO] > 0;
 }
 
-static void check_compensated(struct checker_walk *walk, unsigned step)
+static void check_completed(struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_view *view = &walk->views[step];
-    const struct checker_key *key = key_of(walk, step);
-    bool has_undo = walk->plan->steps[step].attempts[CHECKER_UNDO] > 0;
+    const struct checker_key *key = key_of(walk, view);
+    if (!is(view->state, "done") && !is(view->state, "waived"))
+        PROBLEM(walk, "S10", "completed while %.*s is %.*s", STR_ARG(view->path), STR_ARG(view->state));
+    if (view->sent[CHECKER_UNDO] > 0)
+        PROBLEM(walk, "S10", "completed though %.*s was undone", STR_ARG(view->path));
+    if (is(view->state, "done") && !view->forced && checker_step(walk, view)->logged &&
+        (key->do_effects != 1 || key->undo_effects != 0))
+        PROBLEM(walk, "S11", "completed, and the effect of %.*s is there %u times, undone %u times",
+                STR_ARG(view->path), key->do_effects, key->undo_effects);
+}
+
+static void check_never_begun(struct checker_walk *walk)
+{
+    for (unsigned step = 0; step < CHECKER_STEPS; step++) {
+        const struct checker_step *wanted = &walk->plan->steps[step];
+        bool begun = wanted->participant == NULL || wanted->maybe || wanted->scoped;
+        for (uint32_t i = 0; i < walk->view_count && !begun; i++)
+            begun = walk->views[i].step == step && walk->views[i].opened;
+        if (!begun)
+            PROBLEM(walk, "S10", "completed, and %c never began", 'a' + (int)step);
+    }
+}
+
+static void check_compensated(struct checker_walk *walk, const struct checker_view *view)
+{
+    const struct checker_key *key = key_of(walk, view);
+    bool undoable = has_undo(walk, view);
     bool fine = !view->opened || is(view->state, "rejected") || is(view->state, "undone") ||
-                is(view->state, "undo_waived") || is(view->state, "waived") || !has_undo;
+                is(view->state, "undo_waived") || is(view->state, "waived") || !undoable;
     if (!fine)
-        PROBLEM(walk, "S8", "compensated while %c is %.*s", 'a' + (int)step, STR_ARG(view->state));
-    if (has_undo && !view->forced && walk->plan->steps[step].logged && !is(view->state, "undo_waived") &&
+        PROBLEM(walk, "S8", "compensated while %.*s is %.*s", STR_ARG(view->path), STR_ARG(view->state));
+    if (undoable && !view->forced && checker_step(walk, view)->logged && !is(view->state, "undo_waived") &&
         key->do_effects != key->undo_effects)
-        PROBLEM(walk, "S11", "compensated, and the effect of %c is there %u times, undone %u times",
-                'a' + (int)step, key->do_effects, key->undo_effects);
+        PROBLEM(walk, "S11", "compensated, and the effect of %.*s is there %u times, undone %u times",
+                STR_ARG(view->path), key->do_effects, key->undo_effects);
+}
+
+/* A scope is there as a whole or not at all. */
+static void check_scope(struct checker_walk *walk)
+{
+    const struct checker_view *kept = NULL, *gone = NULL;
+    for (uint32_t i = 0; i < walk->view_count; i++) {
+        const struct checker_view *view = &walk->views[i];
+        if (!checker_step(walk, view)->scoped)
+            continue;
+        if (is(view->state, "done"))
+            kept = view;
+        else
+            gone = view;
+    }
+    if (kept != NULL && gone != NULL)
+        PROBLEM(walk, "S8", "of one scope %.*s is done and %.*s is %.*s", STR_ARG(kept->path),
+                STR_ARG(gone->path), STR_ARG(gone->state));
 }
 
 /* S9 once more, by the participants' clocks, which are one. */
 static void check_order(struct checker_walk *walk)
 {
-    bool late = false;
-    for (unsigned i = 0; i < CHECKER_STEPS; i++)
-        late = late || walk->views[i].late;
-    for (unsigned i = 1; i < CHECKER_STEPS && !late; i++) {
-        int64_t before_us = key_of(walk, i - 1)->undone_at_us;
-        int64_t after_us = key_of(walk, i)->undone_at_us;
-        if (before_us != 0 && after_us != 0 && before_us < after_us)
-            PROBLEM(walk, "S9", "the participant of %c was undone before that of %c", 'a' + (int)i - 1,
-                    'a' + (int)i);
-    }
+    for (uint32_t i = 0; i < walk->view_count; i++)
+        if (walk->views[i].late)
+            return;
+    for (uint32_t i = 0; i < walk->view_count; i++)
+        for (uint32_t j = 0; j < walk->view_count; j++) {
+            const struct checker_view *first = &walk->views[i], *second = &walk->views[j];
+            int64_t before_us = key_of(walk, first)->undone_at_us;
+            int64_t after_us = key_of(walk, second)->undone_at_us;
+            if (checker_before(walk, first, second) && before_us != 0 && after_us != 0 &&
+                before_us < after_us)
+                PROBLEM(walk, "S9", "the participant of %.*s was undone before that of %.*s",
+                        STR_ARG(first->path), STR_ARG(second->path));
+        }
 }
 
-static void check_step(struct checker_walk *walk, unsigned step)
+static void check_view(struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_view *view = &walk->views[step];
+    bool scoped = checker_step(walk, view)->scoped && !is(view->state, "done");
     if (view->undone > (view->successes == 0 ? 1 : view->successes))
-        PROBLEM(walk, "S8", "step %c was undone %u times", 'a' + (int)step, view->undone);
-    if (is(walk->status, "completed"))
-        check_completed(walk, step);
-    if (is(walk->status, "compensated"))
-        check_compensated(walk, step);
-    bool must_know = walk->checker->facts->lossless && !is(walk->status, "terminated") &&
-                     walk->plan->steps[step].attempts[CHECKER_UNDO] > 0;
-    if (must_know && key_of(walk, step)->said_ok && !view->succeeded)
-        PROBLEM(walk, "S16", "a success of %c was said, and the journal does not know it", 'a' + (int)step);
+        PROBLEM(walk, "S8", "step %.*s was undone %u times", STR_ARG(view->path), view->undone);
+    if (is(walk->status, "completed") && !scoped)
+        check_completed(walk, view);
+    if (is(walk->status, "compensated") || (is(walk->status, "completed") && scoped))
+        check_compensated(walk, view);
+    bool must_know =
+        walk->checker->facts->lossless && !is(walk->status, "terminated") && has_undo(walk, view);
+    if (must_know && key_of(walk, view)->said_ok && !view->succeeded)
+        PROBLEM(walk, "S16", "a success of %.*s was said, and the journal does not know it",
+                STR_ARG(view->path));
+}
+
+/* What one saga did, its child did with it; what it took back, the child took back. */
+static void check_family(struct checker_walk *walk)
+{
+    const struct facts_saga *child = walk->saga;
+    const struct facts_saga *parent = map_get(&walk->checker->sagas, child->parent);
+    if (child->parent.size == 0)
+        return;
+    if (parent == NULL) {
+        PROBLEM(walk, "S3", "its parent %.*s does not exist", STR_ARG(child->parent));
+        return;
+    }
+    bool apart = (is(parent->status, "completed") && !is(child->status, "completed")) ||
+                 (is(parent->status, "compensated") && !is(child->status, "compensated"));
+    if (apart)
+        PROBLEM(walk, "S11", "it is %.*s and its parent %.*s is %.*s", STR_ARG(child->status),
+                STR_ARG(parent->id), STR_ARG(parent->status));
 }
 
 void checker_end(struct checker_walk *walk)
@@ -103,8 +158,13 @@ void checker_end(struct checker_walk *walk)
         return;
     check_row(walk);
     check_order(walk);
-    for (unsigned step = 0; step < CHECKER_STEPS; step++)
-        check_step(walk, step);
+    check_family(walk);
+    for (uint32_t i = 0; i < walk->view_count; i++)
+        check_view(walk, &walk->views[i]);
+    if (is(walk->status, "completed")) {
+        check_never_begun(walk);
+        check_scope(walk);
+    }
 }
 
 /* --- participants -------------------------------------------------------------------------------------- */
@@ -229,9 +289,24 @@ static void check_start(struct checker *checker, const struct facts_start *start
                         STR_ARG(start->input));
 }
 
-/* A start of this saga that the client made and was not refused. */
+static bool was_commanded(struct checker *checker, const struct facts_saga *child)
+{
+    const struct json *event = json_get(checker->facts->records[child->first_record].data, STR("event"));
+    struct str step = json_get_str(event, STR("parent_step"));
+    int64_t attempt = 0;
+    (void)json_get_i64(event, STR("parent_attempt"), &attempt);
+    const struct json *stillborn = json_get(event, STR("stillborn"));
+    const char *kind = stillborn != NULL && stillborn->boolean ? "undo" : "do";
+    struct str command = checker_text(checker, "%.*s/%.*s/%s/%lld", STR_ARG(child->parent), STR_ARG(step),
+                                      kind, (long long)attempt);
+    return map_get(&checker->sends, command) != NULL;
+}
+
+/* A start of this saga that the client made and was not refused, or its parent's command. */
 static bool was_started(struct checker *checker, const struct facts_saga *saga)
 {
+    if (saga->parent.size > 0)
+        return was_commanded(checker, saga);
     for (uint32_t i = 0; i < checker->facts->start_count; i++) {
         const struct facts_start *start = &checker->facts->starts[i];
         bool maybe = start->by_nats || start->status == 0 || start->status == 503;
@@ -258,6 +333,24 @@ static void check_keys(struct checker *checker)
             checker_problem(checker, "S3", saga->id, "nobody started it");
     }
     map_fini(&keys);
+}
+
+/* An event that was accepted stands in the journal once, however often it was sent. */
+static void check_signal(struct checker *checker, const struct facts_signal *signal)
+{
+    const struct facts_saga *saga = map_get(&checker->sagas, signal->saga);
+    uint32_t found = 0;
+    for (uint32_t i = 0; saga != NULL && i < saga->record_count; i++) {
+        const struct facts_record *record = &checker->facts->records[saga->first_record + i];
+        const struct json *event = json_get(record->data, STR("event"));
+        found += is(record->kind, "signal") && str_equal(json_get_str(event, STR("id")), signal->id);
+    }
+    bool sure = signal->status == 200 || signal->status == 201;
+    if (found > 1 || (sure && found != 1))
+        checker_problem(checker, "S1", signal->saga,
+                        "signal %.*s was answered with %d and stands %u times in "
+                        "the journal",
+                        STR_ARG(signal->id), signal->status, found);
 }
 
 static uint32_t records_of(struct checker *checker, const struct facts_verb *verb)
@@ -293,5 +386,7 @@ void checker_client(struct checker *checker)
         check_start(checker, &checker->facts->starts[i]);
     for (uint32_t i = 0; i < checker->facts->verb_count; i++)
         check_verb(checker, &checker->facts->verbs[i]);
+    for (uint32_t i = 0; i < checker->facts->signal_count; i++)
+        check_signal(checker, &checker->facts->signals[i]);
     check_keys(checker);
 }

@@ -26,55 +26,84 @@ static bool holds_back(const struct checker_view *view)
            !is(view->state, "rejected") && !is(view->state, "waived");
 }
 
-static void check_do(struct checker_walk *walk, unsigned step)
+/* Whatever a scope was left with when it was undone. */
+static bool is_over(const struct checker_view *view)
 {
-    for (unsigned i = 0; i < step; i++)
-        if (!settled_forward(&walk->views[i]))
-            PROBLEM(walk, "S6", "step %c is commanded while %c is %.*s", 'a' + (int)step, 'a' + (int)i,
-                    STR_ARG(walk->views[i].state));
+    return is(view->state, "undone") || is(view->state, "undo_waived") || is(view->state, "rejected");
+}
+
+static bool opened_somewhere(const struct checker_walk *walk, unsigned step)
+{
+    for (uint32_t i = 0; i < walk->view_count; i++)
+        if (walk->views[i].step == step && walk->views[i].opened)
+            return true;
+    return false;
+}
+
+static void check_do(struct checker_walk *walk, const struct checker_view *view)
+{
+    for (uint32_t i = 0; i < walk->view_count; i++) {
+        const struct checker_view *first = &walk->views[i];
+        if (checker_before(walk, first, view) && first->opened && !settled_forward(first) &&
+            !(checker_step(walk, first)->scoped && is_over(first)))
+            PROBLEM(walk, "S6", "step %.*s is commanded while %.*s is %.*s", STR_ARG(view->path),
+                    STR_ARG(first->path), STR_ARG(first->state));
+    }
+    for (unsigned i = 0; i < CHECKER_STEPS; i++) {
+        const struct checker_step *step = &walk->plan->steps[i];
+        if ((checker_step(walk, view)->before & 1u << i) != 0 && !step->maybe && !step->scoped &&
+            !opened_somewhere(walk, i))
+            PROBLEM(walk, "S6", "step %.*s is commanded before %c has begun", STR_ARG(view->path),
+                    'a' + (int)i);
+    }
     if (walk->back)
-        PROBLEM(walk, "S7", "step %c is commanded after the decision to go back", 'a' + (int)step);
+        PROBLEM(walk, "S7", "step %.*s is commanded after the decision to go back", STR_ARG(view->path));
 }
 
 /* At its beginning: what is under way when another step succeeds late goes on beside it. */
-static void check_undo(struct checker_walk *walk, unsigned step)
+static void check_undo(struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_view *view = &walk->views[step];
     if (!view->forced && !is(view->state, "done") && !is(view->state, "in_doubt") &&
         !is(view->state, "waived"))
-        PROBLEM(walk, "S8", "step %c is undone though it is %.*s", 'a' + (int)step, STR_ARG(view->state));
-    for (unsigned i = step + 1; i < CHECKER_STEPS; i++)
-        if (holds_back(&walk->views[i]) && walk->plan->steps[i].attempts[CHECKER_UNDO] > 0)
-            PROBLEM(walk, "S9", "step %c is undone before %c, which is %.*s", 'a' + (int)step, 'a' + (int)i,
-                    STR_ARG(walk->views[i].state));
+        PROBLEM(walk, "S8", "step %.*s is undone though it is %.*s", STR_ARG(view->path),
+                STR_ARG(view->state));
+    for (uint32_t i = 0; i < walk->view_count; i++) {
+        const struct checker_view *later = &walk->views[i];
+        if (checker_before(walk, view, later) && holds_back(later) &&
+            checker_step(walk, later)->attempts[CHECKER_UNDO] > 0)
+            PROBLEM(walk, "S9", "step %.*s is undone before %.*s, which is %.*s", STR_ARG(view->path),
+                    STR_ARG(later->path), STR_ARG(later->state));
+    }
 }
 
 /* {"n":…,"how":…} and, for an undo, "of": what the step's own reply said. */
-static void check_body(struct checker_walk *walk, unsigned step, enum checker_kind kind, struct str body)
+static void check_body(struct checker_walk *walk, const struct checker_view *view, enum checker_kind kind,
+                       struct str body)
 {
-    char id = (char)('a' + (int)step);
-    struct checker_view *view = &walk->views[step];
-    struct str name = {&id, 1};
+    struct str name = str_slice(view->path, 0, 1);
     struct str n = json_text(&walk->checker->arena, json_get(walk->input, STR("n")));
     const struct json *hows = json_get(walk->input, kind == CHECKER_UNDO ? STR("undo") : STR("how"));
+    const struct json *items = json_get(walk->input, STR("items"));
     struct str how = json_get_str(hows, name);
     struct str wanted;
+    if (kind != CHECKER_UNDO && view->item >= 0 && items != NULL && (uint32_t)view->item < items->count)
+        how = json_get_str(items->items[view->item], name);
     if (kind != CHECKER_UNDO)
         wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\"}", STR_ARG(n), STR_ARG(how));
     else if (view->succeeded)
-        wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\",\"of\":\"%.*s/%c\"}", STR_ARG(n),
-                              STR_ARG(how), STR_ARG(walk->saga->id), id);
+        wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\",\"of\":\"%.*s/%.*s\"}", STR_ARG(n),
+                              STR_ARG(how), STR_ARG(walk->saga->id), STR_ARG(view->path));
     else
         wanted = checker_text(walk->checker, "{\"n\":%.*s,\"how\":\"%.*s\",\"of\":null}", STR_ARG(n),
                               STR_ARG(how));
     if (!view->forced && !str_equal(wanted, body))
-        PROBLEM(walk, "S24", "step %c is commanded with %.*s, the definition says %.*s", id, STR_ARG(body),
-                STR_ARG(wanted));
+        PROBLEM(walk, "S24", "step %.*s is commanded with %.*s, the definition says %.*s",
+                STR_ARG(view->path), STR_ARG(body), STR_ARG(wanted));
 }
 
-static void take_send(struct checker_walk *walk, unsigned step, const struct json *change)
+static void take_send(struct checker_walk *walk, struct checker_view *view, const struct json *change)
 {
-    struct checker_view *view = &walk->views[step];
+    const struct checker_step *step = checker_step(walk, view);
     enum checker_kind kind = checker_kind(json_get_str(change, STR("kind")));
     int64_t attempt = 0;
     bool told = json_get_i64(change, STR("attempt"), &attempt);
@@ -83,15 +112,15 @@ static void take_send(struct checker_walk *walk, unsigned step, const struct jso
         return;
     }
     if (attempt != ++view->sent[kind])
-        PROBLEM(walk, "S14", "attempt %lld of %c follows attempt %lld", (long long)attempt, 'a' + (int)step,
-                (long long)view->sent[kind] - 1);
-    if (attempt > walk->plan->steps[step].attempts[kind] * (1 + view->grants[kind]))
-        PROBLEM(walk, "S14", "attempt %lld of %c is over what the definition allows", (long long)attempt,
-                'a' + (int)step);
+        PROBLEM(walk, "S14", "attempt %lld of %.*s follows attempt %lld", (long long)attempt,
+                STR_ARG(view->path), (long long)view->sent[kind] - 1);
+    if (attempt > step->attempts[kind] * (1 + view->grants[kind]))
+        PROBLEM(walk, "S14", "attempt %lld of %.*s is over what the definition allows", (long long)attempt,
+                STR_ARG(view->path));
     if (kind == CHECKER_DO)
-        check_do(walk, step);
-    if (kind == CHECKER_UNDO && !walk->back)
-        PROBLEM(walk, "S8", "step %c is undone while the saga goes forward", 'a' + (int)step);
+        check_do(walk, view);
+    if (kind == CHECKER_UNDO && !walk->back && !step->scoped)
+        PROBLEM(walk, "S8", "step %.*s is undone while the saga goes forward", STR_ARG(view->path));
     struct checker_send *send = arena_new(&walk->checker->arena, struct checker_send);
     send->command =
         command_id(walk, json_get_str(change, STR("step")), json_get_str(change, STR("kind")), attempt);
@@ -100,18 +129,18 @@ static void take_send(struct checker_walk *walk, unsigned step, const struct jso
     send->body = json_text(&walk->checker->arena, body == NULL ? &json_null : body);
     if (map_set(&walk->checker->sends, send->command, send) != NULL)
         PROBLEM(walk, "S13", "%.*s is commanded twice in the journal", STR_ARG(send->command));
-    check_body(walk, step, kind, send->body);
+    if (step->logged)
+        check_body(walk, view, kind, send->body);
 }
 
-static void take_state(struct checker_walk *walk, unsigned step, const struct json *change)
+static void take_state(struct checker_walk *walk, struct checker_view *view, const struct json *change)
 {
-    struct checker_view *view = &walk->views[step];
     struct str state = json_get_str(change, STR("state"));
     bool undoing =
         is(view->state, "undo_stuck") || is(view->state, "undo_waiting") || is(view->state, "undoing");
     bool again = is(view->state, "undone") || is(view->state, "undo_waived") || undoing;
     if (is(state, "undo_waiting") && !undoing)
-        check_undo(walk, step);
+        check_undo(walk, view);
     if (is(state, "done") || is(state, "in_doubt") || is(state, "waived")) {
         view->successes += view->successes == 0 || again;
         view->grants[CHECKER_UNDO] += again;
@@ -123,12 +152,12 @@ static void take_state(struct checker_walk *walk, unsigned step, const struct js
 
 static void take_step_change(struct checker_walk *walk, const struct json *change, struct str what)
 {
-    unsigned step = checker_step(json_get_str(change, STR("step")));
-    if (step == CHECKER_STEPS) {
-        PROBLEM(walk, "S4", "a change of a step that the definition has not");
+    struct checker_view *view = checker_view(walk, json_get_str(change, STR("step")));
+    if (view == NULL) {
+        PROBLEM(walk, "S4", "a change of a step that the definition has not: %.*s",
+                STR_ARG(json_get_str(change, STR("step"))));
         return;
     }
-    struct checker_view *view = &walk->views[step];
     int64_t due_us = 0;
     (void)json_get_i64(change, STR("due"), &due_us);
     if (is(what, "open")) {
@@ -137,19 +166,19 @@ static void take_step_change(struct checker_walk *walk, const struct json *chang
         due_us = walk->record->at_us;
     }
     if (is(what, "send")) {
-        take_send(walk, step, change);
+        take_send(walk, view, change);
         enum checker_kind kind = checker_kind(json_get_str(change, STR("kind")));
         view->state = kind == CHECKER_DO       ? STR("sent")
                       : kind == CHECKER_VERIFY ? STR("verifying")
                                                : STR("undoing");
     }
     if (is(what, "step"))
-        take_state(walk, step, change);
+        take_state(walk, view, change);
     if (is(what, "output"))
         view->succeeded = true;
     if (is(what, "budget") && checker_kind(json_get_str(change, STR("kind"))) != CHECKER_NO_KIND)
         view->grants[checker_kind(json_get_str(change, STR("kind")))]++;
-    if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "extend"))
+    if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "extend") || is(what, "move"))
         view->due_us = due_us;
 }
 
@@ -158,7 +187,8 @@ static bool is_end(struct str status)
     return is(status, "completed") || is(status, "compensated") || is(status, "terminated");
 }
 
-/* True when the record holds a success that came late: the only thing that opens an ended saga again. */
+/* True when the record holds a success that came late: that, and the wish of a child's parent to have it
+ * undone, open an ended saga again. */
 static bool has_output(const struct facts_record *record)
 {
     for (uint32_t i = 0; i < record->changes->count; i++)
@@ -170,7 +200,9 @@ static bool has_output(const struct facts_record *record)
 static void take_status(struct checker_walk *walk, const struct json *change)
 {
     struct str status = json_get_str(change, STR("status"));
-    bool reopened = is(walk->status, "compensated") && is(status, "compensating") && has_output(walk->record);
+    bool late = is(walk->status, "compensated") && has_output(walk->record);
+    bool by_parent = is(walk->status, "completed") && is(walk->record->kind, "undo");
+    bool reopened = is(status, "compensating") && (late || by_parent);
     if (walk->ended && !reopened)
         PROBLEM(walk, "S5", "%.*s after %.*s", STR_ARG(status), STR_ARG(walk->status));
     walk->status = status;
@@ -184,30 +216,30 @@ static void take_change(struct checker_walk *walk, const struct json *change)
     if (is(what, "status"))
         take_status(walk, change);
     else if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "output") ||
-             is(what, "budget") || is(what, "extend"))
+             is(what, "budget") || is(what, "extend") || is(what, "move"))
         take_step_change(walk, change, what);
 }
 
 static void check_reply(struct checker_walk *walk, const struct json *event)
 {
     const struct facts_record *record = walk->record;
-    unsigned step = checker_step(record->step);
+    struct checker_view *view = checker_view(walk, record->step);
     struct str kind_text = json_get_str(event, STR("kind"));
     struct str status = json_get_str(event, STR("status"));
     struct str participant = json_get_str(event, STR("participant"));
     enum checker_kind kind = checker_kind(kind_text);
-    if (step == CHECKER_STEPS || kind == CHECKER_NO_KIND) {
+    if (view == NULL || kind == CHECKER_NO_KIND) {
         PROBLEM(walk, "S15", "seq %lld is a reply to nothing", (long long)record->seq);
         return;
     }
-    const struct checker_step *plan = &walk->plan->steps[step];
-    int64_t newest = walk->views[step].sent[kind];
+    const struct checker_step *plan = checker_step(walk, view);
+    int64_t newest = view->sent[kind];
     if (record->attempt < 1 || record->attempt > newest)
-        PROBLEM(walk, "S15", "a reply to attempt %lld of %c, which was never scheduled",
-                (long long)record->attempt, 'a' + (int)step);
+        PROBLEM(walk, "S15", "a reply to attempt %lld of %.*s, which was never scheduled",
+                (long long)record->attempt, STR_ARG(view->path));
     if (participant.size > 0 && !is(participant, plan->participant))
         PROBLEM(walk, "S15", "%.*s answered for %s", STR_ARG(participant), plan->participant);
-    if (!is(status, "ok") && record->attempt != newest)
+    if (!is(status, "ok") && record->attempt != newest && !is(STR("sagad"), plan->participant))
         PROBLEM(walk, "S15", "%.*s of attempt %lld was taken, the newest is %lld", STR_ARG(status),
                 (long long)record->attempt, (long long)newest);
     struct str said =
@@ -221,17 +253,16 @@ static void check_reply(struct checker_walk *walk, const struct json *event)
 
 static void check_timer(struct checker_walk *walk)
 {
-    unsigned step = checker_step(walk->record->step);
-    if (step == CHECKER_STEPS)
+    struct checker_view *view = checker_view(walk, walk->record->step);
+    if (view == NULL)
         return; /* the saga's own deadline */
-    int64_t due_us = walk->views[step].due_us;
-    if (due_us == 0)
-        PROBLEM(walk, "S22", "a timer of %c fired that was not set, at seq %lld", 'a' + (int)step,
+    if (view->due_us == 0)
+        PROBLEM(walk, "S22", "a timer of %.*s fired that was not set, at seq %lld", STR_ARG(view->path),
                 (long long)walk->record->seq);
-    else if (walk->record->at_us < due_us)
-        PROBLEM(walk, "S22", "the timer of %c fired %lld us early", 'a' + (int)step,
-                (long long)(due_us - walk->record->at_us));
-    walk->views[step].due_us = 0;
+    else if (walk->record->at_us < view->due_us)
+        PROBLEM(walk, "S22", "the timer of %.*s fired %lld us early", STR_ARG(view->path),
+                (long long)(view->due_us - walk->record->at_us));
+    view->due_us = 0;
 }
 
 static void take_record(struct checker_walk *walk)
@@ -246,8 +277,8 @@ static void take_record(struct checker_walk *walk)
         check_reply(walk, event);
     if (is(record->kind, "timer"))
         check_timer(walk);
-    if (is(record->kind, "force") && checker_step(record->step) != CHECKER_STEPS)
-        walk->views[checker_step(record->step)].forced = true;
+    if (is(record->kind, "force") && checker_view(walk, record->step) != NULL)
+        checker_view(walk, record->step)->forced = true;
     for (uint32_t i = 0; record->changes != NULL && i < record->changes->count; i++)
         take_change(walk, record->changes->items[i]);
 }
@@ -259,6 +290,7 @@ void checker_journal(struct checker *checker, const struct facts_saga *saga, str
         PROBLEM(walk, "S23", "a definition that nobody made: %.*s", STR_ARG(saga->definition));
         return;
     }
+    walk->views = arena_array(&checker->arena, CHECKER_VIEWS, sizeof *walk->views);
     int64_t lsn = 0;
     for (uint32_t i = 0; i < saga->record_count; i++) {
         walk->record = &checker->facts->records[saga->first_record + i];

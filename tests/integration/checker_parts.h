@@ -3,14 +3,19 @@
 #include "engine/base/map.h"
 #include "tests/integration/checker.h"
 
-enum { CHECKER_STEPS = 3, CHECKER_KINDS = 3 };
+enum { CHECKER_STEPS = 8, CHECKER_KINDS = 3, CHECKER_VIEWS = 64 };
 enum checker_kind { CHECKER_DO, CHECKER_VERIFY, CHECKER_UNDO, CHECKER_NO_KIND };
 
-/* What the definitions of this folder say, in the words of the rules. */
+/* What the definitions of this folder say, in the words of the rules. Steps bear the letters a, b, c, …; what
+ * is no command (an await, a wait, a fail, a switch that fails) is a step without attempts. */
 struct checker_step {
-    const char *participant;
+    const char *participant;         /* NULL: the plan has no such step */
     int64_t attempts[CHECKER_KINDS]; /* 0: there is no such command */
     bool logged;                     /* its participant is one of the shop, which keeps a log */
+    unsigned before;                 /* bits of the steps that must be settled before it begins */
+    bool maybe;                      /* not on every path */
+    bool scoped;                     /* may be undone while the saga goes on */
+    bool item;                       /* of a foreach over $input.items, where its "how" stands */
 };
 struct checker_plan {
     const char *name;
@@ -24,8 +29,11 @@ struct checker_send {
     struct str body;
     bool received;
 };
-/* A step as the journal tells it, after the record at hand. */
+/* A step, or an item's, as the journal tells it, after the record at hand. */
 struct checker_view {
+    struct str path; /* "c", "b[2]" */
+    unsigned step;
+    int item; /* -1: of none */
     bool opened;
     bool succeeded;
     bool forced; /* an operator declared its outcome */
@@ -63,7 +71,8 @@ struct checker_walk {
     const struct facts_saga *saga;
     const struct checker_plan *plan;
     const struct json *input;
-    struct checker_view views[CHECKER_STEPS];
+    struct checker_view *views;
+    uint32_t view_count;
     struct str status;
     bool back;
     bool ended;
@@ -73,8 +82,12 @@ struct checker_walk {
 void checker_problem(struct checker *checker, const char *rule, struct str about, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 const struct checker_plan *checker_plan(struct str definition);
-/* 0, 1, 2 for a, b, c; CHECKER_STEPS for anything else. */
-unsigned checker_step(struct str id);
+/* The step's view, made when it is new; NULL when the plan has no such step. */
+struct checker_view *checker_view(struct checker_walk *walk, struct str path);
+const struct checker_step *checker_step(const struct checker_walk *walk, const struct checker_view *view);
+/* Whether the first must be settled before the second begins, and is undone after it. */
+bool checker_before(const struct checker_walk *walk, const struct checker_view *first,
+                    const struct checker_view *second);
 enum checker_kind checker_kind(struct str text);
 /* The text is kept. */
 struct str checker_text(struct checker *checker, const char *format, ...)

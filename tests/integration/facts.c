@@ -38,6 +38,7 @@ static void *grow(struct arena *arena, void *items, uint32_t count, uint32_t *ro
     }
 #define FIELD_start starts
 #define FIELD_verb verbs
+#define FIELD_signal signals
 #define FIELD_line lines
 #define FIELD_saga sagas
 #define FIELD_record records
@@ -45,6 +46,7 @@ static void *grow(struct arena *arena, void *items, uint32_t count, uint32_t *ro
 #define FIELD_shard shards
 ADD(start)
 ADD(verb)
+ADD(signal)
 ADD(line)
 ADD(saga)
 ADD(record)
@@ -81,7 +83,8 @@ static void read_sagas(struct facts *facts, PGconn *connection)
     PGresult *rows =
         ask(connection, "select saga.id, saga.definition, saga.hash, coalesce(definition.hash, ''), status, "
                         "coalesce(key, ''), reason_code, seq, ended_at is not null, ended_at is null and "
-                        "not paused and coalesce(wake_at < now() - interval '30 s', false) "
+                        "not paused and coalesce(wake_at < now() - interval '30 s', false), "
+                        "coalesce(saga.parent::text, '') "
                         "from saga left join definition on definition.name = saga.definition and "
                         "definition.version = saga.version order by saga.id");
     for (int i = 0; i < PQntuples(rows); i++) {
@@ -95,7 +98,8 @@ static void read_sagas(struct facts *facts, PGconn *connection)
                                     .reason_code = text_at(facts, rows, i, 6),
                                     .seq = number_at(rows, i, 7),
                                     .ended = flag_at(rows, i, 8),
-                                    .overdue = flag_at(rows, i, 9)};
+                                    .overdue = flag_at(rows, i, 9),
+                                    .parent = text_at(facts, rows, i, 10)};
     }
     PQclear(rows);
 }
@@ -225,6 +229,7 @@ void facts_copy(struct facts *copy, const struct facts *facts, struct arena *are
     copy->arena = arena;
     COPY(start);
     COPY(verb);
+    COPY(signal);
     COPY(line);
     COPY(saga);
     COPY(record);

@@ -25,6 +25,12 @@ struct facts_verb {
     struct str reason;
     int status;
 };
+/* An event for an await, as the client sent it; ids are unique but for repetitions. */
+struct facts_signal {
+    struct str saga;
+    struct str id;
+    int status; /* 0: no answer came, or it went by NATS */
+};
 /* A line of a participant's log. */
 struct facts_line {
     int64_t at_us;
@@ -48,6 +54,7 @@ struct facts_saga {
     struct str status;
     struct str key;
     struct str reason_code;
+    struct str parent; /* "" : none */
     int64_t seq;
     bool ended;
     bool overdue;          /* not ended, and its timer was due long ago */
@@ -81,13 +88,15 @@ struct facts {
     struct arena *arena; /* borrowed */
     struct facts_start *starts;
     struct facts_verb *verbs;
+    struct facts_signal *signals;
     struct facts_line *lines;
     struct facts_saga *sagas; /* by id */
     struct facts_record *records;
     struct facts_dead *dead;
     struct facts_shard *shards;
-    uint32_t start_count, verb_count, line_count, saga_count, record_count, dead_count, shard_count;
-    uint32_t start_room, verb_room, line_room, saga_room, record_room, dead_room, shard_room;
+    uint32_t start_count, verb_count, signal_count, line_count, saga_count, record_count, dead_count,
+        shard_count;
+    uint32_t start_room, verb_room, signal_room, line_room, saga_room, record_room, dead_room, shard_room;
     bool drained;  /* the engines were stopped in order: their marks must stand at the end */
     bool lossless; /* neither the broker's data nor a participant's work was lost on purpose */
 };
@@ -96,6 +105,7 @@ void facts_init(struct facts *facts, struct arena *arena);
 /* Each adds one and gives it, zeroed. */
 struct facts_start *facts_add_start(struct facts *facts);
 struct facts_verb *facts_add_verb(struct facts *facts);
+struct facts_signal *facts_add_signal(struct facts *facts);
 struct facts_line *facts_add_line(struct facts *facts);
 struct facts_saga *facts_add_saga(struct facts *facts);
 struct facts_record *facts_add_record(struct facts *facts);
