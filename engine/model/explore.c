@@ -1,6 +1,7 @@
 /* The search: depth first, one level of memory for each state on the way. */
 #include "engine/model/explore.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/model/explore_parts.h"
 
@@ -89,20 +90,31 @@ static void count_outcome(struct explore *explore, const struct core_saga *saga)
                                  .states = 1};
 }
 
-static bool is_by_hand(const struct explore_level *level)
+static bool is_unlimited(const struct explore_level *level)
 {
-    return level->taken.kind == EXPLORE_RETRY;
+    const struct explore_action *taken = &level->taken;
+    bool timed = taken->kind == EXPLORE_TIMER || taken->kind == EXPLORE_REPLY;
+    const struct plan_step *step = timed ? explore_step(&level->saga, taken->step) : NULL;
+    return step && (step->run.retry.attempts_max == LIMITS_ATTEMPTS_MAX ||
+                    step->undo.retry.attempts_max == LIMITS_ATTEMPTS_MAX);
 }
 
-/* Back at a state on the present way: a run that goes round for ever, unless a human drives it or budgets are
- * unlimited (behind the pivot an author may want that). */
+/* A human drives it, a participant asks for time, or the author has given attempts without limit, which the
+ * language allows only where there is no way back. */
+static bool may_repeat(const struct explore_level *level)
+{
+    return level->taken.kind == EXPLORE_RETRY || level->taken.kind == EXPLORE_SIGNAL ||
+           level->taken.status == CORE_REPLY_PENDING || is_unlimited(level);
+}
+
+/* Back at a state on the present way: a run that goes round for ever. */
 static void went_round(struct search *search, const struct explore_level *level)
 {
     uint32_t at = search->count - 1;
-    bool by_hand = is_by_hand(level) || level->taken.status == CORE_REPLY_PENDING;
+    bool may = may_repeat(level);
     for (; at > 0 && search->levels[at]->print != level->print; at--)
-        by_hand = by_hand || is_by_hand(search->levels[at]);
-    if (!by_hand && !level->saga.pivot_commanded)
+        may = may || may_repeat(search->levels[at]);
+    if (!may)
         explore_breach(search->explore, "Every run ends or parks.", "it comes back to where it was");
 }
 

@@ -37,7 +37,6 @@ void explore_begin(struct explore *explore, struct explore_level *level)
 
 static void add(struct explore_level *level, struct explore_action action)
 {
-    check(level->action_count < EXPLORE_ACTIONS_MAX);
     level->actions[level->action_count++] = action;
 }
 
@@ -52,16 +51,20 @@ static void add_reply(struct explore_level *level, uint16_t step, enum core_kind
                                        .code = code});
 }
 
-/* Answers to one kind of command. What the participant would not say is refused by explore_apply. */
+/* Answers to one kind of command. What the participant would not say is refused by explore_apply. A child
+ * saga is answered for by the engine, which only knows ok and rejected. */
 static void list_replies(const struct explore *explore, struct explore_level *level, uint16_t step,
                          enum core_kind kind)
 {
     const struct core_step *it = &level->saga.steps[step];
     const struct explore_codes *codes = &explore->codes[it->node];
-    bool forward = kind == CORE_DO && level->saga.direction == CORE_FORWARD;
+    bool all = kind == CORE_DO && !explore_is_halted(level, step);
+    bool child = level->saga.plan->nodes[it->node].kind == PLAN_SAGA;
     add_reply(level, step, kind, CORE_REPLY_OK, false, STR(""));
-    for (uint32_t i = 0; i < (forward ? codes->count : 1); i++)
-        add_reply(level, step, kind, CORE_REPLY_REJECTED, false, forward ? codes->items[i] : STR(""));
+    for (uint32_t i = 0; i < (all ? codes->count : 1); i++)
+        add_reply(level, step, kind, CORE_REPLY_REJECTED, false, all ? codes->items[i] : STR(""));
+    if (child)
+        return;
     add_reply(level, step, kind, CORE_REPLY_RETRY, false, STR(""));
     add_reply(level, step, kind, CORE_REPLY_PENDING, false, STR(""));
     if (it->attempts[kind] < 2)
@@ -87,24 +90,49 @@ static void list_step(const struct explore *explore, struct explore_level *level
         add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = step});
 }
 
+/* At most one event of a name is kept before its await: a second one is like the first, later. */
+static void list_signals(struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    for (uint16_t i = 0; i < saga->plan->node_count; i++) {
+        const struct plan_node *node = &saga->plan->nodes[i];
+        if (node->kind != PLAN_AWAIT || plan_find_await(saga->plan, node->await->event) != node)
+            continue;
+        bool kept = false;
+        for (uint16_t k = 0; k < saga->signal_count; k++)
+            kept = kept || (!saga->signals[k].taken && str_equal(saga->signals[k].name, node->await->event));
+        if (!kept)
+            add(level, (struct explore_action){.kind = EXPLORE_SIGNAL, .step = i});
+    }
+}
+
+static size_t most_actions(const struct explore *explore, const struct core_saga *saga)
+{
+    size_t most = (size_t)saga->plan->node_count + 3;
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        most += 20 + explore->codes[saga->steps[i].node].count;
+    return most;
+}
+
 void explore_list(struct explore *explore, struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
     level->action_count = level->next = 0;
-    if (saga->status == CORE_COMPLETED || saga->status == CORE_TERMINATED)
+    if (saga->status == CORE_TERMINATED)
         return;
-    size_t most = (size_t)saga->step_count * 24 + 4;
-    level->actions = arena_array(&level->arena, most, sizeof *level->actions);
+    level->actions = arena_array(&level->arena, most_actions(explore, saga), sizeof *level->actions);
     for (uint16_t i = 0; i < saga->step_count; i++)
         list_step(explore, level, i);
     if (core_ended(saga))
         return;
     if (saga->deadline_us > 0)
         add(level, (struct explore_action){.kind = EXPLORE_DEADLINE, .step = CORE_NO_STEP});
-    if (saga->direction == CORE_FORWARD)
-        add(level, (struct explore_action){.kind = EXPLORE_CANCEL, .step = CORE_NO_STEP});
     if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
         add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = CORE_NO_STEP});
+    if (saga->direction == CORE_BACK)
+        return;
+    list_signals(level);
+    add(level, (struct explore_action){.kind = EXPLORE_CANCEL, .step = CORE_NO_STEP});
 }
 
 static bool do_says(struct explore_fact *fact, const struct explore_action *action)
@@ -202,7 +230,7 @@ static struct core_event reply(const struct explore *explore, const struct core_
                                .body = speaks ? explore->data->outputs[step->node] : NULL};
 }
 
-static struct core_event event_of(const struct explore *explore, struct core_saga *saga,
+static struct core_event event_of(struct explore *explore, struct core_saga *saga,
                                   const struct explore_action *action)
 {
     struct core_event event = {.at_us = saga->updated_us + 1000};
@@ -221,6 +249,12 @@ static struct core_event event_of(const struct explore *explore, struct core_sag
     case EXPLORE_CANCEL:
         event.kind = CORE_EVENT_CANCEL;
         return event;
+    case EXPLORE_SIGNAL:
+        event.kind = CORE_EVENT_SIGNAL;
+        event.signal = saga->plan->nodes[action->step].await->event;
+        event.signal_id = arena_printf(&explore->batch, "%u", saga->signal_count + 1u);
+        event.body = explore->data->outputs[action->step];
+        return event;
     case EXPLORE_RETRY:
         event.kind = CORE_EVENT_RETRY;
         if (action->step != CORE_NO_STEP)
@@ -230,32 +264,17 @@ static struct core_event event_of(const struct explore *explore, struct core_sag
     check_never("an action of no kind");
 }
 
-static void copy_saga(struct core_saga *to, const struct core_saga *from, struct arena *arena)
-{
-    *to = *from;
-    to->arena = arena;
-    to->steps = arena_array(arena, from->step_room, sizeof *to->steps);
-    to->frames = arena_array(arena, from->frame_room, sizeof *to->frames);
-    for (uint16_t i = 0; i < from->step_count; i++) {
-        struct core_step *step = &to->steps[i];
-        *step = from->steps[i];
-        step->error_code = arena_copy(arena, step->error_code);
-        step->error_message = arena_copy(arena, step->error_message);
-        step->error_code_room = (uint16_t)step->error_code.size;
-        step->error_message_room = (uint16_t)step->error_message.size;
-    }
-    for (uint16_t i = 0; i < from->frame_count; i++)
-        to->frames[i] = from->frames[i];
-}
-
 static void copy(struct explore_level *to, const struct explore_level *from)
 {
     arena_reset(&to->arena);
-    copy_saga(&to->saga, &from->saga, &to->arena);
+    core_copy(&to->saga, &from->saga, &to->arena);
     to->world = from->world;
     to->world.facts = arena_array(&to->arena, from->world.room, sizeof *to->world.facts);
     for (uint16_t i = 0; i < from->world.count; i++)
         to->world.facts[i] = from->world.facts[i];
+    to->world.fates = arena_alloc(&to->arena, from->world.fate_count);
+    for (uint16_t i = 0; i < from->world.fate_count; i++)
+        to->world.fates[i] = from->world.fates[i];
 }
 
 static bool is_possible(const struct explore_action *action, struct explore_level *level)
@@ -268,12 +287,14 @@ static bool is_possible(const struct explore_action *action, struct explore_leve
 static void again(struct explore *explore, struct explore_level *level, const struct core_event *event)
 {
     struct core_update update;
-    if (event->kind != CORE_EVENT_REPLY || event->status == CORE_REPLY_PENDING)
+    bool twice = event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_SIGNAL;
+    if (!twice || event->status == CORE_REPLY_PENDING)
         return;
     core_step(&level->saga, event, &explore->batch, &update);
     if (update.verdict == CORE_USED)
-        explore_breach(explore, "An answer that comes twice is taken once.",
-                       "the second copy of the answer to %.*s changed the saga", STR_ARG(event->step));
+        explore_breach(explore, "What comes twice is taken once.",
+                       "the second copy of what came for %.*s changed the saga",
+                       STR_ARG(event->kind == CORE_EVENT_SIGNAL ? event->signal : event->step));
 }
 
 bool explore_apply(struct explore *explore, const struct explore_level *from,

@@ -34,6 +34,15 @@ const struct plan *explore_bound(const struct plan *plan, struct arena *arena)
     return bound;
 }
 
+/* A child that was refused, or ended compensated, fails the step; one that was terminated parks it. */
+static struct explore_codes codes_of_child(struct arena *arena)
+{
+    struct str *items = arena_array(arena, 2, sizeof *items);
+    items[0] = STR("");
+    items[1] = core_code_text(CORE_CODE_CHILD_TERMINATED);
+    return (struct explore_codes){items, 2};
+}
+
 static struct explore_codes codes_of(const struct plan_step *step, bool all, struct arena *arena)
 {
     struct str *items = arena_array(arena, step->error_count + 1, sizeof *items);
@@ -74,7 +83,9 @@ void explore_codes_make(struct explore *explore)
         look_at(explore, plan->nodes[i].step->undo.with);
     }
     for (uint16_t i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].step)
+        if (plan->nodes[i].kind == PLAN_SAGA)
+            codes[i] = codes_of_child(explore->arena);
+        else if (plan->nodes[i].step)
             codes[i] = codes_of(plan->nodes[i].step, explore->code_matters, explore->arena);
     explore->codes = codes;
 }

@@ -16,10 +16,14 @@ struct explore_fact {
     bool retried;     /* an operator has tried it again once */
     uint32_t sent[CORE_KIND_COUNT];
 };
+/* What the oracle was told of a frame. */
+enum explore_fate { EXPLORE_FRAME_OPEN, EXPLORE_FRAME_FAILED, EXPLORE_FRAME_BACK };
 struct explore_world {
     struct explore_fact *facts; /* one for each of the saga's steps */
     uint16_t count;
     uint16_t room;
+    uint8_t *fates; /* enum explore_fate by frame; OPEN for those behind fate_count */
+    uint16_t fate_count;
     bool back;      /* the whole saga goes back */
     bool committed; /* the pivot was commanded and not rejected */
 };
@@ -29,18 +33,18 @@ enum explore_kind {
     EXPLORE_TIMER,
     EXPLORE_DEADLINE,
     EXPLORE_CANCEL,
-    EXPLORE_RETRY
+    EXPLORE_RETRY,
+    EXPLORE_SIGNAL
 };
 /* One thing that happens. Names steps by index: valid in the state it was made for. */
 struct explore_action {
     enum explore_kind kind;
-    uint16_t step;
+    uint16_t step; /* SIGNAL: the node of the await */
     enum core_kind command;
     enum core_reply_status status;
     bool older; /* the answer is to the attempt before the newest */
     struct str code;
 };
-enum { EXPLORE_ACTIONS_MAX = 4096 };
 /* A state on the way from the start, and what is to be tried from there. */
 struct explore_level {
     struct arena arena;
@@ -114,3 +118,10 @@ void explore_level_fini(struct explore_level *level);
 /* The plan's side of an instance; NULL for what is no command. */
 const struct plan_step *explore_step(const struct core_saga *saga, uint16_t step);
 bool explore_is_sent(enum core_step_state state);
+/* By what the oracle was told: whether what the step did is to be undone; whether nothing new is commanded
+ * there. */
+bool explore_is_back(const struct explore_level *level, uint16_t step);
+bool explore_is_halted(const struct explore_level *level, uint16_t step);
+/* Whether the definition puts a before b, so that b is undone first. By the plan and the items' numbers
+ * alone. */
+bool explore_precedes(const struct core_saga *saga, uint16_t a, uint16_t b);

@@ -79,6 +79,39 @@ static uint64_t print_cause(const struct explore *explore, const struct core_sag
     return hash;
 }
 
+/* Which frame it is, wherever it stands in memory. */
+static uint64_t identity(const struct core_saga *saga, uint16_t frame)
+{
+    const struct core_frame *it = &saga->frames[frame];
+    if (frame == 0)
+        return 0;
+    return mix(identity(saga, it->parent), (uint64_t)it->node * 65536 + it->index);
+}
+
+static uint64_t print_frame(const struct explore *explore, const struct core_saga *saga, uint16_t frame)
+{
+    const struct core_frame *it = &saga->frames[frame];
+    uint64_t hash = mix(identity(saga, frame), it->cursor);
+    hash = mix(hash, (uint64_t)it->state * 2 + it->went_back);
+    hash = mix(hash, it->items ? it->items->count : 0);
+    if (it->cause_code.size > 0 && explore->code_matters)
+        hash = mix_text(hash, it->cause_code);
+    if (it->cause_code.size > 0 && explore->message_matters)
+        hash = mix_text(hash, it->cause_message);
+    if (it->cause_code.size > 0 && explore->step_matters && it->cause_step != CORE_NO_STEP)
+        hash = mix_text(hash, core_step_path(saga, it->cause_step));
+    return hash;
+}
+
+static uint64_t print_signals(const struct core_saga *saga)
+{
+    uint64_t sum = 0;
+    for (uint16_t i = 0; i < saga->signal_count; i++)
+        if (!saga->signals[i].taken)
+            sum += mix_text(1, saga->signals[i].name);
+    return sum;
+}
+
 uint64_t explore_print(const struct explore *explore, const struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
@@ -93,10 +126,10 @@ uint64_t explore_print(const struct explore *explore, const struct explore_level
             hash = mix_text(hash, core_step_path(saga, saga->park_step));
     }
     for (uint16_t i = 0; i < saga->frame_count; i++)
-        sum += mix(saga->frames[i].node, saga->frames[i].cursor);
+        sum += print_frame(explore, saga, i);
     for (uint16_t i = 0; i < saga->step_count; i++)
         sum += mix(print_step(saga, i), print_fact(&level->world.facts[i]));
     check(level->world.count == saga->step_count);
-    hash = mix(hash, sum);
+    hash = mix(hash, mix(print_signals(saga), sum));
     return hash ? hash : 1;
 }

@@ -14,14 +14,6 @@ struct way {
     uint32_t count;
 };
 
-static uint16_t find(const struct core_saga *saga, struct str path)
-{
-    for (uint16_t i = saga->step_count; i > 0; i--)
-        if (str_equal(core_step_path(saga, (uint16_t)(i - 1)), path))
-            return (uint16_t)(i - 1);
-    return CORE_NO_STEP;
-}
-
 /* True when all moves but `without` can be made and the promise is broken by the last of them. */
 static bool repeat(struct way *way, uint32_t without, struct buf *story)
 {
@@ -36,7 +28,7 @@ static bool repeat(struct way *way, uint32_t without, struct buf *story)
         if (i == without)
             continue;
         if (way->moves[i].path.size > 0)
-            action.step = find(&from->saga, way->moves[i].path);
+            action.step = core_find(&from->saga, way->moves[i].path);
         if (story)
             buf_printf(story, "%3u  ", ++number);
         if ((way->moves[i].path.size > 0 && action.step == CORE_NO_STEP) ||
@@ -98,7 +90,7 @@ void explore_story(struct explore *explore, struct explore_level *const *levels,
     for (uint32_t i = 1; i < count; i++) {
         struct move *move = &way->moves[way->count++];
         move->action = levels[i]->taken;
-        if (move->action.step != CORE_NO_STEP)
+        if (move->action.step != CORE_NO_STEP && move->action.kind != EXPLORE_SIGNAL)
             move->path = arena_copy(explore->arena, core_step_path(&levels[i - 1]->saga, move->action.step));
     }
     struct str detail = explore->result->detail;

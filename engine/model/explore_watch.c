@@ -39,7 +39,7 @@ static void watch_do(struct explore *explore, struct explore_level *level, const
 {
     struct explore_fact *fact = fact_of(level, change->step);
     struct str path = core_step_path(&level->saga, change->step);
-    if (level->world.back)
+    if (explore_is_halted(level, change->step))
         explore_breach(explore, "Nothing is commanded forward after the decision to go back.",
                        "do of %.*s was sent", STR_ARG(path));
     if (explore_step(&level->saga, change->step)->pivot)
@@ -61,7 +61,10 @@ static void watch_undo(struct explore *explore, struct explore_level *level, con
     if (fact->undone)
         explore_breach(explore, "Each step is undone once.", "undo of %.*s was sent again after its success",
                        STR_ARG(path));
-    if (level->world.committed)
+    if (!explore_is_back(level, change->step))
+        explore_breach(explore, "Nothing is undone that does not go back.", "undo of %.*s was sent",
+                       STR_ARG(path));
+    if (level->world.committed && level->world.back)
         explore_breach(explore, "Nothing is undone after the pivot.", "undo of %.*s was sent", STR_ARG(path));
     fact->undo_sent = true;
 }
@@ -94,18 +97,10 @@ static bool is_settled(enum core_step_state state)
            state == CORE_STEP_DOUBT || state >= CORE_STEP_UNDO_WAITING;
 }
 
-/* Whether a came before b in the definition's order, so that b is undone first. */
-static bool precedes(const struct core_saga *saga, uint16_t a, uint16_t b)
-{
-    const struct plan_node *one = &saga->plan->nodes[saga->steps[a].node];
-    const struct plan_node *other = &saga->plan->nodes[saga->steps[b].node];
-    return one->parent == other->parent && one->order < other->order;
-}
-
 static void watch_order(struct explore *explore, const struct explore_level *level, uint16_t step)
 {
     for (uint16_t i = 0; i < level->world.count; i++) {
-        if (i == step || !precedes(&level->saga, step, i))
+        if (i == step || !explore_is_back(level, i) || !explore_precedes(&level->saga, step, i))
             continue;
         struct str path = core_step_path(&level->saga, step), later = core_step_path(&level->saga, i);
         if (owes(level, i) || !is_settled(level->saga.steps[i].state))
@@ -125,7 +120,8 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
         if (fact->did || fact->newest_live || fact->older_live)
             explore_breach(explore, "What may have happened is not taken for rejected.",
                            "%.*s became rejected though an attempt may have taken effect", STR_ARG(path));
-        if (explore_step(&level->saga, change->step)->pivot)
+        const struct plan_step *plan = explore_step(&level->saga, change->step);
+        if (plan && plan->pivot)
             level->world.committed = false;
     }
     if (change->state == CORE_STEP_UNDO_WAITING && change->from <= CORE_STEP_DOUBT) {
@@ -151,21 +147,42 @@ static void watch_output(struct explore *explore, struct explore_level *level,
     fact->undone = fact->undo_sent = false;
 }
 
-static bool is_fault(struct str code)
+static bool is_code(struct str code, enum core_code which)
 {
-    return str_starts(code, STR("EXPRESSION_")) ||
-           str_equal(code, core_code_text(CORE_CODE_PAYLOAD_TOO_LARGE));
+    return str_equal(code, core_code_text(which));
 }
 
 static void watch_fault(struct explore *explore, const struct explore_level *level,
                         const struct core_change *change)
 {
-    if (!is_fault(change->code))
+    bool expression =
+        str_starts(change->code, STR("EXPRESSION_")) || is_code(change->code, CORE_CODE_PAYLOAD_TOO_LARGE);
+    bool block =
+        is_code(change->code, CORE_CODE_NO_BRANCH) || is_code(change->code, CORE_CODE_TOO_MANY_ITEMS);
+    if (!expression && !block)
         return;
     struct str path =
         change->step == CORE_NO_STEP ? STR("the saga's output") : core_step_path(&level->saga, change->step);
-    explore_breach(explore, "Every expression can be computed on every path.", "%.*s: %.*s: %.*s",
-                   STR_ARG(path), STR_ARG(change->code), STR_ARG(change->message));
+    explore_breach(explore,
+                   expression ? "Every expression can be computed on every path."
+                              : "Every switch finds a case, every foreach keeps its bound.",
+                   "%.*s: %.*s: %.*s", STR_ARG(path), STR_ARG(change->code), STR_ARG(change->message));
+}
+
+static void watch_block(struct explore_level *level, const struct core_change *change)
+{
+    struct explore_world *world = &level->world;
+    bool back = change->block == CORE_BLOCK_BACK;
+    if (!back && change->block != CORE_BLOCK_FAILED)
+        return;
+    if (change->frame >= world->fate_count) {
+        uint8_t *fates = arena_alloc(&level->arena, (size_t)change->frame + 1);
+        for (uint16_t i = 0; i < world->fate_count; i++)
+            fates[i] = world->fates[i];
+        world->fates = fates;
+        world->fate_count = (uint16_t)(change->frame + 1);
+    }
+    world->fates[change->frame] = back ? EXPLORE_FRAME_BACK : EXPLORE_FRAME_FAILED;
 }
 
 static void watch_status(struct explore_level *level, const struct core_change *change)
@@ -187,38 +204,58 @@ void explore_watch(struct explore *explore, struct explore_level *level, const s
             watch_output(explore, level, change);
         if (change->kind == CORE_CHANGE_STATUS)
             watch_status(level, change);
+        if (change->kind == CORE_CHANGE_BLOCK)
+            watch_block(level, change);
         if (change->kind == CORE_CHANGE_FAULT || change->kind == CORE_CHANGE_CAUSE ||
             change->kind == CORE_CHANGE_PARK)
             watch_fault(explore, level, change);
     }
 }
 
-static void rest_compensated(struct explore *explore, const struct explore_level *level)
+/* At an end: what went back has left no effect, all else is done. */
+static void rest_ended(struct explore *explore, const struct explore_level *level, uint16_t step)
 {
-    for (uint16_t i = 0; i < level->world.count; i++) {
-        const struct explore_fact *fact = &level->world.facts[i];
-        const struct plan_step *plan = explore_step(&level->saga, i);
-        bool may = fact->did || fact->newest_live || fact->older_live;
-        if (plan == NULL || !plan->has_undo)
-            continue;
-        if (owes(level, i) || (may && !fact->undid))
-            explore_breach(explore, "A compensated saga has left no effect.",
-                           "%.*s was done, or may have been, and was not undone",
-                           STR_ARG(core_step_path(&level->saga, i)));
+    const struct explore_fact *fact = &level->world.facts[step];
+    const struct plan_step *plan = explore_step(&level->saga, step);
+    enum core_step_state state = level->saga.steps[step].state;
+    struct str path = core_step_path(&level->saga, step);
+    bool may = fact->did || fact->newest_live || fact->older_live;
+    if (explore_is_back(level, step)) {
+        if (plan && plan->has_undo && (owes(level, step) || (may && !fact->undid)))
+            explore_breach(explore, "What went back has left no effect.",
+                           "%.*s was done, or may have been, and was not undone", STR_ARG(path));
+        return;
     }
+    if (state != CORE_STEP_DONE && state != CORE_STEP_WAIVED)
+        explore_breach(explore, "Completed means that every step is done.", "%.*s is not", STR_ARG(path));
+    if (fact->undo_sent)
+        explore_breach(explore, "Nothing is undone that does not go back.", "%.*s was", STR_ARG(path));
 }
 
-static void rest_completed(struct explore *explore, const struct explore_level *level)
+/* Branches or items of this frame in which a command is under way. */
+static uint32_t busy_parts(const struct core_saga *saga, uint16_t fan)
 {
-    for (uint16_t i = 0; i < level->world.count; i++) {
-        const struct explore_fact *fact = &level->world.facts[i];
-        enum core_step_state state = level->saga.steps[i].state;
-        if (state != CORE_STEP_DONE && state != CORE_STEP_WAIVED)
-            explore_breach(explore, "Completed means that every step is done.", "%.*s is not",
-                           STR_ARG(core_step_path(&level->saga, i)));
-        if (fact->undo_sent)
-            explore_breach(explore, "Nothing is undone in a completed saga.", "%.*s was",
-                           STR_ARG(core_step_path(&level->saga, i)));
+    uint32_t count = 0;
+    for (uint16_t part = 1; part < saga->frame_count; part++) {
+        bool busy = false;
+        for (uint16_t i = 0; i < saga->step_count && saga->frames[part].parent == fan; i++) {
+            uint16_t frame = saga->steps[i].frame;
+            while (frame > part)
+                frame = saga->frames[frame].parent;
+            busy = busy || (frame == part && explore_is_sent(saga->steps[i].state));
+        }
+        count += busy;
+    }
+    return count;
+}
+
+static void rest_fans(struct explore *explore, const struct core_saga *saga)
+{
+    for (uint16_t i = 1; i < saga->frame_count; i++) {
+        const struct plan_fan *fan = saga->plan->nodes[saga->frames[i].node].fan;
+        if (fan && busy_parts(saga, i) > fan->concurrency_max)
+            explore_breach(explore, "No more branches or items run at once than max_concurrency allows.",
+                           "%.*s has more", STR_ARG(saga->plan->nodes[saga->frames[i].node].id));
     }
 }
 
@@ -237,10 +274,11 @@ static void rest_open(struct explore *explore, const struct explore_level *level
 
 void explore_rest(struct explore *explore, const struct explore_level *level)
 {
-    if (level->saga.status == CORE_COMPLETED)
-        rest_completed(explore, level);
-    else if (level->saga.status == CORE_COMPENSATED)
-        rest_compensated(explore, level);
-    else
+    if (!core_ended(&level->saga)) {
         rest_open(explore, level);
+        rest_fans(explore, &level->saga);
+        return;
+    }
+    for (uint16_t i = 0; i < level->world.count; i++)
+        rest_ended(explore, level, i);
 }
