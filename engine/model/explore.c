@@ -66,7 +66,7 @@ static struct str general(struct arena *arena, struct str path)
     return buf_str(&out);
 }
 
-static void count_outcome(struct explore *explore, const struct core_saga *saga)
+static void note_outcome(struct explore *explore, const struct core_saga *saga)
 {
     bool parked = saga->status == CORE_PARKED;
     uint16_t at = parked ? saga->park_step : CORE_NO_STEP;
@@ -75,10 +75,8 @@ static void count_outcome(struct explore *explore, const struct core_saga *saga)
     for (uint32_t i = 0; i < explore->outcome_count; i++) {
         struct explore_outcome *outcome = &explore->outcomes[i];
         if (outcome->status == saga->status && str_equal(outcome->code, code) &&
-            str_equal(outcome->step, step)) {
-            outcome->states++;
+            str_equal(outcome->step, step))
             return;
-        }
     }
     size_t size = sizeof *explore->outcomes;
     explore->outcomes = arena_resize(explore->arena, explore->outcomes, explore->outcome_count * size,
@@ -86,8 +84,7 @@ static void count_outcome(struct explore *explore, const struct core_saga *saga)
     explore->outcomes[explore->outcome_count++] =
         (struct explore_outcome){.status = saga->status,
                                  .code = arena_copy(explore->arena, code),
-                                 .step = arena_copy(explore->arena, step),
-                                 .states = 1};
+                                 .step = arena_copy(explore->arena, step)};
 }
 
 static bool is_unlimited(const struct explore_level *level)
@@ -125,6 +122,8 @@ static bool is_new(struct search *search, struct explore_level *level)
     if ((search->states + 1) * 2 > explore->seen_room)
         grow(explore);
     level->print = explore_print(explore, level);
+    if (level->saga.status == CORE_PARKED || core_ended(&level->saga))
+        note_outcome(explore, &level->saga);
     struct explore_seen *seen = slot_of(explore->seen, explore->seen_room, level->print);
     if (seen->print == 0) {
         *seen = (struct explore_seen){.print = level->print, .open = true};
@@ -141,10 +140,9 @@ static void enter(struct search *search, struct explore_level *level)
 {
     struct explore *explore = search->explore;
     explore_rest(explore, level);
-    if (level->saga.status == CORE_PARKED || core_ended(&level->saga))
-        count_outcome(explore, &level->saga);
     explore_list(explore, level);
     search->count++;
+    level_at(search, search->count)->copy_of = NULL; /* of what stood here before */
 }
 
 static void leave(struct search *search)

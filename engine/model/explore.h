@@ -45,7 +45,6 @@ struct explore_outcome {
     enum core_status status; /* PARKED, or an end */
     struct str code;         /* why, "" when completed */
     struct str step;         /* path with the items' numbers left out; "" : none */
-    uint64_t states;
 };
 struct explore_result {
     enum explore_verdict verdict;

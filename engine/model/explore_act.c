@@ -22,6 +22,11 @@ const struct plan_step *explore_step(const struct core_saga *saga, uint16_t step
     return saga->plan->nodes[saga->steps[step].node].step;
 }
 
+bool explore_may_exist(const struct explore_fact *fact)
+{
+    return fact->did || fact->newest_live || fact->older_live;
+}
+
 bool explore_is_sent(enum core_step_state state)
 {
     return state == CORE_STEP_SENT || state == CORE_STEP_VERIFY_SENT || state == CORE_STEP_UNDO_SENT;
@@ -164,7 +169,7 @@ static bool verify_says(struct explore_fact *fact, const struct explore_action *
 {
     switch (action->status) {
     case CORE_REPLY_OK:
-        if (fact->undid || !(fact->did || fact->newest_live || fact->older_live))
+        if (fact->undid || !explore_may_exist(fact))
             return false;
         fact->did = true;
         fact->newest_live = fact->older_live = false;
@@ -275,13 +280,7 @@ static void copy(struct explore_level *to, const struct explore_level *from)
     to->world.fates = arena_alloc(&to->arena, from->world.fate_count);
     for (uint16_t i = 0; i < from->world.fate_count; i++)
         to->world.fates[i] = from->world.fates[i];
-}
-
-static bool is_possible(const struct explore_action *action, struct explore_level *level)
-{
-    if (action->kind != EXPLORE_REPLY)
-        return true;
-    return action->step < level->world.count && says(&level->world.facts[action->step], action);
+    to->copy_of = from;
 }
 
 static void again(struct explore *explore, struct explore_level *level, const struct core_event *event)
@@ -297,26 +296,44 @@ static void again(struct explore *explore, struct explore_level *level, const st
                        STR_ARG(event->kind == CORE_EVENT_SIGNAL ? event->signal : event->step));
 }
 
+/* The step's fact as it is once this has happened; false when it cannot. */
+static bool foresee(const struct explore_level *from, const struct explore_action *action,
+                    struct explore_fact *fact)
+{
+    bool about_step = action->kind == EXPLORE_REPLY || action->kind == EXPLORE_RETRY;
+    if (!about_step || action->step == CORE_NO_STEP)
+        return true;
+    *fact = from->world.facts[action->step];
+    fact->retried = fact->retried || action->kind == EXPLORE_RETRY;
+    return action->kind == EXPLORE_RETRY || says(fact, action);
+}
+
 bool explore_apply(struct explore *explore, const struct explore_level *from,
                    const struct explore_action *action, struct explore_level *to, struct buf *story)
 {
-    copy(to, from);
-    arena_reset(&explore->batch);
-    if (!is_possible(action, to))
-        return false;
-    if (action->kind == EXPLORE_RETRY && action->step != CORE_NO_STEP)
-        to->world.facts[action->step].retried = true;
-    struct core_event event = event_of(explore, &to->saga, action);
+    struct explore_fact fact = {0};
     struct core_update update;
+    if (!foresee(from, action, &fact))
+        return false;
+    if (to->copy_of != from)
+        copy(to, from);
+    arena_reset(&explore->batch);
+    struct core_event event = event_of(explore, &to->saga, action);
+    if (event.kind == CORE_EVENT_TIMER)
+        to->copy_of = NULL;
     core_step(&to->saga, &event, &explore->batch, &update);
     if (update.verdict != CORE_USED)
         return false;
+    to->copy_of = NULL;
     to->taken = *action;
     if (story)
         record_narrate(story, &to->saga, &update.record);
     if (action->kind == EXPLORE_REPLY && action->older && action->status != CORE_REPLY_OK)
         explore_breach(explore, "Only the newest attempt's rejection counts.",
                        "%.*s took the rejection of an older attempt", STR_ARG(event.step));
+    bool about_step = action->kind == EXPLORE_REPLY || action->kind == EXPLORE_RETRY;
+    if (about_step && action->step != CORE_NO_STEP)
+        to->world.facts[action->step] = fact;
     explore_watch(explore, to, &update.record);
     again(explore, to, &event);
     return true;

@@ -51,7 +51,8 @@ struct explore_level {
     struct core_saga saga;
     struct explore_world world;
     uint64_t print;
-    struct explore_action taken; /* what led here */
+    const struct explore_level *copy_of; /* still the same as this one, on the way to being the next */
+    struct explore_action taken;         /* what led here */
     struct explore_action *actions;
     uint32_t action_count;
     uint32_t next;
@@ -117,6 +118,8 @@ void explore_level_init(struct explore_level *level);
 void explore_level_fini(struct explore_level *level);
 /* The plan's side of an instance; NULL for what is no command. */
 const struct plan_step *explore_step(const struct core_saga *saga, uint16_t step);
+/* Whether an attempt may have taken effect, or did. */
+bool explore_may_exist(const struct explore_fact *fact);
 bool explore_is_sent(enum core_step_state state);
 /* By what the oracle was told: whether what the step did is to be undone; whether nothing new is commanded
  * there. */

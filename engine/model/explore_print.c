@@ -38,6 +38,7 @@ static uint64_t print_command(uint64_t hash, const struct core_step *step, enum 
     return mix(mix(hash, used(step, kind)), step->answered[kind]);
 }
 
+/* What is settled remembers only whether it ever succeeded, and whether it was asked about. */
 static uint64_t print_step(const struct core_saga *saga, uint16_t index)
 {
     const struct core_step *step = &saga->steps[index];
@@ -46,22 +47,36 @@ static uint64_t print_step(const struct core_saga *saga, uint16_t index)
                          (uint64_t)(step->waived * 2) + (step->due_us > 0));
     if (is_undecided(step->state) || step->state == CORE_STEP_WAIVED)
         hash = mix(hash, step->unknown);
-    if (!step->succeeded) {
+    if (is_undecided(step->state)) {
         hash = print_command(hash, step, CORE_DO);
         hash = print_command(hash, step, CORE_VERIFY);
+    } else if (!step->succeeded) {
+        hash = mix(hash, step->attempts[CORE_VERIFY] > 0);
     }
-    if (is_undoing(step->state) || !step->succeeded) {
+    if (is_undoing(step->state)) {
         hash = print_command(hash, step, CORE_UNDO);
         hash = mix(hash, step->attempts[CORE_UNDO] > step->undo_floor);
+    } else {
+        hash = mix(hash, step->attempts[CORE_UNDO] > 0);
     }
     return hash;
 }
 
-static uint64_t print_fact(const struct explore_fact *fact)
+static uint64_t print_fact(const struct core_step *step, const struct explore_fact *fact)
 {
+    bool settled = !is_undecided(step->state);
+    const bool flags[] = {
+        fact->known,
+        fact->undo_sent,
+        fact->undone,
+        fact->retried,
+        fact->known || fact->did,
+        !fact->known && (settled ? explore_may_exist(fact) : fact->newest_live),
+        !fact->known && !settled && fact->older_live,
+        !fact->known && fact->doubt,
+        fact->undid,
+    };
     uint64_t bits = 0;
-    const bool flags[] = {fact->newest_live, fact->older_live, fact->did,    fact->undid,  fact->known,
-                          fact->doubt,       fact->undo_sent,  fact->undone, fact->retried};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         bits = bits * 2 + flags[i];
     return bits;
@@ -120,15 +135,11 @@ uint64_t explore_print(const struct explore *explore, const struct explore_level
     hash = mix(hash, (uint64_t)(saga->pivot_commanded * 2) + saga->pivot_done);
     hash = mix(hash, print_cause(explore, saga));
     hash = mix(hash, (uint64_t)(level->world.back * 2) + level->world.committed);
-    if (saga->status == CORE_PARKED) {
-        hash = mix_text(hash, saga->park_code);
-        if (saga->park_step != CORE_NO_STEP)
-            hash = mix_text(hash, core_step_path(saga, saga->park_step));
-    }
+    hash = mix(hash, saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP);
     for (uint16_t i = 0; i < saga->frame_count; i++)
         sum += print_frame(explore, saga, i);
     for (uint16_t i = 0; i < saga->step_count; i++)
-        sum += mix(print_step(saga, i), print_fact(&level->world.facts[i]));
+        sum += mix(print_step(saga, i), print_fact(&saga->steps[i], &level->world.facts[i]));
     check(level->world.count == saga->step_count);
     hash = mix(hash, mix(print_signals(saga), sum));
     return hash ? hash : 1;

@@ -114,10 +114,12 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
 {
     struct explore_fact *fact = fact_of(level, change->step);
     struct str path = core_step_path(&level->saga, change->step);
+    if (change->state >= CORE_STEP_DONE && change->state != CORE_STEP_UNDO_WAITING)
+        fact->retried = false;
     if (change->state == CORE_STEP_DOUBT)
         fact->doubt = true;
     if (change->state == CORE_STEP_REJECTED) {
-        if (fact->did || fact->newest_live || fact->older_live)
+        if (explore_may_exist(fact))
             explore_breach(explore, "What may have happened is not taken for rejected.",
                            "%.*s became rejected though an attempt may have taken effect", STR_ARG(path));
         const struct plan_step *plan = explore_step(&level->saga, change->step);
@@ -219,9 +221,8 @@ static void rest_ended(struct explore *explore, const struct explore_level *leve
     const struct plan_step *plan = explore_step(&level->saga, step);
     enum core_step_state state = level->saga.steps[step].state;
     struct str path = core_step_path(&level->saga, step);
-    bool may = fact->did || fact->newest_live || fact->older_live;
     if (explore_is_back(level, step)) {
-        if (plan && plan->has_undo && (owes(level, step) || (may && !fact->undid)))
+        if (plan && plan->has_undo && (owes(level, step) || (explore_may_exist(fact) && !fact->undid)))
             explore_breach(explore, "What went back has left no effect.",
                            "%.*s was done, or may have been, and was not undone", STR_ARG(path));
         return;
