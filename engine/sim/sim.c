@@ -213,6 +213,7 @@ static void begin(struct sim *sim, const struct sim_options *options, struct sim
     map_init(&sim->effects);
     map_init(&sim->commands);
     map_init(&sim->delivered);
+    map_init(&sim->wordings);
     map_init(&sim->cancelled);
     sim->hosts = 1 + sim_choose(sim, SIM_HOSTS_MAX);
     sim->chance = sim_choose(sim, 4) * 70; /* some runs are calm */
@@ -236,6 +237,7 @@ static void end(struct sim *sim)
     map_fini(&sim->effects);
     map_fini(&sim->commands);
     map_fini(&sim->delivered);
+    map_fini(&sim->wordings);
     map_fini(&sim->cancelled);
     registry_free(sim->registry);
     store_close(sim->store);
@@ -250,6 +252,8 @@ void sim_run(const struct sim_options *options, struct sim_result *result)
     heal(sim);
     if (!sim->failed)
         sim_check_history(sim);
+    if (!sim->failed)
+        sim_dead_check(sim);
     sim->world.hooks = (struct world_hooks){.context = NULL};
     world_close(&sim->world);
     check_answers(sim);

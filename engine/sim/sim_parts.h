@@ -78,6 +78,7 @@ struct sim {
     struct map commands; /* by command id: all that stand in a journal */
     struct sim_command *unpublished[SIM_SHARDS];
     struct map delivered; /* replies by their ack, for S16 */
+    struct map wordings;  /* of replies: sim_dead.c */
     struct sim_wire *wires;
     struct sim_start starts[SIM_STARTS_MAX];
     uint32_t start_count;
@@ -114,4 +115,10 @@ void sim_watch(struct sim *sim);
 void sim_check_waiting(struct sim *sim);
 bool sim_check_rest(struct sim *sim);
 void sim_check_history(struct sim *sim);
+/* sim_dead.c: S27. A reply handed to an engine for the first time; acknowledged for the first time; at the
+ * end.
+ */
+void sim_dead_delivered(struct sim *sim, const struct bus_message *message);
+void sim_dead_acknowledged(struct sim *sim, const struct bus_message *message);
+void sim_dead_check(struct sim *sim);
 struct store_saga *sim_list(struct sim *sim, struct arena *arena, uint32_t *count);

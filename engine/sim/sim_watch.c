@@ -180,6 +180,7 @@ static void on_published(void *context, struct world_host *host, const struct bu
 struct delivered {
     struct str ack;
     struct bus_message message;
+    bool acknowledged;
 };
 
 static void on_delivered(void *context, struct world_host *host, const struct bus_delivery *delivery)
@@ -199,7 +200,9 @@ static void on_delivered(void *context, struct world_host *host, const struct bu
         kept->message.headers[i].name = arena_copy(&sim->arena, delivery->message.headers[i].name);
         kept->message.headers[i].value = arena_copy(&sim->arena, delivery->message.headers[i].value);
     }
+    kept->acknowledged = false;
     map_set(&sim->delivered, kept->ack, kept);
+    sim_dead_delivered(sim, &kept->message);
 }
 
 /* S16: what is stored must have no use for an acknowledged reply any more. A `pending` may be used again and
@@ -234,12 +237,15 @@ static void check_used(struct sim *sim, const struct bus_message *message, struc
 static void on_acknowledged(void *context, struct world_host *host, struct str ack)
 {
     struct sim *sim = context;
-    const struct delivered *kept = map_get(&sim->delivered, ack);
+    struct delivered *kept = map_get(&sim->delivered, ack);
     struct arena arena, scratch;
     if (kept == NULL) {
         sim_note(sim, "host%" PRIu32 " acknowledges %.*s", host->index, STR_ARG(ack));
         return;
     }
+    if (!kept->acknowledged)
+        sim_dead_acknowledged(sim, &kept->message);
+    kept->acknowledged = true;
     arena_init(&arena, 0);
     arena_init(&scratch, 0);
     check_used(sim, &kept->message, &arena, &scratch);
