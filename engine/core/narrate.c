@@ -246,6 +246,18 @@ static void line_block(struct buf *out, const struct core_saga *saga, const stru
     put_reason(out, change->code, change->message);
 }
 
+static void line_signal(struct buf *out, const struct core_saga *saga, const struct core_record *record,
+                        const struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_KEEP || change->index < saga->signal_count);
+    if (change->kind == CORE_CHANGE_KEEP) {
+        buf_printf(out, "kept for an await of %.*s", WORDS(record->event.signal));
+        return;
+    }
+    line_step(out, saga, change, ": takes ");
+    json_write(out, saga->signals[change->index].body);
+}
+
 static void line(struct buf *out, const struct core_saga *saga, const struct core_record *record,
                  const struct core_change *change)
 {
@@ -284,11 +296,8 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         line_block(out, saga, change);
         return;
     case CORE_CHANGE_KEEP:
-        buf_printf(out, "kept for an await of %.*s", WORDS(record->event.signal));
-        return;
     case CORE_CHANGE_TAKE:
-        line_step(out, saga, change, ": takes ");
-        json_write(out, saga->signals[change->index].body);
+        line_signal(out, saga, record, change);
         return;
     case CORE_CHANGE_MOVE:
         line_step(out, saga, change, ": due ");

@@ -25,7 +25,8 @@ static void cancel(struct work *work)
         return;
     }
     if (saga->frames[FRAMES_ROOT].cursor == frames_node(saga, FRAMES_ROOT)->child_count) {
-        work_leave(work, CORE_REFUSED, "it has done everything; only what a scope left is still being undone");
+        work_leave(work, CORE_REFUSED,
+                   "it has done everything; only what a scope left is still being undone");
         return;
     }
     work_take(work);
