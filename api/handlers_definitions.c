@@ -341,7 +341,9 @@ static void answer_put(struct request *request, const struct putting *putting)
     struct buf out;
     buf_init(&out, &request->arena);
     put_head(request, &out, putting->plan);
-    buf_printf(&out, ",\"created\":%s}\n", putting->created ? "true" : "false");
+    buf_printf(&out, ",\"created\":%s,\"diagnostics\":", putting->created ? "true" : "false");
+    diag_render_json(&putting->diags, &out);
+    buf_puts(&out, "}\n");
     request_answer_json(request, putting->created ? 201 : 200, buf_str(&out));
     request_add_header(request, STR("Location"), request->target.path);
 }

@@ -95,8 +95,8 @@ static void read_file(struct load *load, const struct tree *root)
     read_identity(load, &values);
     if (of[KEYS_FILE_INPUT])
         read_input(load, of[KEYS_FILE_INPUT]);
-    if (of[KEYS_FILE_TIMEOUT])
-        (void)load_duration(load, of[KEYS_FILE_TIMEOUT], &load->plan->timeout_us);
+    if (of[KEYS_FILE_TIMEOUT] && load_duration(load, of[KEYS_FILE_TIMEOUT], &load->plan->timeout_us))
+        load->timeout_place = of[KEYS_FILE_TIMEOUT]->place;
     if (of[KEYS_FILE_KEY])
         load->plan->key = load_program(load, of[KEYS_FILE_KEY], (struct load_scope){.where = LOAD_AT_START});
     if (of[KEYS_FILE_SEARCH])
@@ -164,6 +164,8 @@ const struct plan *definition_load(struct arena *arena, struct str text, const s
     const struct tree *root = tree_read(arena, own, diags);
     if (root)
         read_file(load, root);
+    if (diags->error_count == errors_before)
+        load_checks(load);
     diag_sort(diags);
     if (diags->error_count != errors_before)
         return NULL;

@@ -34,7 +34,8 @@ struct load {
     struct plan_node *nodes;   /* plan->nodes, still being written; moves while nodes are collected */
     const struct tree **trees; /* where nodes[i] stands in the file: a step's or block's mapping, a case */
     uint32_t node_room;
-    uint16_t pivot;     /* node index; 0 while there is none */
+    struct diag_place timeout_place; /* of the saga's `timeout` */
+    uint16_t pivot;                  /* node index; 0 while there is none */
     bool is_incomplete; /* a part could not be read: what it may have named is not reported as unknown */
 };
 
@@ -121,6 +122,10 @@ uint16_t load_path_end(const struct load *load, uint16_t node);
 
 /* ---- load_nodes.c: what there is, before any of it is read: kinds, ids, order, the pivot. ---- */
 void load_nodes(struct load *load, const struct tree *list);
+
+/* ---- load_checks.c, load_names.c: what only the whole file shows. It has no error yet. ---- */
+void load_checks(struct load *load);
+void load_names(struct load *load);
 
 /* ---- load_steps.c, load_step.c, load_block.c ---- */
 void load_steps(struct load *load, const struct tree *list);

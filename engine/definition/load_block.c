@@ -193,6 +193,24 @@ static bool is_event(struct str text)
     return true;
 }
 
+/* An event is looked at before anybody knows which await will take it. */
+static void check_one_schema(struct load *load, uint16_t node)
+{
+    const struct plan_node *first = plan_find_await(load->plan, load->nodes[node].await->event);
+    const struct tree *own = tree_get(load->trees[node], keys_text(KEYS_AWAIT_SCHEMA));
+    const struct tree *other =
+        first ? tree_get(load->trees[first->index], keys_text(KEYS_AWAIT_SCHEMA)) : NULL;
+    if (!first || first->index == node || (!own && !other))
+        return;
+    bool same = own && other && own->depth <= LIMITS_JSON_DEPTH && other->depth <= LIMITS_JSON_DEPTH &&
+                json_equal(tree_json(load->diags->arena, own), tree_json(load->diags->arena, other));
+    if (!same)
+        problem_add(load->diags, own ? own->place : load->nodes[node].place, PROBLEM_EVENT_SCHEMA,
+                    STR("write the same `schema` at both, best as the path of one file"),
+                    "the await \"%.*s\" (line %u) has another schema for the same event", STR_ARG(first->id),
+                    first->place.line);
+}
+
 static void load_await(struct load *load, uint16_t node)
 {
     struct plan_await *await = arena_new(load->arena, struct plan_await);
@@ -216,17 +234,30 @@ static void load_await(struct load *load, uint16_t node)
     await->on_timeout = (enum plan_await_timeout)on_timeout;
     if (of[KEYS_AWAIT_SCHEMA])
         await->schema = load_schema(load, of[KEYS_AWAIT_SCHEMA]);
+    if (await->event.size)
+        check_one_schema(load, node);
+}
+
+static bool is_time(struct str text)
+{
+    return schema_format_matches(SCHEMA_FORMAT_DATE_TIME, text);
 }
 
 static void read_until(struct load *load, uint16_t node, const struct tree *tree, struct plan_wait *wait)
 {
     const struct json *time;
+    if (is_time(tree->text)) {
+        problem_add(load->diags, tree->place, PROBLEM_WRONG_TYPE,
+                    arena_printf(load->diags->arena, "as a text of the expression language: '\"%.*s\"'",
+                                 STR_ARG(tree->text)),
+                    "`until` takes an expression, not a bare time");
+        return;
+    }
     wait->until = load_condition(load, tree, at_do(node));
     if (!expr_is_constant(wait->until, &time) || time->kind == JSON_NULL) /* null: reported */
         return;
-    if (time->kind != JSON_STRING || !schema_format_matches(SCHEMA_FORMAT_DATE_TIME, time->text))
-        problem_add(load->diags, tree->place, PROBLEM_WRONG_TYPE,
-                    STR("such as 2026-03-01T09:30:00Z; within an expression, in quotes"),
+    if (time->kind != JSON_STRING || !is_time(time->text))
+        problem_add(load->diags, tree->place, PROBLEM_WRONG_TYPE, STR("such as '\"2026-03-01T09:30:00Z\"'"),
                     "`until` is a time as RFC 3339 has it, and this is none");
 }
 
@@ -281,6 +312,10 @@ static void load_saga(struct load *load, uint16_t node)
     const struct tree *name = of[KEYS_SAGA_NAME];
     if (name && load_name(load, name->text, name->place, '-', "name of a saga"))
         saga->name = name->text;
+    if (saga->name.size && str_equal(saga->name, load->plan->name))
+        problem_add(load->diags, name->place, PROBLEM_OWN_CHILD,
+                    STR("make sure that it ends: by a `switch` around it, or a list that gets shorter"),
+                    "this saga runs itself as its child");
     if (of[KEYS_SAGA_VERSION] && load_integer(load, of[KEYS_SAGA_VERSION], 1, INT32_MAX, &version))
         saga->version = (int32_t)version;
     step->run = poke(saga->name, load->arena);

@@ -17,14 +17,21 @@ static void refuse_variable(struct load *load, const struct expr_ref *ref, struc
                 STR_ARG(ref->name));
 }
 
-static void check_fields(struct load *load, const struct expr_ref *ref, const struct schema *schema,
-                         const char *whose)
+/* `path` leads from the value of `schema` to what is read. */
+static void check_path(struct load *load, const struct expr_ref *ref, struct str path,
+                       const struct schema *schema, const char *whose)
 {
     struct schema_path_gap gap;
-    if (!schema || !ref->path.size || !schema_path_find_gap(schema, ref->path, load->diags->arena, &gap))
+    if (!schema || !ref->path.size || !schema_path_find_gap(schema, path, load->diags->arena, &gap))
         return;
     problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_FIELD, gap.hint,
                 "the schema of %s has no field \"%.*s\"", whose, STR_ARG(gap.field));
+}
+
+static void check_fields(struct load *load, const struct expr_ref *ref, const struct schema *schema,
+                         const char *whose)
+{
+    check_path(load, ref, ref->path, schema, whose);
 }
 
 /* ---- outputs ---- */
@@ -218,6 +225,42 @@ static uint16_t find_loop(const struct load *load, struct load_scope scope, stru
     return loop;
 }
 
+/* The schema that describes the list a foreach goes through, and the way to it from `ref`, an item's field;
+ * NULL when none does. A list taken from the item of a foreach around leads there first. */
+static const struct schema *schema_of_item(const struct load *load, uint16_t loop, struct str *path)
+{
+    struct arena *arena = load->diags->arena;
+    while (loop) {
+        const struct expr_ref *list = expr_as_ref(load->nodes[loop].fan->in);
+        struct str within = *path;
+        if (!list)
+            return NULL;
+        *path = arena_printf(arena, "%.*s.%.*s", STR_ARG(list->path), STR_ARG(within));
+        if (list->kind == EXPR_REF_INPUT)
+            return load->plan->input_schema;
+        if (list->slot < 0 || list->kind == EXPR_REF_INDEX)
+            return NULL;
+        const struct plan_node *node = &load->nodes[list->slot];
+        struct load_path way = load_path_to(load, (struct load_scope){LOAD_AT_DO, loop}, node->index);
+        if (list->kind != EXPR_REF_NAMED && way.loops) /* the outputs of items: each is one item here */
+            *path = within;
+        if (list->kind != EXPR_REF_NAMED)
+            return schema_of(node);
+        loop = node->index;
+    }
+    return NULL;
+}
+
+static void check_item(struct load *load, struct expr_ref *ref, uint16_t loop)
+{
+    struct str path = ref->path;
+    ref->slot = loop;
+    if (!ref->path.size)
+        return;
+    const struct schema *schema = schema_of_item(load, loop, &path);
+    check_path(load, ref, path, schema, arena_printf(load->diags->arena, "$%.*s", STR_ARG(ref->name)).data);
+}
+
 static void check_index(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
     uint16_t loop = find_loop(load, scope, STR(""));
@@ -235,7 +278,7 @@ static void check_named(struct load *load, struct expr_ref *ref, struct load_sco
     struct problem_guess guess = problem_guess_for(ref->name);
     uint16_t loop = find_loop(load, scope, ref->name);
     if (loop) {
-        ref->slot = loop;
+        check_item(load, ref, loop);
         return;
     }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

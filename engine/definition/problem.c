@@ -10,7 +10,14 @@
 enum { GUESS_DISTANCE_MAX = 2 };
 
 static const struct str codes[] = {
-#define X(name, code, meaning) WORD(code),
+#define X(name, severity, code, meaning) WORD(code),
+#include "engine/definition/diagnostics.def"
+#undef X
+};
+#define ERROR false
+#define WARNING true
+static const bool warnings[] = {
+#define X(name, severity, code, meaning) severity,
 #include "engine/definition/diagnostics.def"
 #undef X
 };
@@ -32,8 +39,11 @@ void problem_add(struct diag_list *diags, struct diag_place place, enum problem 
     check(size >= 0);
     struct str text = str_from(message);
     text.size = str_utf8_size(text); /* a cut may have split a character */
-    diag_add(diags,
-             (struct diag){.place = place, .code = problem_code(problem), .message = text, .hint = hint});
+    diag_add(diags, (struct diag){.place = place,
+                                  .code = problem_code(problem),
+                                  .message = text,
+                                  .hint = hint,
+                                  .warning = warnings[problem]});
 }
 
 struct problem_guess problem_guess_for(struct str given)

@@ -6,7 +6,7 @@
 #include "engine/base/diag.h"
 
 enum problem {
-#define X(name, code, meaning) PROBLEM_##name,
+#define X(name, severity, code, meaning) PROBLEM_##name,
 #include "engine/definition/diagnostics.def"
 #undef X
     PROBLEM_COUNT
@@ -14,7 +14,8 @@ enum problem {
 
 /* The stable code: "unknown-key". */
 struct str problem_code(enum problem problem);
-/* Adds an error at `place`: a sentence without a full stop; hint may be "". */
+/* Adds an error or a warning, as the table has it, at `place`: a sentence without a full stop; hint may be
+ * "". */
 void problem_add(struct diag_list *diags, struct diag_place place, enum problem problem, struct str hint,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -154,6 +154,27 @@ static struct verdict judge_together(struct search *search, const struct schema 
     return both(verdict, judge_condition(search, schema, path, depth));
 }
 
+/* An item of a list: those that have a schema of their own by their place, and all the others. */
+static struct verdict judge_item(struct search *search, const struct schema *schema, struct str rest,
+                                 uint32_t depth)
+{
+    struct verdict verdict = {.named = depth, .strange = NOWHERE};
+    if (schema->items)
+        verdict = judge(search, schema->items, rest, depth + 1);
+    for (uint32_t i = 0; i < schema->prefix_items.count; i++) {
+        struct verdict next = judge(search, schema->prefix_items.items[i], rest, depth + 1);
+        verdict = i > 0 || schema->items ? either(verdict, next) : next;
+    }
+    return verdict;
+}
+
+static struct verdict judge_inside(struct search *search, const struct schema *schema, struct str field,
+                                   struct str rest, uint32_t depth)
+{
+    return field.size ? judge_member(search, schema, field, rest, depth)
+                      : judge_item(search, schema, rest, depth);
+}
+
 /* path: the fields still to go, without the first point, `depth` of them being behind; "" for the value
  * itself. */
 static struct verdict judge(struct search *search, const struct schema *schema, struct str path,
@@ -168,14 +189,15 @@ static struct verdict judge(struct search *search, const struct schema *schema, 
         return judge_together(search, schema, path, depth);
     struct str field = str_slice(path, 0, str_find(path, '.'));
     struct str rest = str_slice(path, field.size + 1, path.size);
-    if (schema_has(schema, SCHEMA_KEYWORD_TYPE) && !(schema->types & SCHEMA_TYPE_OBJECT)) {
+    unsigned type = field.size ? SCHEMA_TYPE_OBJECT : SCHEMA_TYPE_ARRAY;
+    if (schema_has(schema, SCHEMA_KEYWORD_TYPE) && !(schema->types & type)) {
         search->types = rest.size ? search->types : schema->types;
         return (struct verdict){.never = true, .named = depth, .strange = NOWHERE};
     }
     search->lists |= rest.size == 0 && schema->property_count > 0;
     for (uint32_t i = 0; i < schema->property_count && rest.size == 0; i++)
         problem_guess_try(&search->guess, schema->properties[i].key);
-    return both(judge_member(search, schema, field, rest, depth),
+    return both(judge_inside(search, schema, field, rest, depth),
                 judge_together(search, schema, path, depth));
 }
 

@@ -8,6 +8,7 @@ struct schema_path_gap {
     struct str hint;
 };
 /* True when there is a gap. A schema that lists its properties has no others, unless it says
- * `additionalProperties`: a field nobody declared is a slip far more often than a wish. */
+ * `additionalProperties`: a field nobody declared is a slip far more often than a wish. An empty field, as in
+ * ".lines..sku", is each item of a list. */
 bool schema_path_find_gap(const struct schema *schema, struct str path, struct arena *arena,
                           struct schema_path_gap *gap);

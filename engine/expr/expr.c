@@ -26,6 +26,17 @@ struct expr_ref *expr_refs(const struct expr *program, uint32_t *count)
     return program->refs;
 }
 
+const struct expr_ref *expr_as_ref(const struct expr *program)
+{
+    if (program->root->op != EXPR_OP_REF)
+        return NULL;
+    const struct expr_ref *ref = &program->refs[program->root->index];
+    uint32_t fields = 0;
+    for (size_t i = 0; i < ref->path.size; i++)
+        fields += ref->path.data[i] == '.'; /* no key of a path holds one */
+    return fields == program->root->key_count ? ref : NULL;
+}
+
 bool expr_truth(const struct json *value)
 {
     return value->kind != JSON_NULL && (value->kind != JSON_BOOL || value->boolean);

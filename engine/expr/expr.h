@@ -43,6 +43,9 @@ struct expr;
 
 /* The program's references, in order of place. The loader may write their slots; nobody else writes. */
 struct expr_ref *expr_refs(const struct expr *program, uint32_t *count);
+/* The reference that the program is, when it is one and nothing else and `path` is all it reads of it; else
+ * NULL. */
+const struct expr_ref *expr_as_ref(const struct expr *program);
 
 /* Compiles one expression without braces ("$input.total > 10", as in `when`) or with them ("${ … }"). `place`
  * is where text begins in the file: positions in diagnostics count from there (one line; text of several

@@ -235,6 +235,7 @@ static enum err put_file(struct registry *registry, struct store *store, const c
     *good = false;
     enum err error = definition_load_file(&own, path, &diags, &plan, note);
     if (error == ERR_OK && plan != NULL) {
+        diag_render(&diags, report); /* warnings */
         error = keep(registry, store, own, plan, &plan, &created, note);
         *good = error == ERR_OK;
         if (error == ERR_CONFLICT)

@@ -274,11 +274,10 @@ static int put_file(struct invocation *invocation, const char *path)
         fprintf(stderr, "sagactl: %s\n", note.text);
         return INVOCATION_FAILED;
     }
-    if (plan == NULL) {
-        diag_render(&diags, &report);
-        fprintf(stderr, "%.*s", STR_ARG(buf_str(&report)));
+    diag_render(&diags, &report); /* mistakes, or warnings */
+    fprintf(stderr, "%.*s", STR_ARG(buf_str(&report)));
+    if (plan == NULL)
         return INVOCATION_FAILED;
-    }
     struct str target =
         arena_printf(invocation->arena, "/v1/definitions/%.*s/%d", STR_ARG(plan->name), plan->version);
     struct http_answer answer =

@@ -138,7 +138,7 @@ static void put_kind(struct buf *out, const struct plan_node *node)
 /* Indented by blocks. A sequence shows only when it is a branch of something. */
 static void put_node(struct buf *out, const struct plan *plan, const struct plan_node *node, int depth)
 {
-    cr_assert(depth <= LIMITS_DEPTH * 2);
+    cr_assert(depth <= LIMITS_DEPTH * 2 + 1);
     const struct plan_node *parent = &plan->nodes[node->parent];
     cr_expect(node->index == (uint16_t)(node - plan->nodes));
     cr_expect(node->index == 0 || parent->children[node->order] == node->index);
