@@ -9,7 +9,8 @@ enum { WORD_BYTES_MIN = 5 };
 
 struct name {
     struct str text;
-    struct str group; /* names of different groups are not compared: a command's participant */
+    struct str group; /* names of different groups are not compared: a command's participant, a participant's
+                         carrier */
     struct diag_place place;
 };
 struct names {
@@ -180,7 +181,8 @@ static void add_action(struct names *participants, struct names *commands, const
 {
     if (!action->command.size)
         return;
-    add(participants, action->participant, STR(""), action->participant, place);
+    struct str carrier = action->via == PLAN_VIA_STREAM ? STR("stream") : STR("request");
+    add(participants, action->participant, carrier, action->participant, place);
     add(commands, action->action, action->participant, action->command, place);
 }
 

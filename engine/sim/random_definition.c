@@ -147,7 +147,8 @@ static void hide(struct random_definition_writer *writer, uint32_t first, int by
         writer->known[i].hidden += by;
 }
 
-static void put_case(struct random_definition_writer *writer)
+/* One case may always fail, never all: what stands behind the switch must be reached. */
+static void put_case(struct random_definition_writer *writer, bool may_fail)
 {
     uint32_t first = writer->known_count;
     struct str when = random_definition_condition(writer);
@@ -159,7 +160,7 @@ static void put_case(struct random_definition_writer *writer)
     random_definition_line(writer, "  steps:");
     writer->indent += 2;
     put_list(writer, false);
-    if (random_definition_chance(writer, 10)) {
+    if (may_fail && random_definition_chance(writer, 20)) {
         writer->indent += 2;
         put_fail(writer, true);
         writer->indent -= 2;
@@ -181,7 +182,7 @@ static void put_switch(struct random_definition_writer *writer)
     }
     uint32_t cases = 1 + random_definition_choose(writer, 3);
     for (uint32_t i = 0; i < cases; i++)
-        put_case(writer);
+        put_case(writer, i == 0 && cases > 1);
     uint32_t shown = writer->known_count;
     if (random_definition_chance(writer, 25)) {
         random_definition_line(writer, "- else: []");
