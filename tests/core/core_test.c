@@ -8,6 +8,7 @@
 #include "engine/core/state.h"
 #include "engine/core/view.h"
 #include "engine/definition/schema.h"
+#include "engine/definition/definition.h"
 #include "tests/core/plan_builder.h"
 #include "tests/core/twin.h"
 
@@ -526,4 +527,72 @@ Test(core, the_view_shows_two_steps_and_what_follows)
     view_json(&out, &twin.live);
     cr_assert(out.size > 0);
     twin_fini(&twin);
+}
+
+static const char *const family = "saga: family\n"
+                                  "version: 1\n"
+                                  "steps:\n"
+                                  "  - saga: { id: invoice, name: invoicing }\n"
+                                  "  - switch:\n"
+                                  "      - when: $input.gift\n"
+                                  "        steps: [ { id: wrap, command: w.go, compensate: none } ]\n"
+                                  "      - else: [ { id: bag, command: b.go, compensate: none }, { id: tie, "
+                                  "command: t.go, compensate: none } ]\n"
+                                  "  - wait: { id: nap, for: 1h }\n";
+
+static const struct json *view_of(struct arena *arena)
+{
+    struct buf out;
+    struct err_note note;
+    const struct json *view = NULL;
+    buf_init(&out, arena);
+    view_json(&out, &twin.live);
+    cr_assert_eq(json_parse(arena, buf_str(&out), SIZE_MAX, &view, &note), ERR_OK, "%s", note.text);
+    return view;
+}
+
+static void expect_next(const struct json *view, const char *expected)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str next = json_text(&arena, json_get(view, STR("next")));
+    cr_assert(str_equal(next, str_from(expected)), "%.*s", STR_ARG(next));
+    arena_fini(&arena);
+}
+
+/* Parents and children name each other; what may still come leaves out the cases that were not taken. */
+Test(core, the_view_links_families)
+{
+    struct arena arena;
+    struct diag_list diags;
+    arena_init(&arena, 0);
+    diag_init(&diags, &arena, STR("family.yaml"), str_from(family));
+    twin_init(&twin, definition_load(&arena, str_from(family), NULL, &diags));
+    struct core_event start = {.kind = CORE_EVENT_START,
+                               .has_parent = true,
+                               .parent = {{0x01, 0x9b}},
+                               .parent_step = STR("child[1]"),
+                               .parent_attempt = 2,
+                               .shards = 4};
+    cr_assert_eq(send_event(start), CORE_USED);
+    const struct json *view = view_of(&arena);
+    const struct json *parent = json_get(view, STR("parent"));
+    cr_assert(str_equal(json_get_str(parent, STR("step")), STR("child[1]")));
+    cr_assert(str_equal(json_get_str(parent, STR("id")), STR("019b0000-0000-0000-0000-000000000000")));
+    const struct json *step = json_get(view, STR("steps"))->items[0];
+    char child[ID_TEXT_SIZE + 1];
+    id_format(core_child(&twin.live, 0), child);
+    cr_assert(str_equal(json_get_str(step, STR("child")), str_from(child)));
+    cr_assert(str_equal(json_get_str(step, STR("kind")), STR("saga")));
+    cr_assert_lt(id_shard(core_child(&twin.live, 0)), 4);
+    expect_next(view, "[\"wrap\",\"bag\",\"tie\",\"nap\"]");
+    cr_assert_eq(reply("invoice", CORE_DO, 1, CORE_REPLY_OK), CORE_USED);
+    expect_next(view_of(&arena), "[\"tie\",\"nap\"]");
+    cr_assert_eq(reply("bag", CORE_DO, 1, CORE_REPLY_OK), CORE_USED);
+    cr_assert_eq(reply("tie", CORE_DO, 1, CORE_REPLY_OK), CORE_USED);
+    step = json_get(view_of(&arena), STR("steps"))->items[3];
+    cr_assert_eq(json_get(step, STR("command"))->kind, JSON_NULL);
+    expect_next(view_of(&arena), "[]");
+    twin_fini(&twin);
+    arena_fini(&arena);
 }
