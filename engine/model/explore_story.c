@@ -9,35 +9,43 @@ struct move {
 };
 struct way {
     struct explore *explore;
-    struct explore_level levels[2];
+    struct explore_level *levels; /* one more than moves: a state shares values with those before it */
     struct move *moves;
     uint32_t count;
 };
+
+static bool make(struct way *way, uint32_t index, uint32_t depth, struct buf *story)
+{
+    struct explore_level *from = &way->levels[depth], *to = &way->levels[depth + 1];
+    struct explore_action action = way->moves[index].action;
+    bool about_step = way->moves[index].path.size > 0;
+    if (about_step)
+        action.step = core_find(&from->saga, way->moves[index].path);
+    if (about_step && action.step == CORE_NO_STEP)
+        return false;
+    to->copy_of = NULL;
+    if (!explore_apply(way->explore, from, &action, to, story))
+        return false;
+    explore_rest(way->explore, to);
+    return true;
+}
 
 /* True when all moves but `without` can be made and the promise is broken by the last of them. */
 static bool repeat(struct way *way, uint32_t without, struct buf *story)
 {
     struct explore *explore = way->explore;
-    struct explore_level *from = &way->levels[0], *to = &way->levels[1];
     struct str property = explore->result->property;
-    uint32_t number = 0;
+    uint32_t depth = 0;
     explore->broken = false;
-    explore_begin(explore, from);
+    explore_begin(explore, &way->levels[0]);
     for (uint32_t i = 0; i < way->count && !explore->broken; i++) {
-        struct explore_action action = way->moves[i].action;
         if (i == without)
             continue;
-        if (way->moves[i].path.size > 0)
-            action.step = core_find(&from->saga, way->moves[i].path);
         if (story)
-            buf_printf(story, "%3u  ", ++number);
-        if ((way->moves[i].path.size > 0 && action.step == CORE_NO_STEP) ||
-            !explore_apply(explore, from, &action, to, story))
+            buf_printf(story, "%3u  ", depth + 1);
+        if (!make(way, i, depth, story))
             break;
-        explore_rest(explore, to);
-        struct explore_level *old = from;
-        from = to;
-        to = old;
+        depth++;
     }
     bool same = explore->broken && str_equal(explore->result->property, property);
     explore->result->property = property;
@@ -69,12 +77,15 @@ static void shorten(struct way *way)
 static struct str indented(struct arena *arena, struct str text)
 {
     struct buf out;
+    bool begins = false; /* a line */
     buf_init(&out, arena);
     for (size_t i = 0; i < text.size; i++) {
-        buf_char(&out, text.data[i]);
-        if (text.data[i] == '\n' && i + 1 < text.size && text.data[i + 1] == ' ' && text.data[i + 2] == ' ' &&
-            (i + 3 >= text.size || text.data[i + 3] != ' '))
+        bool more = begins && i + 2 < text.size && text.data[i] == ' ' && text.data[i + 1] == ' ' &&
+                    text.data[i + 2] != ' ' && (text.data[i + 2] < '0' || text.data[i + 2] > '9');
+        if (more)
             buf_puts(&out, "     ");
+        buf_char(&out, text.data[i]);
+        begins = text.data[i] == '\n';
     }
     return buf_str(&out);
 }
@@ -84,8 +95,9 @@ void explore_story(struct explore *explore, struct explore_level *const *levels,
     struct way *way = memory_new(1, sizeof *way);
     struct buf story;
     way->explore = explore;
-    explore_level_init(&way->levels[0]);
-    explore_level_init(&way->levels[1]);
+    way->levels = memory_new(count + 1, sizeof *way->levels);
+    for (uint32_t i = 0; i <= count; i++)
+        explore_level_init(&way->levels[i]);
     way->moves = arena_array(explore->arena, count, sizeof *way->moves);
     for (uint32_t i = 1; i < count; i++) {
         struct move *move = &way->moves[way->count++];
@@ -99,7 +111,8 @@ void explore_story(struct explore *explore, struct explore_level *const *levels,
     if (!repeat(way, UINT32_MAX, &story))
         explore->result->detail = detail;
     explore->result->timeline = indented(explore->arena, buf_str(&story));
-    explore_level_fini(&way->levels[0]);
-    explore_level_fini(&way->levels[1]);
+    for (uint32_t i = 0; i <= count; i++)
+        explore_level_fini(&way->levels[i]);
+    memory_free(way->levels);
     memory_free(way);
 }

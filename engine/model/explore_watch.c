@@ -94,7 +94,7 @@ static bool owes(const struct explore_level *level, uint16_t step)
 static bool is_settled(enum core_step_state state)
 {
     return state == CORE_STEP_DONE || state == CORE_STEP_REJECTED || state == CORE_STEP_WAIVED ||
-           state == CORE_STEP_DOUBT || state >= CORE_STEP_UNDO_WAITING;
+           state == CORE_STEP_DOUBT || state >= CORE_STEP_UNDONE;
 }
 
 static void watch_order(struct explore *explore, const struct explore_level *level, uint16_t step)
@@ -103,7 +103,8 @@ static void watch_order(struct explore *explore, const struct explore_level *lev
         if (i == step || !explore_is_back(level, i) || !explore_precedes(&level->saga, step, i))
             continue;
         struct str path = core_step_path(&level->saga, step), later = core_step_path(&level->saga, i);
-        if (owes(level, i) || !is_settled(level->saga.steps[i].state))
+        enum core_step_state state = level->saga.steps[i].state;
+        if (owes(level, i) || (!is_settled(state) && state < CORE_STEP_UNDO_WAITING))
             explore_breach(explore, "What was done is undone in reverse order.",
                            "%.*s begins to be undone before %.*s, which came after it", STR_ARG(path),
                            STR_ARG(later));
@@ -114,7 +115,7 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
 {
     struct explore_fact *fact = fact_of(level, change->step);
     struct str path = core_step_path(&level->saga, change->step);
-    if (change->state >= CORE_STEP_DONE && change->state != CORE_STEP_UNDO_WAITING)
+    if (is_settled(change->state))
         fact->retried = false;
     if (change->state == CORE_STEP_DOUBT)
         fact->doubt = true;
@@ -233,9 +234,10 @@ static void rest_ended(struct explore *explore, const struct explore_level *leve
         explore_breach(explore, "Nothing is undone that does not go back.", "%.*s was", STR_ARG(path));
 }
 
-/* Branches or items of this frame in which a command is under way. */
-static uint32_t busy_parts(const struct core_saga *saga, uint16_t fan)
+/* Branches or items of this frame in which a command is under way, forward or back. */
+static uint32_t busy_parts(const struct explore_level *level, uint16_t fan, bool back)
 {
+    const struct core_saga *saga = &level->saga;
     uint32_t count = 0;
     for (uint16_t part = 1; part < saga->frame_count; part++) {
         bool busy = false;
@@ -243,20 +245,27 @@ static uint32_t busy_parts(const struct core_saga *saga, uint16_t fan)
             uint16_t frame = saga->steps[i].frame;
             while (frame > part)
                 frame = saga->frames[frame].parent;
-            busy = busy || (frame == part && explore_is_sent(saga->steps[i].state));
+            busy = busy || (frame == part && explore_is_sent(saga->steps[i].state) &&
+                            back == explore_is_back(level, i));
         }
         count += busy;
     }
     return count;
 }
 
-static void rest_fans(struct explore *explore, const struct core_saga *saga)
+static void rest_fans(struct explore *explore, const struct explore_level *level)
 {
+    const struct core_saga *saga = &level->saga;
+    for (uint16_t i = 0; i < level->world.count; i++)
+        if (level->world.facts[i].retried)
+            return; /* whom a human tries again goes at once */
     for (uint16_t i = 1; i < saga->frame_count; i++) {
-        const struct plan_fan *fan = saga->plan->nodes[saga->frames[i].node].fan;
-        if (fan && busy_parts(saga, i) > fan->concurrency_max)
+        const struct plan_node *node = &saga->plan->nodes[saga->frames[i].node];
+        const struct plan_fan *fan = node->fan;
+        if (fan && (busy_parts(level, i, false) > fan->concurrency_max ||
+                    busy_parts(level, i, true) > fan->concurrency_max))
             explore_breach(explore, "No more branches or items run at once than max_concurrency allows.",
-                           "%.*s has more", STR_ARG(saga->plan->nodes[saga->frames[i].node].id));
+                           "%.*s has more", STR_ARG(node->id));
     }
 }
 
@@ -277,7 +286,7 @@ void explore_rest(struct explore *explore, const struct explore_level *level)
 {
     if (!core_ended(&level->saga)) {
         rest_open(explore, level);
-        rest_fans(explore, &level->saga);
+        rest_fans(explore, level);
         return;
     }
     for (uint16_t i = 0; i < level->world.count; i++)
