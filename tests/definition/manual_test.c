@@ -1,10 +1,12 @@
-/* The manual and the examples say nothing that does not load: each ```yaml block of definitions/README.md is
+/* The manual names every key of a block and every diagnostic, word for word as the tables have it; and the
+ * manual and the examples say nothing that does not load: each ```yaml block of definitions/README.md is
  * a whole file or a list of steps, be it with a file's name behind the word or not; each ```yaml-wrong block
  * must be refused with the code named behind the word. Scenarios (`NAME.test.yaml`) are run by tests/manual,
  * as all commands of the page are. */
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/definition/keys.h"
 #include "tests/definition/support.h"
 
 #define DEFINITIONS SAGA_SOURCE_DIR "/definitions/"
@@ -115,5 +117,53 @@ Test(manual, every_keyword_and_format_is_named)
         expect_named(text, "keyword", keywords[i]);
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         expect_named(text, "format", formats[i]);
+    arena_fini(&arena);
+}
+
+static void expect_row(struct str text, const char *first, const char *second, const char *meaning,
+                       const char *end)
+{
+    char row[1024];
+    int size = snprintf(row, sizeof row, "\n| `%s` | %s%s%s |\n", first, second, meaning, end);
+    cr_assert(size > 0 && (size_t)size < sizeof row);
+    cr_expect(strstr(text.data, row) != NULL, "README.md has not the row%s", row);
+}
+
+Test(manual, every_key_of_a_block_is_documented)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str text = support_read(&arena, DEFINITIONS "README.md");
+    static const struct {
+        enum keys_table table;
+        const char *key;
+        const char *meaning;
+        bool required;
+    } rows[] = {
+#define X(table, name, key, need, form, of, meaning) {KEYS_TABLE_##table, key, meaning, KEYS_##need},
+#include "engine/definition/keys.def"
+#undef X
+    };
+    int shown = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].table < KEYS_TABLE_SWITCH || strcmp(rows[i].key, "*") == 0)
+            continue;
+        expect_row(text, rows[i].key, "", rows[i].meaning, rows[i].required ? " Mandatory." : "");
+        shown++;
+    }
+    cr_expect(shown > 30, "only %d keys of blocks", shown);
+    arena_fini(&arena);
+}
+
+Test(manual, every_diagnostic_is_documented)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str text = support_read(&arena, DEFINITIONS "README.md");
+#define ERROR ""
+#define WARNING "Warning: "
+#define X(name, severity, code, meaning) expect_row(text, code, severity, meaning, "");
+#include "engine/definition/diagnostics.def"
+#undef X
     arena_fini(&arena);
 }
