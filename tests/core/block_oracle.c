@@ -373,15 +373,22 @@ static void watch_end(const struct block_oracle *oracle, enum core_status status
     }
 }
 
+static bool is_late_success(const struct core_event *event)
+{
+    return event->kind == CORE_EVENT_REPLY && event->status == CORE_REPLY_OK &&
+           event->command_kind != CORE_UNDO;
+}
+
 static void watch_status(struct block_oracle *oracle, const struct core_change *change,
                          const struct core_record *record)
 {
     const struct core_event *event = &record->event;
     bool was_ended = oracle->status > CORE_PARKED;
-    bool reopens = (oracle->status == CORE_COMPENSATED && event->kind == CORE_EVENT_REPLY &&
-                    event->status == CORE_REPLY_OK) ||
+    bool late = is_late_success(event);
+    bool reopens = (oracle->status == CORE_COMPENSATED && late && change->status == CORE_COMPENSATING) ||
+                   (oracle->status == CORE_COMPLETED && late && change->status == CORE_RUNNING) ||
                    (oracle->status == CORE_COMPLETED && event->kind == CORE_EVENT_UNDO);
-    PROMISE("S5", !was_ended || (reopens && change->status != CORE_COMPLETED));
+    PROMISE("S5", !was_ended || reopens);
     PROMISE("S7", !oracle->back || change->direction == CORE_BACK);
     if (!oracle->back && change->direction == CORE_BACK)
         watch_turn(oracle, change, record);
@@ -411,7 +418,8 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
     PROMISE("S4", record->seq == oracle->seq + 1);
     PROMISE("S4", event->at_us >= oracle->at_us);
     PROMISE("S5", oracle->status != CORE_TERMINATED);
-    PROMISE("S5", oracle->status != CORE_COMPLETED || event->kind == CORE_EVENT_UNDO);
+    PROMISE("S5",
+            oracle->status != CORE_COMPLETED || event->kind == CORE_EVENT_UNDO || is_late_success(event));
     oracle->seq = record->seq;
     oracle->at_us = event->at_us;
     oracle->cancelled = oracle->cancelled || event->kind == CORE_EVENT_CANCEL;

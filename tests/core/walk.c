@@ -42,6 +42,7 @@ struct walk {
     uint32_t undo_attempt; /* of the parent */
     uint32_t signals;
     bool has_parent;
+    uint32_t rough; /* percent of the faults below: some worlds are calm, so that much gets done */
     bool healed;
     bool operators;
     bool loud;
@@ -63,6 +64,12 @@ static uint32_t choose(struct walk *walk, uint32_t bound)
 static bool chance(struct walk *walk, unsigned percent)
 {
     return choose(walk, 100) < percent;
+}
+
+/* Of what is bad; nothing is once the world has healed. */
+static bool strikes(struct walk *walk, unsigned percent)
+{
+    return !walk->healed && choose(walk, 10000) < percent * walk->rough;
 }
 
 static void post(struct walk *walk, struct message message)
@@ -169,7 +176,7 @@ static enum core_reply_status do_it(struct walk *walk, struct truth *truth, uint
         return CORE_REPLY_REJECTED;
     if (attempt <= truth->put_off)
         return CORE_REPLY_RETRY;
-    if (chance(walk, 6)) {
+    if (choose(walk, 10000) < 6 * walk->rough) {
         truth->refused = attempt;
         return CORE_REPLY_REJECTED;
     }
@@ -180,7 +187,7 @@ static enum core_reply_status do_it(struct walk *walk, struct truth *truth, uint
 
 static enum core_reply_status undo_it(struct walk *walk, struct truth *truth)
 {
-    if (!truth->undid && !walk->healed && chance(walk, 8))
+    if (!truth->undid && strikes(walk, 8))
         return CORE_REPLY_REJECTED;
     if (truth->did && !truth->undid)
         truth->effect--;
@@ -188,19 +195,27 @@ static enum core_reply_status undo_it(struct walk *walk, struct truth *truth)
     return CORE_REPLY_OK;
 }
 
+/* Who has said that it did not happen sees to it that it will not. */
+static enum core_reply_status look(struct truth *truth)
+{
+    bool there = truth->did && !truth->undid;
+    truth->undid = truth->undid || !truth->did;
+    return there ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
+}
+
 static void execute(struct walk *walk, struct message message)
 {
     struct truth *truth = &walk->truths[message.step];
     bool open = message.kind != CORE_DO || (!truth->did && !truth->undid && message.attempt > truth->refused);
     message.reply = true;
-    if (!walk->healed && open && chance(walk, 8))
+    if (open && strikes(walk, 8))
         message.status = chance(walk, 50) ? CORE_REPLY_RETRY : CORE_REPLY_PENDING;
     else if (message.kind == CORE_DO)
         message.status = do_it(walk, truth, message.attempt);
     else if (message.kind == CORE_UNDO)
         message.status = undo_it(walk, truth);
     else
-        message.status = truth->did && !truth->undid ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
+        message.status = look(truth);
     if (message.kind == CORE_DO && message.status == CORE_REPLY_RETRY && message.attempt > truth->put_off)
         truth->put_off = message.attempt;
     post(walk, message);
@@ -258,8 +273,8 @@ static void deliver(struct walk *walk)
         return;
     unsigned at = choose(walk, walk->count);
     struct message message = walk->messages[at];
-    bool lost = !walk->healed && chance(walk, 10);
-    bool again = !walk->healed && chance(walk, 12);
+    bool lost = strikes(walk, 10);
+    bool again = strikes(walk, 12);
     if (!again)
         walk->messages[at] = walk->messages[--walk->count];
     if (lost && !(message.reply && message.status == CORE_REPLY_OK))
@@ -340,7 +355,7 @@ static void operate(struct walk *walk)
                                .actor = STR("ann"),
                                .reason = STR("because")};
     bool rare = event.kind == CORE_EVENT_TERMINATE || event.kind == CORE_EVENT_CANCEL;
-    if (rare && chance(walk, 80))
+    if (rare && !strikes(walk, 20))
         return;
     if (chance(walk, 50))
         event.step = any_step(walk);
@@ -372,8 +387,10 @@ static void act(struct walk *walk)
     unsigned dice = choose(walk, 100);
     if (dice < 58)
         deliver(walk);
-    else if (dice < 76)
+    else if (dice < 58 + 18 * walk->rough / 100)
         fire(walk);
+    else if (dice < 76)
+        walk->count > 0 ? deliver(walk) : fire(walk);
     else if (dice < 85)
         operate(walk);
     else if (dice < 92)
@@ -505,6 +522,7 @@ void walk_run(const struct plan *plan, uint64_t seed, uint32_t events, const str
     walk->seed = seed;
     walk->loud = loud;
     walk->now_us = twin_epoch_us;
+    walk->rough = choose(walk, 5) * 25;
     walk->operators = chance(walk, 40);
     twin_init(&walk->twin, plan);
     block_oracle_init(&walk->oracle, plan);
