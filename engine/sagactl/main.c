@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "engine/sagactl/check.h"
+#include "engine/sagactl/diff.h"
 #include "engine/sagactl/doctor.h"
 #include "engine/sagactl/editor.h"
 #include "engine/sagactl/events.h"
@@ -30,7 +31,7 @@ static int help(void)
     printf("sagactl: the saga engine's tool for authors and operators\n\nusage: sagactl COMMAND [argument …] "
            "[--option value …]\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-12s %s\n", commands[i].name, commands[i].sentence);
+        printf("  %-19s %s\n", commands[i].name, commands[i].sentence);
     printf("\nsagactl COMMAND --help explains arguments and options. Output is for people; with --json it is "
            "JSON.\n\n%s",
            INVOCATION_EXIT_CODES);
@@ -43,6 +44,15 @@ static const struct invocation_command *find(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
+}
+
+/* "definitions diff": a command of two words goes before the one of its first. *words: how many it has. */
+static const struct invocation_command *find_words(int argc, char **argv, struct arena *arena, int *words)
+{
+    const struct invocation_command *both =
+        argc < 3 ? NULL : find(arena_printf(arena, "%s %s", argv[1], argv[2]).data);
+    *words = both != NULL ? 2 : 1;
+    return both != NULL ? both : find(argv[1]);
 }
 
 static int refuse_command(const char *name)
@@ -70,7 +80,8 @@ static int run(int argc, char **argv, struct arena *arena)
         return help();
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
         return printf("sagactl %s\n", SAGAD_VERSION) < 0 ? INVOCATION_FAILED : INVOCATION_FINE;
-    invocation.command = find(argv[1]);
+    int words = 1;
+    invocation.command = find_words(argc, argv, arena, &words);
     if (invocation.command == NULL)
         return refuse_command(argv[1]);
     for (int i = 2; i < argc; i++)
@@ -78,7 +89,7 @@ static int run(int argc, char **argv, struct arena *arena)
             invocation_help(invocation.command);
             return INVOCATION_FINE;
         }
-    if (!invocation_parse(&invocation, argc, argv))
+    if (!invocation_parse(&invocation, argc - words + 1, argv + words - 1))
         return INVOCATION_USAGE;
     return invocation.command->run(&invocation);
 }

@@ -238,19 +238,61 @@ static void show_source(const struct invocation *invocation, const struct json *
     printf("%.*s", STR_ARG(json_get_str(definition, STR("source"))));
 }
 
-int remote_definitions(struct invocation *invocation)
+/* The address of what the arguments name: all definitions, one, one version. */
+static struct buf definitions_path(struct invocation *invocation)
 {
     struct buf path;
     buf_init(&path, invocation->arena);
     buf_puts(&path, "/v1/definitions");
-    if (!invocation_expects(invocation, 0, 2))
-        return INVOCATION_USAGE;
     for (int i = 0; i < invocation->argument_count; i++) {
         buf_char(&path, '/');
         http_escape(&path, invocation->arguments[i]);
     }
+    return path;
+}
+
+static int definitions(struct invocation *invocation, int least, int most)
+{
+    if (!invocation_expects(invocation, least, most))
+        return INVOCATION_USAGE;
+    struct buf path = definitions_path(invocation);
     return remote_read(invocation, buf_str(&path),
                        invocation->argument_count == 2 ? show_source : show_definitions);
+}
+
+int remote_definitions(struct invocation *invocation)
+{
+    return definitions(invocation, 0, 2);
+}
+
+int remote_definitions_list(struct invocation *invocation)
+{
+    return definitions(invocation, 0, 1);
+}
+
+int remote_definitions_show(struct invocation *invocation)
+{
+    return definitions(invocation, 2, 2);
+}
+
+static void show_enabled(const struct invocation *invocation, const struct json *definition)
+{
+    int64_t version = 0;
+    const struct json *enabled = json_get(definition, STR("enabled"));
+    (void)json_get_i64(definition, STR("version"), &version);
+    printf("%.*s version %d is %s\n",
+           STR_ARG(show_plain(invocation->arena, json_get_str(definition, STR("name")))), (int)version,
+           enabled != NULL && enabled->boolean ? "enabled" : "disabled");
+}
+
+int remote_definitions_enable(struct invocation *invocation)
+{
+    if (!invocation_expects(invocation, 2, 2))
+        return INVOCATION_USAGE;
+    struct buf path = definitions_path(invocation);
+    buf_puts(&path, strcmp(invocation->command->name, "definitions enable") == 0 ? "/enable" : "/disable");
+    struct http_answer answer = http_request(invocation, "POST", buf_str(&path), STR(""), NULL);
+    return remote_print(invocation, &answer, show_enabled);
 }
 
 static void show_put(const struct invocation *invocation, const struct json *definition)

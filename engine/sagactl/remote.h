@@ -11,6 +11,9 @@ int remote_list(struct invocation *invocation);
 int remote_verb(struct invocation *invocation);
 int remote_dead_letters(struct invocation *invocation);
 int remote_definitions(struct invocation *invocation);
+int remote_definitions_list(struct invocation *invocation);
+int remote_definitions_show(struct invocation *invocation);
+int remote_definitions_enable(struct invocation *invocation);
 int remote_put(struct invocation *invocation);
 
 /* What these share with other files. Each gives the exit code, after the answer was shown: as it came with

@@ -266,10 +266,12 @@ void show_definitions(const struct invocation *invocation, const struct json *pa
         printf("no definitions\n");
         return;
     }
-    printf("%-*s  VERSION  DESCRIPTION\n", name, "NAME");
+    printf("%-*s  VERSION  ENABLED  DESCRIPTION\n", name, "NAME");
     for (uint32_t i = 0; i < items->count; i++) {
         cell(text(invocation, items->items[i], "name"), name + 2);
-        printf("%7.*s  %.*s\n", STR_ARG(text(invocation, items->items[i], "version")),
+        const struct json *enabled = json_get(items->items[i], STR("enabled"));
+        printf("%7.*s  %-7s  %.*s\n", STR_ARG(text(invocation, items->items[i], "version")),
+               enabled != NULL && !enabled->boolean ? "no" : "yes",
                STR_ARG(text(invocation, items->items[i], "description")));
     }
 }
