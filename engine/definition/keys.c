@@ -139,5 +139,5 @@ void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping
 void keys_read(const struct tree *mapping, enum keys_table table, struct diag_list *diags,
                struct keys_values *values)
 {
-    keys_read_by(&language, mapping, table, diags, values->of);
+    keys_read_by(&language, mapping, (int)table, diags, values->of);
 }
