@@ -239,26 +239,34 @@ static bool crash(struct play *play)
 
 /* ---- the run ---- */
 
+bool play_step(struct play *play, enum play_end *end)
+{
+    struct play_post *post = play->posts;
+    int64_t wake_us = core_wake(&play->saga);
+    *end = post || wake_us < INT64_MAX ? PLAY_TIRED : PLAY_RESTS;
+    if (*end == PLAY_RESTS || play->event_count == PLAY_EVENTS_MAX)
+        return false;
+    bool timer = !post || wake_us < post->due_us;
+    int64_t due_us = timer ? wake_us : post->due_us;
+    play->now_us = due_us > play->now_us ? due_us : play->now_us;
+    if (timer) {
+        give(play, &(struct core_event){.kind = CORE_EVENT_TIMER}, NULL);
+    } else {
+        play->posts = post->next;
+        give(play, &post->event, post->tag);
+    }
+    if (!play->dies || crash(play))
+        return true;
+    *end = PLAY_BROKEN;
+    return false;
+}
+
 enum play_end play_run(struct play *play)
 {
-    while (play->event_count < PLAY_EVENTS_MAX) {
-        struct play_post *post = play->posts;
-        int64_t wake_us = core_wake(&play->saga);
-        if (!post && wake_us == INT64_MAX)
-            return PLAY_RESTS;
-        bool timer = !post || wake_us < post->due_us;
-        int64_t due_us = timer ? wake_us : post->due_us;
-        play->now_us = due_us > play->now_us ? due_us : play->now_us;
-        if (timer) {
-            give(play, &(struct core_event){.kind = CORE_EVENT_TIMER}, NULL);
-        } else {
-            play->posts = post->next;
-            give(play, &post->event, post->tag);
-        }
-        if (play->dies && !crash(play))
-            return PLAY_BROKEN;
-    }
-    return PLAY_TIRED;
+    enum play_end end;
+    while (play_step(play, &end))
+        ;
+    return end;
 }
 
 /* ---- for people ---- */

@@ -76,7 +76,9 @@ void play_fini(struct play *play);
 /* Puts an event on its way, to arrive `after_us` from now; copies its texts, borrows its JSON. Its time is
  * set when it arrives; the due time of a MOVE counts from then. */
 void play_post(struct play *play, int64_t after_us, const struct core_event *event, const void *tag);
-/* Gives the core whatever comes next, until it rests. */
+/* Gives the core whatever comes next. False when nothing does any more: *end says why. */
+bool play_step(struct play *play, enum play_end *end);
+/* The same until then. */
 enum play_end play_run(struct play *play);
 /* A note in the timeline, at this moment. */
 void play_note(struct play *play, const char *format, ...) __attribute__((format(printf, 2, 3)));

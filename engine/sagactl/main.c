@@ -13,6 +13,7 @@
 #include "engine/sagactl/replay.h"
 #include "engine/sagactl/simulate.h"
 #include "engine/sagactl/test.h"
+#include "engine/sagactl/undo_plan.h"
 #include "engine/sagactl/validate.h"
 #include "engine/sagactl/watch.h"
 
