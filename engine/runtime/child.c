@@ -76,6 +76,9 @@ static struct str obstacle(struct runner *runner, const struct inbox_item *item,
     if (item->start.plan == NULL)
         return arena_printf(arena, "there is no definition %.*s version %d", STR_ARG(child->definition),
                             child->version);
+    if (child->kind == CORE_DO && !registry_is_enabled(runner->engine->registry, item->start.plan))
+        return arena_printf(arena, "the definition %.*s takes no new starts of version %d",
+                            STR_ARG(child->definition), item->start.plan->version);
     if (item->child_refusal.size > 0 || key_owner == NULL)
         return item->child_refusal;
     char owner[ID_TEXT_SIZE + 1];

@@ -8,29 +8,36 @@
 #include "engine/ops/log.h"
 #include "engine/runtime/loader.h"
 
-static const char definition[] = "saga: order\n"
-                                 "version: 1\n"
-                                 "defaults:\n"
-                                 "  timeout: 2s\n"
-                                 "  retry: { max_attempts: 3, initial: 1s, jitter: none }\n"
-                                 "steps:\n"
-                                 "  - id: reserve\n"
-                                 "    command: shop.reserve\n"
-                                 "    with: { what: \"${ $input.what }\" }\n"
-                                 "    compensate: shop.release\n"
-                                 "  - id: charge\n"
-                                 "    command: shop.charge\n"
-                                 "    compensate: shop.refund\n";
+static const char order[] = "saga: order\n"
+                            "version: 1\n"
+                            "defaults:\n"
+                            "  timeout: 2s\n"
+                            "  retry: { max_attempts: 3, initial: 1s, jitter: none }\n"
+                            "steps:\n"
+                            "  - id: reserve\n"
+                            "    command: shop.reserve\n"
+                            "    with: { what: \"${ $input.what }\" }\n"
+                            "    compensate: shop.release\n"
+                            "  - id: charge\n"
+                            "    command: shop.charge\n"
+                            "    compensate: shop.refund\n";
+
+static enum world_fate take_fate(enum world_fate *next)
+{
+    enum world_fate fate = *next;
+    *next = WORLD_FINE;
+    return fate;
+}
 
 static enum world_fate fate_of(void *context, struct world_host *host, const struct bus_message *message)
 {
     struct bed *bed = context;
-    enum world_fate fate = bed->next_publish;
     (void)host;
-    if (!str_starts(message->subject, STR("saga.cmd.")))
-        return WORLD_FINE;
-    bed->next_publish = WORLD_FINE;
-    return fate;
+    if (str_starts(message->subject, STR("saga.start.")))
+        return take_fate(&bed->next_child);
+    if (str_starts(message->subject, STR("saga.reply.")))
+        return take_fate(&bed->next_reply);
+    return str_starts(message->subject, STR("saga.cmd.")) ? take_fate(&bed->next_publish) : WORLD_FINE;
 }
 
 static enum memory_store_fault fault_of(void *context, struct world_host *host)
@@ -42,15 +49,26 @@ static enum memory_store_fault fault_of(void *context, struct world_host *host)
     return fault;
 }
 
+static void keep(struct arena *arena, const struct bus_message *message, struct bus_message *copy)
+{
+    *copy = (struct bus_message){.subject = arena_copy(arena, message->subject),
+                                 .body = arena_copy(arena, message->body)};
+    for (uint32_t i = 0; i < message->header_count; i++)
+        bus_header_add(copy, arena_copy(arena, message->headers[i].name),
+                       arena_copy(arena, message->headers[i].value));
+}
+
 static void note_publish(void *context, struct world_host *host, const struct bus_message *message)
 {
     struct bed *bed = context;
     (void)host;
     bed->published_commands += str_starts(message->subject, STR("saga.cmd."));
     bed->published_events += str_starts(message->subject, STR("saga.event."));
+    if (str_starts(message->subject, STR("saga.start.")))
+        keep(&bed->arena, message, &bed->child);
 }
 
-static void put_definition(struct bed *bed)
+void bed_define(struct bed *bed, const char *yaml)
 {
     struct diag_list diags;
     const struct plan *plan = NULL;
@@ -58,8 +76,8 @@ static void put_definition(struct bed *bed)
     struct err_note note = {""};
     for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++)
         if (bed->world.hosts[i].engine != NULL)
-            cr_assert(registry_put(engine_registry(bed->world.hosts[i].engine), bed->store, STR("order.yaml"),
-                                   str_from(definition), NULL, &bed->arena, &diags, &plan, &created,
+            cr_assert(registry_put(engine_registry(bed->world.hosts[i].engine), bed->store, STR("bed.yaml"),
+                                   str_from(yaml), NULL, &bed->arena, &diags, &plan, &created,
                                    &note) == ERR_OK,
                       "%s", note.text);
 }
@@ -76,7 +94,7 @@ void bed_open(struct bed *bed, uint32_t hosts)
     bed->store = world_observe(&bed->world);
     for (uint32_t i = 0; i < hosts; i++)
         cr_assert(world_boot(&bed->world, i, &note) == ERR_OK, "%s", note.text);
-    put_definition(bed);
+    bed_define(bed, order);
 }
 
 void bed_close(struct bed *bed)
@@ -114,6 +132,11 @@ static void done(void *context, const struct engine_answer *answer)
     snprintf(call->message, sizeof call->message, "%.*s", STR_ARG(answer->message));
 }
 
+struct engine_call bed_call(struct bed_call *call)
+{
+    return (struct engine_call){call, done};
+}
+
 static struct bed_call *new_call(struct bed *bed)
 {
     cr_assert(lt(u32, bed->call_count, BED_CALLS_MAX));
@@ -132,10 +155,16 @@ static struct bed_call *submitted(struct bed_call *call, enum err error)
 
 struct bed_call *bed_start(struct bed *bed, uint32_t host, const char *key, const char *input)
 {
+    return bed_start_of(bed, host, "order", key, input);
+}
+
+struct bed_call *bed_start_of(struct bed *bed, uint32_t host, const char *definition, const char *key,
+                              const char *input)
+{
     struct bed_call *call = new_call(bed);
     struct engine *engine = bed->world.hosts[host].engine;
     struct err_note note = {""};
-    struct engine_start start = {.plan = registry_find(engine_registry(engine), STR("order"), 1),
+    struct engine_start start = {.plan = registry_find(engine_registry(engine), str_from(definition), 1),
                                  .key = str_from(key)};
     cr_assert(start.plan != NULL);
     cr_assert(json_parse(&bed->arena, str_from(input), 1000, &start.input, &note) == ERR_OK);
@@ -144,11 +173,16 @@ struct bed_call *bed_start(struct bed *bed, uint32_t host, const char *key, cons
 
 struct bed_call *bed_verb(struct bed *bed, uint32_t host, struct id id, enum core_event_kind kind)
 {
+    return bed_event(bed, host, id,
+                     &(struct core_event){.kind = kind, .actor = STR("ann"), .reason = STR("test")});
+}
+
+struct bed_call *bed_event(struct bed *bed, uint32_t host, struct id id, const struct core_event *event)
+{
     struct bed_call *call = new_call(bed);
     struct err_note note = {""};
-    struct core_event verb = {.kind = kind, .actor = STR("ann"), .reason = STR("test")};
     return submitted(
-        call, engine_verb(bed->world.hosts[host].engine, id, &verb, (struct engine_call){call, done}, &note));
+        call, engine_verb(bed->world.hosts[host].engine, id, event, (struct engine_call){call, done}, &note));
 }
 
 struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t timeout_us)
@@ -171,6 +205,13 @@ struct bus_message bed_take(struct bed *bed, const char *action)
     cr_assert(str_ends(message.subject, str_from(action)), "%.*s came, not %s", STR_ARG(message.subject),
               action);
     return message;
+}
+
+void bed_answer(struct bed *bed, const char *action, const char *status, const char *body)
+{
+    struct bus_message command = bed_take(bed, action);
+    bed_reply(bed, &command, status, body);
+    bed_settle(bed);
 }
 
 bool bed_has_command(struct bed *bed)

@@ -17,7 +17,10 @@ struct bed {
     struct bed_call calls[BED_CALLS_MAX];
     uint32_t call_count;
     enum memory_store_fault next_append;
-    enum world_fate next_publish;
+    enum world_fate next_publish; /* of a command to a participant */
+    enum world_fate next_child;   /* of a command to a child saga */
+    enum world_fate next_reply;   /* of what a child saga tells its parent */
+    struct bus_message child;     /* the last command to a child saga */
     uint32_t published_commands, published_events;
 };
 
@@ -26,12 +29,22 @@ void bed_close(struct bed *bed);
 /* Turns and deliveries until nothing is to be done at this time. */
 void bed_settle(struct bed *bed);
 void bed_advance(struct bed *bed, int64_t span_us);
+/* For a start or verb made by hand. */
+struct engine_call bed_call(struct bed_call *call);
+/* For all engines that run; there is one already, "order". */
+void bed_define(struct bed *bed, const char *yaml);
+struct bed_call *bed_start_of(struct bed *bed, uint32_t host, const char *definition, const char *key,
+                              const char *input);
+/* Of "order". */
 struct bed_call *bed_start(struct bed *bed, uint32_t host, const char *key, const char *input);
 struct bed_call *bed_verb(struct bed *bed, uint32_t host, struct id id, enum core_event_kind kind);
+struct bed_call *bed_event(struct bed *bed, uint32_t host, struct id id, const struct core_event *event);
 struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t timeout_us);
 /* The next command of participant shop; fails the test when there is none, or it is another. */
 struct bus_message bed_take(struct bed *bed, const char *action);
 bool bed_has_command(struct bed *bed);
+/* Takes the command and answers it, and all that follows is done. */
+void bed_answer(struct bed *bed, const char *action, const char *status, const char *body);
 void bed_reply(struct bed *bed, const struct bus_message *command, const char *status, const char *body);
 /* The saga's stored row, folded from its journal and compared with it on the way. */
 struct store_saga bed_row(struct bed *bed, struct id id);
