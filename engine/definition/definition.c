@@ -162,8 +162,10 @@ const struct plan *definition_load(struct arena *arena, struct str text, const s
     *load = (struct load){
         .arena = arena, .diags = diags, .files = files, .yaml = own, .plan = arena_new(arena, struct plan)};
     const struct tree *root = tree_read(arena, own, diags);
+    map_init(&load->ids);
     if (root)
         read_file(load, root);
+    map_fini(&load->ids);
     if (diags->error_count == errors_before)
         load_checks(load);
     diag_sort(diags);

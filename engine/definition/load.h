@@ -5,6 +5,7 @@
  * checked. */
 #pragma once
 #include "engine/base/limits.h"
+#include "engine/base/map.h"
 #include "engine/definition/definition.h"
 #include "engine/definition/keys.h"
 #include "engine/definition/problem.h"
@@ -21,6 +22,11 @@ struct load_defaults {
     int64_t undo_timeout_us; /* 0: as the step's */
     struct plan_retry undo_retry;
 };
+/* The await whose event $event is. */
+struct load_event {
+    uint16_t await;  /* 0: there is none */
+    uint16_t within; /* a block nearer than that which may have waited for another; 0: none */
+};
 struct load {
     struct arena *arena;
     struct diag_list *diags;
@@ -34,6 +40,8 @@ struct load {
     struct plan_node *nodes;   /* plan->nodes, still being written; moves while nodes are collected */
     const struct tree **trees; /* where nodes[i] stands in the file: a step's or block's mapping, a case */
     uint32_t node_room;
+    struct map ids;                  /* of steps and blocks: to their nodes, once these are all there */
+    struct load_event *events;       /* for a reader at nodes[i]; one more for the saga's output */
     struct diag_place timeout_place; /* of the saga's `timeout` */
     uint16_t pivot;                  /* node index; 0 while there is none */
     bool is_incomplete; /* a part could not be read: what it may have named is not reported as unknown */
@@ -114,9 +122,10 @@ struct load_path {
 };
 /* From the reader to the node it reads. */
 struct load_path load_path_to(const struct load *load, struct load_scope reader, uint16_t node);
-/* The nearest await before the reader; 0 when there is none. *within: the block nearer than that which has an
- * await too, so that it depends on the way; 0: none. */
-uint16_t load_path_await(const struct load *load, struct load_scope reader, uint16_t *within);
+/* Fills load->events, once all nodes are there. */
+void load_path_events(struct load *load);
+/* What $event is for a reader, not at the start. */
+struct load_event load_path_event(const struct load *load, struct load_scope reader);
 /* The index of the first node behind a block and all in it. */
 uint16_t load_path_end(const struct load *load, uint16_t node);
 

@@ -114,7 +114,7 @@ static bool one_letter(struct str a, struct str b, bool plurals)
 
 /* ---- what there is ---- */
 
-/* Grows by doubling: the first of each text only. */
+/* The first of each text only. */
 static void add(struct names *names, struct str text, struct str group, struct str key,
                 struct diag_place place)
 {
@@ -139,16 +139,21 @@ static void report(struct names *names, const struct name *a, const struct name 
                 STR_ARG(a->text), a->place.line);
 }
 
+static bool is_similar(const struct names *names, const struct name *a, const struct name *b)
+{
+    return str_equal(a->group, b->group) &&
+           (same_letters(a->text, b->text) || one_letter(a->text, b->text, names->plurals));
+}
+
+/* Each with those before it; said once of each, and not when nobody would see it. */
 static void compare(struct names *names)
 {
-    for (uint32_t i = 0; i < names->count; i++) {
-        for (uint32_t j = i + 1; j < names->count; j++) {
-            const struct name *a = &names->items[i];
-            const struct name *b = &names->items[j];
-            if (str_equal(a->group, b->group) &&
-                (same_letters(a->text, b->text) || one_letter(a->text, b->text, names->plurals)))
-                report(names, a, b);
-        }
+    for (uint32_t i = 1; i < names->count && names->load->diags->count < LIMITS_ERRORS_COUNT; i++) {
+        uint32_t j = 0;
+        while (j < i && !is_similar(names, &names->items[j], &names->items[i]))
+            j++;
+        if (j < i)
+            report(names, &names->items[j], &names->items[i]);
     }
 }
 

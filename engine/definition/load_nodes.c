@@ -4,13 +4,11 @@
 #include "engine/definition/load.h"
 
 #include "engine/base/check.h"
-#include "engine/base/map.h"
 
 enum { KIND_COUNT = PLAN_FAIL + 1 };
 
 struct collect {
     struct load *load;
-    struct map ids;
     uint32_t entries; /* steps and blocks */
     uint32_t depth;   /* blocks around */
     uint32_t of_kind[KIND_COUNT];
@@ -97,14 +95,14 @@ static void read_id(struct collect *collect, uint16_t index, enum keys_key key)
     const char *what = node->kind == PLAN_STEP ? "id of a step" : "id of a block";
     if (!load_name(load, id->text, id->place, '_', what))
         return;
-    const struct tree *before = map_get(&collect->ids, id->text);
+    const struct tree *before = map_get(&load->ids, id->text);
     if (before) {
         problem_add(load->diags, id->place, PROBLEM_DUPLICATE_ID,
                     arena_printf(load->diags->arena, "the first one is in line %u", before->place.line),
                     "the id \"%.*s\" is taken", STR_ARG(id->text));
         return;
     }
-    map_set(&collect->ids, id->text, (void *)id);
+    map_set(&load->ids, id->text, (void *)id);
     node->id = id->text;
 }
 
@@ -342,13 +340,23 @@ static uint16_t collect_sequence(struct collect *collect, const struct tree *lis
     return index;
 }
 
+/* From here on nodes stay where they are. */
+static void settle(struct load *load)
+{
+    load->plan->nodes = load->nodes;
+    for (uint16_t i = 1; i < load->plan->node_count; i++) {
+        struct plan_node *node = &load->nodes[i];
+        if (node->kind != PLAN_SEQUENCE && map_get(&load->ids, node->id))
+            map_set(&load->ids, node->id, node);
+    }
+    load_path_events(load);
+}
+
 void load_nodes(struct load *load, const struct tree *list)
 {
     struct collect collect = {.load = load};
-    map_init(&collect.ids);
     (void)collect_sequence(&collect, list, 0, 0, list);
-    map_fini(&collect.ids);
-    load->plan->nodes = load->nodes;
+    settle(load);
     if (collect.entries > LIMITS_STEPS)
         problem_add(load->diags, list->key_place, PROBLEM_OUT_OF_BOUNDS, STR(""),
                     "a saga has at most %d steps and blocks, this one has more", LIMITS_STEPS);

@@ -92,33 +92,40 @@ uint16_t load_path_end(const struct load *load, uint16_t node)
     return load->plan->node_count;
 }
 
-static bool has_await(const struct load *load, uint16_t block)
+/* ---- events ---- */
+
+/* Behind `node`: itself when it is an await; unclear when it may have waited for one within; else as before.
+ */
+static struct load_event event_behind(const struct load *load, const uint16_t *awaits, uint16_t node)
 {
-    uint16_t end = load_path_end(load, block);
-    for (uint16_t i = block; i < end; i++) {
-        if (load->nodes[i].kind == PLAN_AWAIT)
-            return true;
-    }
-    return false;
+    if (load->nodes[node].kind == PLAN_AWAIT)
+        return (struct load_event){.await = node};
+    if (awaits[load_path_end(load, node)] > awaits[node])
+        return (struct load_event){.within = node};
+    return load->events[node];
 }
 
-uint16_t load_path_await(const struct load *load, struct load_scope reader, uint16_t *within)
+void load_path_events(struct load *load)
 {
-    uint16_t at = reader.where == LOAD_AT_OUTPUT ? 0 : reader.node;
-    uint32_t before = at ? load->nodes[at].order : load->nodes[0].child_count;
-    *within = 0;
-    for (;;) {
-        const struct plan_node *sequence = &load->nodes[at ? load->nodes[at].parent : 0];
-        while (sequence->kind == PLAN_SEQUENCE && before > 0) {
-            uint16_t sibling = sequence->children[--before];
-            if (load->nodes[sibling].kind == PLAN_AWAIT)
-                return sibling;
-            if (!*within && has_await(load, sibling))
-                *within = sibling;
-        }
-        if (at == 0 || sequence->index == 0)
-            return 0;
-        at = sequence->index;
-        before = load->nodes[at].order;
+    uint16_t count = load->plan->node_count;
+    uint16_t *awaits =
+        arena_array(load->diags->arena, (size_t)count + 1, sizeof *awaits); /* before each node */
+    load->events = arena_array(load->diags->arena, (size_t)count + 1, sizeof *load->events);
+    for (uint16_t i = 0; i < count; i++)
+        awaits[i + 1] = (uint16_t)(awaits[i] + (load->nodes[i].kind == PLAN_AWAIT));
+    for (uint16_t i = 1; i < count; i++) {
+        const struct plan_node *node = &load->nodes[i];
+        const struct plan_node *parent = &load->nodes[node->parent];
+        bool follows = parent->kind == PLAN_SEQUENCE && node->order > 0;
+        load->events[i] = follows ? event_behind(load, awaits, parent->children[node->order - 1])
+                                  : load->events[node->parent];
     }
+    const struct plan_node *root = &load->nodes[0];
+    if (root->child_count)
+        load->events[count] = event_behind(load, awaits, root->children[root->child_count - 1]);
+}
+
+struct load_event load_path_event(const struct load *load, struct load_scope reader)
+{
+    return load->events[reader.where == LOAD_AT_OUTPUT ? load->plan->node_count : reader.node];
 }

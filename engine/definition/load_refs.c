@@ -44,7 +44,8 @@ static bool has_output(const struct plan_node *node)
 static void report_unknown_step(struct load *load, const struct expr_ref *ref)
 {
     struct problem_guess guess = problem_guess_for(ref->name);
-    for (uint16_t i = 1; i < load->plan->node_count; i++) {
+    bool shown = load->diags->count < LIMITS_ERRORS_COUNT; /* else guessing is for nobody */
+    for (uint16_t i = 1; shown && i < load->plan->node_count; i++) {
         if (has_output(&load->nodes[i]))
             problem_guess_try(&guess, load->nodes[i].id);
     }
@@ -159,7 +160,7 @@ static const struct schema *schema_of(const struct plan_node *node)
 
 static void check_step(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
-    const struct plan_node *node = plan_find(load->plan, ref->name);
+    const struct plan_node *node = map_get(&load->ids, ref->name);
     if (scope.where == LOAD_AT_START) {
         problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_VARIABLE, at_start_hint,
                     "no step has run yet when this is computed");
@@ -195,24 +196,26 @@ static void check_step(struct load *load, struct expr_ref *ref, struct load_scop
 
 static void check_event(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
-    uint16_t within = 0;
-    uint16_t await = scope.where == LOAD_AT_START ? 0 : load_path_await(load, scope, &within);
-    if (within) {
+    struct load_event event = {0};
+    if (scope.where != LOAD_AT_START)
+        event = load_path_event(load, scope);
+    if (event.within) {
         problem_add(load->diags, ref->place, PROBLEM_UNCLEAR_EVENT, STR("name the await: $steps.<id>.output"),
                     "which event $event is depends on the way through the %.*s in line %u",
-                    STR_ARG(plan_kind_text(load->nodes[within].kind)), load->nodes[within].place.line);
+                    STR_ARG(plan_kind_text(load->nodes[event.within].kind)),
+                    load->nodes[event.within].place.line);
         return;
     }
-    if (!await) {
+    if (!event.await) {
         if (!load->is_incomplete)
             refuse_variable(load, ref, STR("$event exists behind an `await`"));
         return;
     }
-    ref->slot = await;
-    const char *when = null_by_itself(&load->nodes[await]);
+    ref->slot = event.await;
+    const char *when = null_by_itself(&load->nodes[event.await]);
     if (when && !ref->null_allowed)
         report_null(load, ref, "null", when);
-    check_fields(load, ref, load->nodes[await].await->schema, "the event");
+    check_fields(load, ref, load->nodes[event.await].await->schema, "the event");
 }
 
 /* The foreach around the reader that has this name for its item; an empty name: the nearest. */

@@ -149,3 +149,77 @@ Test(limits, texts_counts_and_schemas)
     cr_expect_eq(diags.error_count, 2, "%s", support_render(&arena, &diags).data);
     arena_fini(&arena);
 }
+
+/* The most nodes that a file can have: a thousand switches of as many cases as they may. */
+Test(limits, as_many_branches_as_there_can_be)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct buf out;
+    buf_init(&out, &arena);
+    buf_puts(&out, "saga: wide\nversion: 1\nsteps:\n");
+    for (int i = 0; i < LIMITS_STEPS - 1; i++) {
+        buf_puts(&out, "- parallel: { branches: {");
+        for (int k = 0; k < LIMITS_CASES - 2; k++)
+            buf_printf(&out, "b%d: ,", k);
+        buf_puts(&out, "} }\n");
+    }
+    buf_puts(&out, "- { id: x, command: a.b, compensate: none }\n");
+    expect_refused(&arena, buf_str(&out), "wrong-type");
+    arena_fini(&arena);
+}
+
+static void put_steps(struct buf *out, int count)
+{
+    buf_puts(out, "saga: hostile\nversion: 1\nsteps:\n");
+    for (int i = 0; i < count; i++)
+        buf_printf(out, "- { id: s%d, command: p%d.do, compensate: p%d.undo }\n", i, i, i);
+}
+
+Test(limits, references_without_end)
+{
+    static const char *const refs[] = {"$steps.sx.output", "$event", "$item", "$index", "$steps.s998.output"};
+    for (size_t i = 0; i < sizeof refs / sizeof refs[0]; i++) {
+        struct arena arena;
+        arena_init(&arena, 0);
+        struct buf out;
+        buf_init(&out, &arena);
+        put_steps(&out, LIMITS_STEPS - 2);
+        buf_puts(&out, "- await: { id: late, event: e, timeout: 1d }\n- { id: x, compensate: none, with: [");
+        for (int k = 0; k < 500; k++) {
+            buf_puts(&out, "\"${ [");
+            for (int n = 0; n < 40; n++)
+                buf_printf(&out, "%s%s", n ? "," : "", refs[i]);
+            buf_puts(&out, "] }\",");
+        }
+        buf_puts(&out, "] }\n");
+        expect_refused(&arena, buf_str(&out), "missing-key");
+        arena_fini(&arena);
+    }
+}
+
+/* Three thousand names, each a letter from many others, and none that is. */
+Test(limits, names_that_look_alike)
+{
+    struct arena arena;
+    for (int alike = 0; alike < 2; alike++) {
+        arena_init(&arena, 0);
+        struct buf out;
+        buf_init(&out, &arena);
+        buf_puts(&out, "saga: hostile\nversion: 1\nsteps:\n");
+        for (int i = 0; i < LIMITS_STEPS; i++) {
+            char word[8] = {(char)('a' + i % 26), (char)('a' + i / 26 % 26), (char)('a' + i / 676), 0};
+            const char *twice = alike ? "" : word;
+            buf_printf(&out, "- { id: same%s%s, command: party%s%s.do, ", word, twice, word, twice);
+            buf_printf(&out, "verify: other%s%s.do, compensate: third%s%s.do }\n", word, twice, word, twice);
+        }
+        struct diag_list diags;
+        int64_t begin = support_cpu_us();
+        const struct plan *plan = support_load_text(&arena, buf_str(&out), &diags);
+        int64_t spent = support_cpu_us() - begin;
+        cr_expect(plan != NULL, "%s", support_render(&arena, &diags).data);
+        cr_expect_eq(diags.count, alike ? LIMITS_ERRORS_COUNT : 0);
+        cr_expect(spent < TIME_MAX_US, "took %lld us", (long long)spent);
+        arena_fini(&arena);
+    }
+}
