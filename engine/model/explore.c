@@ -222,7 +222,7 @@ void explore_run(const struct plan *plan, const struct explore_options *options,
     *result = (struct explore_result){0};
     arena_init(&explore.batch, 0);
     explore_codes_make(&explore);
-    const struct explore_data *data = explore_data_make(plan, arena, &count);
+    const struct explore_data *data = explore_data_make(plan, arena, &count, &result->data_left_out);
     check(count > 0);
     for (uint32_t i = 0; i < count; i++) {
         explore.data = &data[i];

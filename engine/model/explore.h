@@ -50,7 +50,8 @@ struct explore_result {
     enum explore_verdict verdict;
     uint64_t states;
     uint64_t transitions;
-    uint32_t data_sets; /* assignments of input and outputs that were explored */
+    uint32_t data_sets;     /* choices of input, outputs and events that were explored */
+    uint32_t data_left_out; /* choices that make a difference and are too many to be explored */
     const struct explore_outcome *outcomes;
     uint32_t outcome_count;
     uint32_t in_flight_max; /* commands under way at once */

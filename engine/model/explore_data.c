@@ -1,38 +1,169 @@
-/* The data that come from outside: inputs and outputs drawn from their schemas, and where there is none an
- * empty object and null. */
-#include "engine/model/explore_parts.h"
+/* The data that come from outside. Every choice of data multiplies the states, so only those are explored
+ * that can make a difference: many candidates are drawn (from the schemas, and from each such value by
+ * leaving out, replacing, emptying), every expression is computed with each, and of those that agree in what
+ * faults and in which way each `when` and `in` goes, one is explored.
+ *
+ * Where there is no schema, the value is an object that has what expressions read from it, or null. */
+#include "engine/model/explore_data.h"
 #include "engine/base/check.h"
-#include "engine/model/values.h"
+#include "engine/base/rng.h"
 
-enum { DRAWINGS = 4 };
+enum {
+    MIXED = 200,        /* candidates in which every source is drawn anew */
+    PAIR_MOST = 12,     /* variants of a source that are tried with those of another */
+    CANDIDATES = 20000, /* bounds the time: some microseconds each */
+    FOREACH_ITEMS = 2,  /* explore.h says why no more */
+};
 
-static const struct json *draw(const struct schema *schema, uint32_t turn, uint64_t salt, struct arena *arena)
+struct pool {
+    struct explore_program *programs;
+    uint32_t program_count;
+    struct explore_source *sources;
+    uint32_t source_count;
+    const struct plan *plan;
+    struct arena *arena;
+    struct arena scratch;
+    uint64_t *signatures; /* of those chosen */
+    uint64_t *facets;     /* each: a program and an outcome of it that was met */
+    uint32_t facet_count;
+    uint32_t facet_room;
+    struct explore_data *chosen;
+    uint32_t chosen_count;
+    uint32_t candidates;
+    uint32_t left_out; /* ways of going that are not explored */
+    uint32_t *pick;    /* variant of each source */
+};
+
+static struct explore_data assemble(struct pool *pool, struct arena *arena)
+{
+    const struct json **outputs = arena_array(arena, pool->plan->node_count, sizeof(struct json *));
+    struct explore_data data = {.input = NULL, .outputs = outputs};
+    for (uint32_t i = 0; i < pool->source_count; i++) {
+        const struct json *value = pool->sources[i].variants[pool->pick[i]];
+        if (pool->sources[i].node == 0)
+            data.input = value;
+        else
+            outputs[pool->sources[i].node] = value;
+    }
+    return data;
+}
+
+static bool note_facet(struct pool *pool, uint64_t facet)
+{
+    for (uint32_t i = 0; i < pool->facet_count; i++)
+        if (pool->facets[i] == facet)
+            return false;
+    if (pool->facet_count == pool->facet_room) {
+        uint32_t room = pool->facet_room ? pool->facet_room * 2 : 64;
+        size_t size = sizeof *pool->facets;
+        pool->facets = arena_resize(pool->arena, pool->facets, pool->facet_room * size, room * size);
+        pool->facet_room = room;
+    }
+    pool->facets[pool->facet_count++] = facet;
+    return true;
+}
+
+/* What is special about the candidate, program by program; true when one of the programs did something that
+ * it did with no candidate before. */
+static bool read_signature(struct pool *pool, const struct explore_data *data, uint64_t *signature)
+{
+    bool news = false;
+    *signature = 0;
+    for (uint32_t i = 0; i < pool->program_count; i++) {
+        uint64_t outcome =
+            explore_outcome_of(pool->plan, &pool->programs[i], data, FOREACH_ITEMS, &pool->scratch);
+        *signature = rng_mix(*signature, outcome);
+        news = note_facet(pool, rng_mix(i, outcome)) || news;
+    }
+    return news;
+}
+
+static bool is_bounded(const struct pool *pool, const struct explore_data *data, struct arena *scratch)
+{
+    for (uint32_t i = 0; i < pool->program_count; i++)
+        if (pool->programs[i].use == EXPLORE_USE_ITEMS &&
+            explore_items_of(pool->plan, &pool->programs[i], data, scratch) > FOREACH_ITEMS)
+            return false;
+    return true;
+}
+
+static void consider(struct pool *pool)
+{
+    uint64_t signature;
+    if (pool->candidates++ > CANDIDATES)
+        return;
+    arena_reset(&pool->scratch);
+    struct explore_data data = assemble(pool, &pool->scratch);
+    if (!is_bounded(pool, &data, &pool->scratch))
+        return;
+    bool news = read_signature(pool, &data, &signature);
+    for (uint32_t i = 0; i < pool->chosen_count; i++)
+        if (pool->signatures[i] == signature)
+            return;
+    if (pool->chosen_count == EXPLORE_DATA_MAX || (!news && pool->chosen_count >= EXPLORE_DATA_MAX / 2)) {
+        pool->left_out++;
+        return;
+    }
+    pool->signatures[pool->chosen_count] = signature;
+    pool->chosen[pool->chosen_count++] = assemble(pool, pool->arena);
+}
+
+static void one_by_one(struct pool *pool)
+{
+    for (uint32_t i = 0; i < pool->source_count; i++) {
+        for (uint32_t k = 0; k < pool->sources[i].count; k++) {
+            pool->pick[i] = k;
+            consider(pool);
+        }
+        pool->pick[i] = 0;
+    }
+}
+
+static void in_pairs(struct pool *pool)
+{
+    for (uint32_t i = 0; i < pool->source_count; i++)
+        for (uint32_t k = i + 1; k < pool->source_count; k++)
+            for (uint32_t a = 1; a < pool->sources[i].count && a < PAIR_MOST; a++)
+                for (uint32_t b = 1; b < pool->sources[k].count && b < PAIR_MOST; b++) {
+                    pool->pick[i] = a;
+                    pool->pick[k] = b;
+                    consider(pool);
+                    pool->pick[i] = pool->pick[k] = 0;
+                }
+}
+
+static void mixed(struct pool *pool)
 {
     struct rng rng;
-    if (schema == NULL)
-        return turn % 2 == 0 ? json_new_object(arena, NULL, 0) : &json_null;
-    rng_init(&rng, rng_mix(turn, salt));
-    const struct json *value = values_make(schema, &rng, arena);
-    return value ? value : &json_null;
-}
-
-static void make(const struct plan *plan, uint32_t turn, struct arena *arena, struct explore_data *data)
-{
-    const struct json **outputs = arena_array(arena, plan->node_count, sizeof(struct json *));
-    for (uint16_t i = 0; i < plan->node_count; i++) {
-        const struct plan_step *step = plan->nodes[i].step;
-        outputs[i] = step ? draw(step->output_schema, turn, i, arena) : NULL;
+    rng_init(&rng, 1);
+    for (uint32_t turn = 0; turn < MIXED; turn++) {
+        for (uint32_t i = 0; i < pool->source_count; i++)
+            pool->pick[i] = (uint32_t)rng_below(&rng, pool->sources[i].count);
+        consider(pool);
     }
-    data->outputs = outputs;
-    data->input = draw(plan->input_schema, turn, plan->node_count, arena);
 }
 
-const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count)
+const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count,
+                                             uint32_t *left_out)
 {
-    struct explore_data *data = arena_array(arena, DRAWINGS, sizeof *data);
-    check(plan->node_count > 0);
-    for (uint32_t i = 0; i < DRAWINGS; i++)
-        make(plan, i, arena, &data[i]);
-    *count = DRAWINGS;
-    return data;
+    struct pool pool = {.plan = plan, .arena = arena};
+    arena_init(&pool.scratch, 0);
+    pool.programs = explore_programs(plan, arena, &pool.program_count);
+    pool.sources = explore_sources(plan, pool.programs, pool.program_count, arena, &pool.source_count);
+    pool.signatures = arena_array(arena, EXPLORE_DATA_MAX, sizeof *pool.signatures);
+    pool.chosen = arena_array(arena, EXPLORE_DATA_MAX, sizeof *pool.chosen);
+    pool.pick = arena_array(arena, pool.source_count, sizeof *pool.pick);
+    check(pool.source_count > 0);
+    one_by_one(&pool);
+    in_pairs(&pool);
+    mixed(&pool);
+    if (pool.chosen_count == 0) { /* lists can only be long: take what there is */
+        for (uint32_t i = 0; i < pool.source_count; i++)
+            pool.pick[i] = 0;
+        pool.chosen[pool.chosen_count++] = assemble(&pool, arena);
+    }
+    arena_fini(&pool.scratch);
+    *count = pool.chosen_count;
+    *left_out = pool.left_out;
+    return pool.chosen;
 }

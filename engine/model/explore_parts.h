@@ -92,8 +92,9 @@ struct explore {
 /* The plan with budgets of at most two attempts; shares everything else. */
 const struct plan *explore_bound(const struct plan *plan, struct arena *arena);
 void explore_codes_make(struct explore *explore);
-/* The choices of data for this plan. */
-const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count);
+/* The choices of data for this plan; how many ways of going are not among them. */
+const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count,
+                                             uint32_t *left_out);
 
 /* `level` becomes the state before the start. */
 void explore_begin(struct explore *explore, struct explore_level *level);

@@ -1,0 +1,40 @@
+/* Which data a definition's expressions can tell apart: the programs of a plan, where their values come from,
+ * and what those may be. Inside engine/model only. */
+#pragma once
+#include "engine/model/explore_parts.h"
+
+enum { EXPLORE_DATA_MAX = 32 };
+
+/* What a program's value decides. */
+enum explore_use {
+    EXPLORE_USE_VALUE, /* nothing but itself: only a fault matters */
+    EXPLORE_USE_TRUTH, /* `when` */
+    EXPLORE_USE_ITEMS, /* `in` */
+};
+struct explore_program {
+    const struct expr *expr;
+    uint16_t node; /* where it stands; 0: the whole saga */
+    enum explore_use use;
+};
+/* Where data come from: the input (node 0), a step's output, an event's body. The first variant is an
+ * ordinary one. */
+struct explore_source {
+    uint16_t node;
+    const struct schema *schema;
+    const struct json **variants;
+    uint32_t count;
+};
+
+struct explore_program *explore_programs(const struct plan *plan, struct arena *arena, uint32_t *count);
+struct explore_source *explore_sources(const struct plan *plan, const struct explore_program *programs,
+                                       uint32_t program_count, struct arena *arena, uint32_t *count);
+/* A number for what the program does with these data: computed as things are, and with each step's output
+ * missing in turn. */
+uint64_t explore_outcome_of(const struct plan *plan, const struct explore_program *program,
+                            const struct explore_data *data, uint32_t items_max, struct arena *scratch);
+/* How many items the list has; 0 when it is none. */
+uint32_t explore_items_of(const struct plan *plan, const struct explore_program *program,
+                          const struct explore_data *data, struct arena *scratch);
+/* Whether the program faults with these data. */
+bool explore_faults(const struct plan *plan, const struct explore_program *program,
+                    const struct explore_data *data, struct arena *scratch);

@@ -1,0 +1,238 @@
+/* Where data come from, and the values tried for each: an ordinary one, what differs from it in one place,
+ * and values drawn at random; each held against its schema. */
+#include "engine/model/explore_data.h"
+#include "engine/base/check.h"
+#include "engine/model/explore_shape.h"
+#include "engine/model/values.h"
+
+enum { DRAWN = 24, VARIANTS_MAX = 200, CHANGES_MAX = 2000, NESTED_MAX = 6, LITERALS_MAX = 64 };
+
+/* Values that authors compare with: the literals of their expressions. */
+struct literals {
+    const struct json *items[LITERALS_MAX];
+    uint32_t count;
+};
+struct changes {
+    const struct json **items;
+    uint32_t count;
+    const struct literals *literals;
+    struct arena *arena;
+};
+
+static void add_literal(struct literals *literals, const struct json *value)
+{
+    for (uint32_t i = 0; i < literals->count; i++)
+        if (json_equal(literals->items[i], value))
+            return;
+    if (literals->count < LITERALS_MAX)
+        literals->items[literals->count++] = value;
+}
+
+/* "text" and 123 in the source of an expression; a number also with its neighbours. */
+static void scan(struct literals *literals, struct str text, struct arena *arena)
+{
+    for (size_t at = 0; at < text.size; at++) {
+        struct str rest = str_slice(text, at + 1, text.size);
+        size_t end = at;
+        int64_t number = 0;
+        if (text.data[at] == '"') {
+            add_literal(literals, json_new_string(arena, str_slice(rest, 0, str_find(rest, '"'))));
+            at += str_find(rest, '"') + 1;
+            continue;
+        }
+        while (end < text.size && text.data[end] >= '0' && text.data[end] <= '9')
+            end++;
+        if (end == at)
+            continue;
+        bool fits = str_to_i64(str_slice(text, at, end), &number) && number < INT32_MAX;
+        for (int64_t near = number - 1; fits && near <= number + 1; near++)
+            add_literal(literals, json_new_i64(arena, near));
+        at = end;
+    }
+}
+
+static void scan_source(struct literals *literals, const struct json *source, struct arena *arena)
+{
+    if (source->kind == JSON_STRING)
+        scan(literals, source->text, arena);
+    for (uint32_t i = 0; i < source->count; i++)
+        scan_source(literals, source->kind == JSON_ARRAY ? source->items[i] : source->members[i].value,
+                    arena);
+}
+
+static void put(struct changes *changes, const struct json *value)
+{
+    if (changes->count < CHANGES_MAX)
+        changes->items[changes->count++] = value;
+}
+
+static void change(struct changes *changes, const struct json *value, uint32_t depth);
+
+static void change_members(struct changes *changes, const struct json *value, uint32_t depth)
+{
+    struct arena *arena = changes->arena;
+    for (uint32_t i = 0; i < value->count; i++) {
+        struct json_member *rest = arena_array(arena, value->count, sizeof *rest);
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < value->count; k++)
+            if (k != i)
+                rest[count++] = value->members[k];
+        put(changes, json_new_object(arena, rest, count));
+        uint32_t begin = changes->count;
+        change(changes, value->members[i].value, depth + 1);
+        for (uint32_t k = begin; k < changes->count; k++) {
+            struct json_member *members = arena_array(arena, value->count, sizeof *members);
+            for (uint32_t n = 0; n < value->count; n++)
+                members[n] = value->members[n];
+            members[i].value = changes->items[k];
+            changes->items[k] = json_new_object(arena, members, value->count);
+        }
+    }
+}
+
+static void change_items(struct changes *changes, const struct json *value, uint32_t depth)
+{
+    struct arena *arena = changes->arena;
+    put(changes, json_new_array(arena, NULL, 0));
+    if (value->count == 0)
+        return;
+    for (uint32_t size = 1; size <= 2; size++) {
+        const struct json **items = arena_array(arena, 2, sizeof *items);
+        items[0] = items[1] = value->items[0];
+        put(changes, json_new_array(arena, items, size));
+    }
+    uint32_t begin = changes->count;
+    change(changes, value->items[0], depth + 1);
+    for (uint32_t k = begin; k < changes->count; k++) {
+        const struct json **items = arena_array(arena, 2, sizeof *items);
+        items[0] = value->items[0];
+        items[1] = changes->items[k];
+        changes->items[k] = json_new_array(arena, items, 2);
+    }
+}
+
+/* Everything that differs from the value in one place. */
+static void change(struct changes *changes, const struct json *value, uint32_t depth)
+{
+    struct arena *arena = changes->arena;
+    put(changes, &json_null);
+    if (depth > NESTED_MAX)
+        return;
+    if (value->kind == JSON_OBJECT)
+        change_members(changes, value, depth);
+    else if (value->kind == JSON_ARRAY)
+        change_items(changes, value, depth);
+    else if (value->kind == JSON_BOOL)
+        put(changes, json_new_bool(!value->boolean));
+    else if (value->kind == JSON_STRING)
+        put(changes, json_new_string(arena, STR("")));
+    for (int64_t number = -1; number <= 1 && value->kind == JSON_NUMBER; number++)
+        put(changes, json_new_i64(arena, number));
+    for (uint32_t i = 0; i < changes->literals->count; i++)
+        if (changes->literals->items[i]->kind == value->kind)
+            put(changes, changes->literals->items[i]);
+}
+
+static void keep(struct explore_source *source, const struct json *value, struct arena *scratch)
+{
+    if (source->count == VARIANTS_MAX)
+        return;
+    arena_reset(scratch);
+    if (source->schema && !schema_check(source->schema, value, scratch, NULL))
+        return;
+    for (uint32_t i = 0; i < source->count; i++)
+        if (json_equal(source->variants[i], value))
+            return;
+    source->variants[source->count++] = value;
+}
+
+static void vary(struct explore_source *source, const struct json *base, const struct literals *literals,
+                 struct arena *arena, struct arena *scratch)
+{
+    struct changes changes = {.items = arena_array(arena, CHANGES_MAX, sizeof *changes.items),
+                              .literals = literals,
+                              .arena = arena};
+    struct rng rng;
+    keep(source, base, scratch);
+    change(&changes, base, 0);
+    for (uint32_t i = 0; i < changes.count; i++)
+        keep(source, changes.items[i], scratch);
+    rng_init(&rng, source->node + 1u);
+    for (uint32_t i = 0; i < DRAWN && source->schema; i++) {
+        const struct json *drawn = values_make(source->schema, &rng, arena);
+        if (drawn)
+            keep(source, drawn, scratch);
+    }
+}
+
+/* The most ordinary of some drawings: the one with most in it, lists of at most two items. */
+static const struct json *ordinary(const struct schema *schema, uint64_t seed, struct arena *arena)
+{
+    const struct json *best = NULL;
+    size_t most = 0;
+    struct rng rng;
+    rng_init(&rng, seed);
+    for (uint32_t i = 0; i < DRAWN; i++) {
+        const struct json *drawn = values_make(schema, &rng, arena);
+        size_t size = drawn ? 1 + (size_t)drawn->count : 0;
+        if (size > most) {
+            most = size;
+            best = drawn;
+        }
+    }
+    return best ? best : &json_null;
+}
+
+/* Whether anybody reads what comes from the node. */
+static bool is_read(const struct explore_program *programs, uint32_t program_count, uint16_t node)
+{
+    for (uint32_t i = 0; i < program_count; i++) {
+        uint32_t count;
+        const struct expr_ref *refs = expr_refs(programs[i].expr, &count);
+        for (uint32_t k = 0; k < count; k++) {
+            bool output = refs[k].kind == EXPR_REF_STEP_OUTPUT || refs[k].kind == EXPR_REF_EVENT;
+            if (node == 0 ? refs[k].kind == EXPR_REF_INPUT : output && refs[k].slot == node)
+                return true;
+        }
+    }
+    return false;
+}
+
+static const struct schema *schema_of(const struct plan *plan, uint16_t node)
+{
+    const struct plan_node *it = &plan->nodes[node];
+    if (node == 0)
+        return plan->input_schema;
+    return it->kind == PLAN_AWAIT ? it->await->schema : it->step->output_schema;
+}
+
+struct explore_source *explore_sources(const struct plan *plan, const struct explore_program *programs,
+                                       uint32_t program_count, struct arena *arena, uint32_t *count)
+{
+    struct explore_source *sources = arena_array(arena, plan->node_count, sizeof *sources);
+    struct explore_shape shape = explore_shape_make(plan, programs, program_count, arena);
+    struct literals literals = {.count = 0};
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    for (uint32_t i = 0; i < program_count; i++)
+        scan_source(&literals, expr_source(programs[i].expr), arena);
+    *count = 0;
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        if (i != 0 && node->step == NULL && node->kind != PLAN_AWAIT)
+            continue;
+        struct explore_source *source = &sources[(*count)++];
+        source->node = i;
+        source->schema = schema_of(plan, i);
+        source->variants = arena_array(arena, VARIANTS_MAX, sizeof *source->variants);
+        const struct json *base =
+            source->schema ? ordinary(source->schema, i + 1u, arena) : explore_shape_build(&shape, i, arena);
+        if (is_read(programs, program_count, i))
+            vary(source, base, &literals, arena, &scratch);
+        else
+            source->variants[source->count++] = base;
+        check(source->count > 0);
+    }
+    arena_fini(&scratch);
+    return sources;
+}
