@@ -132,49 +132,65 @@ const struct json *explore_shape_build(const struct explore_shape *shape, uint16
     return build(shape, false, node, STR(""), 0, arena);
 }
 
-static uint32_t count_faults(const struct plan *plan, const struct explore_shape *shape,
-                             const struct explore_program *programs, uint32_t count, struct arena *scratch)
+struct search {
+    struct explore_shape shape;
+    const struct plan *plan;
+    const struct explore_program *programs;
+    uint32_t count;
+    const struct explore_data *known;
+    struct arena scratch;
+};
+
+static uint32_t count_faults(struct search *search)
 {
     uint32_t faults = 0;
+    const struct explore_data *known = search->known;
+    struct arena *scratch = &search->scratch;
     arena_reset(scratch);
-    const struct json **outputs = arena_array(scratch, plan->node_count, sizeof *outputs);
-    for (uint16_t i = 1; i < plan->node_count; i++)
-        outputs[i] = explore_shape_build(shape, i, scratch);
-    struct explore_data data = {explore_shape_build(shape, 0, scratch), outputs};
-    for (uint32_t i = 0; i < count; i++)
-        faults += explore_faults(plan, &programs[i], &data, scratch);
+    const struct json **outputs = arena_array(scratch, search->plan->node_count, sizeof *outputs);
+    for (uint16_t i = 1; i < search->plan->node_count; i++)
+        outputs[i] = known->outputs[i] ? known->outputs[i] : explore_shape_build(&search->shape, i, scratch);
+    struct explore_data data = {known->input ? known->input : explore_shape_build(&search->shape, 0, scratch),
+                                outputs};
+    for (uint32_t i = 0; i < search->count; i++)
+        faults += explore_faults(search->plan, &search->programs[i], &data, scratch);
     return faults;
 }
 
 /* One leaf after the other takes the kind with which fewest programs fault. */
-struct explore_shape explore_shape_make(const struct plan *plan, const struct explore_program *programs,
-                                        uint32_t count, struct arena *arena)
+static void descend(struct search *search)
 {
-    struct explore_shape shape = {0};
-    struct arena scratch;
+    uint32_t faults = count_faults(search);
+    for (uint32_t i = 0; i < search->shape.count && faults > 0; i++) {
+        struct explore_leaf *leaf = &search->shape.leaves[i];
+        uint8_t best = 0;
+        for (uint8_t kind = 1; kind < EXPLORE_SHAPE_KINDS; kind++) {
+            leaf->kind = kind;
+            uint32_t now = count_faults(search);
+            if (now < faults) {
+                faults = now;
+                best = kind;
+            }
+        }
+        leaf->kind = best;
+    }
+}
+
+struct explore_shape explore_shape_make(const struct plan *plan, const struct explore_program *programs,
+                                        uint32_t count, const struct explore_data *known, struct arena *arena)
+{
+    struct search search = {.plan = plan, .programs = programs, .count = count, .known = known};
     uint32_t most = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t refs;
         (void)expr_refs(programs[i].expr, &refs);
         most += refs;
     }
-    shape.leaves = arena_array(arena, most, sizeof *shape.leaves);
+    search.shape.leaves = arena_array(arena, most, sizeof *search.shape.leaves);
     for (uint32_t i = 0; i < count; i++)
-        collect(&shape, &programs[i]);
-    arena_init(&scratch, 0);
-    uint32_t faults = count_faults(plan, &shape, programs, count, &scratch);
-    for (uint32_t i = 0; i < shape.count && faults > 0; i++) {
-        uint8_t best = 0;
-        for (uint8_t kind = 1; kind < EXPLORE_SHAPE_KINDS; kind++) {
-            shape.leaves[i].kind = kind;
-            uint32_t now = count_faults(plan, &shape, programs, count, &scratch);
-            if (now < faults) {
-                faults = now;
-                best = kind;
-            }
-        }
-        shape.leaves[i].kind = best;
-    }
-    arena_fini(&scratch);
-    return shape;
+        collect(&search.shape, &programs[i]);
+    arena_init(&search.scratch, 0);
+    descend(&search);
+    arena_fini(&search.scratch);
+    return search.shape;
 }

@@ -17,7 +17,9 @@ struct explore_shape {
     uint32_t count;
 };
 
+/* `known`: what comes from where there is a schema; NULL where there is none. */
 struct explore_shape explore_shape_make(const struct plan *plan, const struct explore_program *programs,
-                                        uint32_t count, struct arena *arena);
+                                        uint32_t count, const struct explore_data *known,
+                                        struct arena *arena);
 /* The output of `node` (0: the input). */
 const struct json *explore_shape_build(const struct explore_shape *shape, uint16_t node, struct arena *arena);

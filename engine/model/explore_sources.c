@@ -206,11 +206,26 @@ static const struct schema *schema_of(const struct plan *plan, uint16_t node)
     return it->kind == PLAN_AWAIT ? it->await->schema : it->step->output_schema;
 }
 
+static bool is_source(const struct plan *plan, uint16_t node)
+{
+    return node == 0 || plan->nodes[node].step != NULL || plan->nodes[node].kind == PLAN_AWAIT;
+}
+
+static struct explore_data known_values(const struct plan *plan, struct arena *arena)
+{
+    const struct json **outputs = arena_array(arena, plan->node_count, sizeof *outputs);
+    for (uint16_t i = 0; i < plan->node_count; i++)
+        if (is_source(plan, i) && schema_of(plan, i))
+            outputs[i] = ordinary(schema_of(plan, i), i + 1u, arena);
+    return (struct explore_data){outputs[0], outputs};
+}
+
 struct explore_source *explore_sources(const struct plan *plan, const struct explore_program *programs,
                                        uint32_t program_count, struct arena *arena, uint32_t *count)
 {
     struct explore_source *sources = arena_array(arena, plan->node_count, sizeof *sources);
-    struct explore_shape shape = explore_shape_make(plan, programs, program_count, arena);
+    struct explore_data known = known_values(plan, arena);
+    struct explore_shape shape = explore_shape_make(plan, programs, program_count, &known, arena);
     struct literals literals = {.count = 0};
     struct arena scratch;
     arena_init(&scratch, 0);
@@ -218,15 +233,13 @@ struct explore_source *explore_sources(const struct plan *plan, const struct exp
         scan_source(&literals, expr_source(programs[i].expr), arena);
     *count = 0;
     for (uint16_t i = 0; i < plan->node_count; i++) {
-        const struct plan_node *node = &plan->nodes[i];
-        if (i != 0 && node->step == NULL && node->kind != PLAN_AWAIT)
+        if (!is_source(plan, i))
             continue;
         struct explore_source *source = &sources[(*count)++];
         source->node = i;
         source->schema = schema_of(plan, i);
         source->variants = arena_array(arena, VARIANTS_MAX, sizeof *source->variants);
-        const struct json *base =
-            source->schema ? ordinary(source->schema, i + 1u, arena) : explore_shape_build(&shape, i, arena);
+        const struct json *base = known.outputs[i] ? known.outputs[i] : explore_shape_build(&shape, i, arena);
         if (is_read(programs, program_count, i))
             vary(source, base, &literals, arena, &scratch);
         else
