@@ -7,7 +7,7 @@
 #include "engine/core/view.h"
 #include "engine/model/values.h"
 #include "engine/sim/random_definition.h"
-#include "tests/core/block_oracle.h"
+#include "engine/sim/block_oracle.h"
 #include "tests/core/twin.h"
 
 enum { MESSAGES_MAX = 2048, HEAL_MAX = 60000, COPY_EVERY = 8 };

@@ -48,6 +48,8 @@ struct block_oracle_signal {
 };
 struct block_oracle {
     const struct plan *plan;
+    void *context;
+    void (*broken)(void *context, const char *why); /* must not return; NULL: said on stderr, then abort */
     struct block_oracle_step steps[BLOCK_ORACLE_STEPS];
     uint16_t step_count;
     struct block_oracle_frame frames[BLOCK_ORACLE_FRAMES]; /* 0: the root */

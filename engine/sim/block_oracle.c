@@ -1,8 +1,8 @@
-#include "tests/core/block_oracle.h"
+#include "engine/sim/block_oracle.h"
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/str.h"
-#include "tests/core/block_oracle_parts.h"
+#include "engine/sim/block_oracle_parts.h"
 
 #define PROMISE(rule, what) BLOCK_ORACLE_PROMISE(oracle, rule, what)
 
@@ -411,6 +411,13 @@ static void cite(struct block_oracle *oracle, const struct core_event *event, ui
     oracle->cited[oracle->cited_count++] = key;
 }
 
+static struct str participant_of(const struct block_oracle *oracle, uint16_t step, enum core_kind kind)
+{
+    const struct plan_step *plan = node_of(oracle, step)->step;
+    return kind == CORE_DO ? plan->run.participant
+                           : (kind == CORE_UNDO ? plan->undo : plan->verify).participant;
+}
+
 static void watch_event(struct block_oracle *oracle, const struct core_record *record)
 {
     const struct core_event *event = &record->event;
@@ -428,6 +435,8 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
             continue;
         found = true;
         oracle->answering = i;
+        PROMISE("S15", event->participant.size == 0 ||
+                           str_equal(event->participant, participant_of(oracle, i, event->command_kind)));
         PROMISE("S15",
                 event->attempt >= 1 && event->attempt <= oracle->steps[i].commands[event->command_kind].sent);
         cite(oracle, event, i);

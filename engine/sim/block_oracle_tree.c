@@ -1,12 +1,17 @@
 /* Questions about what was entered. */
-#include "tests/core/block_oracle_parts.h"
+#include "engine/sim/block_oracle_parts.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 _Noreturn void block_oracle_breach(const struct block_oracle *oracle, const char *rule, const char *what,
                                    int line)
 {
-    fprintf(stderr, "record %lld breaks %s: %s (oracle line %d)\n", (long long)oracle->seq, rule, what, line);
+    char why[300];
+    snprintf(why, sizeof why, "%s: record %lld breaks it: %s (oracle line %d)", rule, (long long)oracle->seq,
+             what, line);
+    if (oracle->broken != NULL)
+        oracle->broken(oracle->context, why);
+    fprintf(stderr, "%s\n", why);
     abort();
 }
 

@@ -1,6 +1,6 @@
 /* What the files of block_oracle share: questions about what was entered. Not for others. */
 #pragma once
-#include "tests/core/block_oracle.h"
+#include "engine/sim/block_oracle.h"
 
 #define BLOCK_ORACLE_PROMISE(oracle, rule, what)                                                             \
     ((what) ? (void)0 : block_oracle_breach(oracle, rule, #what, __LINE__))
