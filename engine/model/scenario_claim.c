@@ -12,7 +12,11 @@ static void read_command(struct scenario_reader *reader, const struct tree *tree
         (void)scenario_name(reader, tree->text, tree->place, &command->name);
         return;
     }
-    if (!scenario_keys_of(reader, tree, SCENARIO_TABLE_COMMAND, &values))
+    if (tree->kind != TREE_MAPPING && tree->kind != TREE_BROKEN)
+        problem_add(reader->diags, tree->place, PROBLEM_WRONG_TYPE,
+                    STR("such as charge/undo, or { command: charge, with: { sum: 5 } }"),
+                    "a command is a name or a mapping, not %s", tree_kind_text(tree->kind));
+    if (tree->kind != TREE_MAPPING || !scenario_keys_of(reader, tree, SCENARIO_TABLE_COMMAND, &values))
         return;
     const struct tree *name = values.of[SCENARIO_COMMAND_COMMAND], *with = values.of[SCENARIO_COMMAND_WITH],
                       *exactly = values.of[SCENARIO_COMMAND_EXACTLY];
@@ -83,7 +87,10 @@ static void read_span(struct scenario_reader *reader, const struct tree *tree, s
         expect->most_us = expect->least_us;
         return;
     }
-    if (!scenario_keys_of(reader, tree, SCENARIO_TABLE_SPAN, &values))
+    if (tree->kind != TREE_MAPPING && tree->kind != TREE_BROKEN)
+        problem_add(reader->diags, tree->place, PROBLEM_WRONG_TYPE, STR("such as 90s, or { most: 2m }"),
+                    "`duration` is a duration or a mapping, not %s", tree_kind_text(tree->kind));
+    if (tree->kind != TREE_MAPPING || !scenario_keys_of(reader, tree, SCENARIO_TABLE_SPAN, &values))
         return;
     if (values.of[SCENARIO_SPAN_LEAST])
         (void)scenario_span(reader, values.of[SCENARIO_SPAN_LEAST], &expect->least_us);
