@@ -10,6 +10,8 @@
 #include "engine/runtime/loader.h"
 #include "engine/sagactl/recorded.h"
 #include "engine/sagactl/show.h"
+#include "engine/sagactl/source.h"
+#include "engine/sagactl/tally.h"
 #include "engine/store/postgres.h"
 
 enum { PAGE = 200 };
@@ -23,6 +25,8 @@ struct replay {
     struct arena arena;      /* of one saga: what was stored, what is printed */
     struct arena saga_arena; /* and its replayed state */
     FILE *exported;
+    struct tally *tally; /* --against; NULL: not asked for */
+    int64_t since_us;    /* 0: any */
     int64_t until;
     uint64_t same, different;
 };
@@ -241,6 +245,10 @@ static int one(struct replay *replay, const struct recorded *recorded)
         fprintf(stderr, "sagactl: cannot write the export: %s\n", strerror(errno));
         return INVOCATION_FAILED;
     }
+    if (replay->tally != NULL) {
+        tally_add(replay->tally, recorded);
+        return INVOCATION_FINE;
+    }
     bool same = replay_saga(replay, recorded);
     replay->same += same;
     replay->different += !same;
@@ -288,10 +296,19 @@ static struct str option(const struct replay *replay, const char *name)
     return str_from(invocation_option(replay->invocation, name));
 }
 
+/* --definition; with --against, else sagas of the version's own name. */
+static struct str chosen_definition(const struct replay *replay)
+{
+    struct str given = option(replay, "definition");
+    return given.size == 0 && replay->tally != NULL ? replay->tally->plan->name : given;
+}
+
 static int from_list(struct replay *replay)
 {
-    struct store_filter filter = {
-        .status = option(replay, "status"), .definition = option(replay, "definition"), .limit = PAGE};
+    struct store_filter filter = {.status = option(replay, "status"),
+                                  .definition = chosen_definition(replay),
+                                  .since_us = replay->since_us,
+                                  .limit = PAGE};
     struct arena page;
     int code = INVOCATION_FINE;
     uint32_t count = PAGE;
@@ -315,14 +332,15 @@ static int from_list(struct replay *replay)
 
 static bool wanted(const struct replay *replay, const struct recorded *recorded)
 {
-    struct str status = option(replay, "status"), definition = option(replay, "definition");
+    struct str status = option(replay, "status"), definition = chosen_definition(replay);
     char id[ID_TEXT_SIZE + 1];
     id_format(recorded->saga.id, id);
     bool named = replay->invocation->argument_count == 0;
     for (int i = 0; i < replay->invocation->argument_count; i++)
         named = named || strcmp(replay->invocation->arguments[i], id) == 0;
     return named && (status.size == 0 || str_equal(status, recorded->saga.status)) &&
-           (definition.size == 0 || str_equal(definition, recorded->saga.definition));
+           (definition.size == 0 || str_equal(definition, recorded->saga.definition)) &&
+           recorded->saga.started_us >= replay->since_us;
 }
 
 static int from_file(struct replay *replay, const char *path)
@@ -347,6 +365,31 @@ static int from_file(struct replay *replay, const char *path)
     return INVOCATION_FINE;
 }
 
+/* A time, or so long before the database's now. */
+static bool read_since(struct replay *replay, struct err_note *note)
+{
+    int64_t ago_us = 0, now_us = 0;
+    struct str text = option(replay, "since");
+    if (text.size == 0 || duration_time_parse(text, &replay->since_us))
+        return true;
+    if (!duration_parse(text, &ago_us))
+        return err_note(note, ERR_INVALID,
+                        "--since takes a time like 2026-11-21T12:00:00Z, or a duration like 7d, not \"%.*s\"",
+                        STR_ARG(text)) == ERR_OK;
+    if (replay->store == NULL)
+        return err_note(note, ERR_INVALID, "with --file, --since takes a time like 2026-11-21T12:00:00Z") ==
+               ERR_OK;
+    bool told = store_now(replay->store, &now_us, note) == ERR_OK;
+    replay->since_us = now_us - ago_us;
+    return told;
+}
+
+static int run_on_file(struct replay *replay, const char *path)
+{
+    struct err_note note = {""};
+    return read_since(replay, &note) ? from_file(replay, path) : fail(&note, INVOCATION_USAGE);
+}
+
 static int run_on_database(struct replay *replay)
 {
     struct err_note note = {""};
@@ -354,7 +397,8 @@ static int run_on_database(struct replay *replay)
         return fail(&note, INVOCATION_AWAY);
     replay->registry = registry_new();
     enum err error = registry_refresh(replay->registry, replay->store, &note);
-    int code = error != ERR_OK                          ? fail(&note, INVOCATION_AWAY)
+    int code = !read_since(replay, &note)               ? fail(&note, INVOCATION_USAGE)
+               : error != ERR_OK                        ? fail(&note, INVOCATION_AWAY)
                : replay->invocation->argument_count > 0 ? from_ids(replay)
                                                         : from_list(replay);
     registry_free(replay->registry);
@@ -364,6 +408,8 @@ static int run_on_database(struct replay *replay)
 
 static int report(const struct replay *replay)
 {
+    if (replay->tally != NULL)
+        return tally_print(replay->tally, replay->invocation);
     uint64_t all = replay->same + replay->different;
     if (replay->invocation->json)
         printf("{\"sagas\":%" PRIu64 ",\"same\":%" PRIu64 ",\"different\":%" PRIu64 "}\n", all, replay->same,
@@ -381,10 +427,11 @@ static bool understood(struct replay *replay)
     bool chosen = invocation->argument_count > 0 || invocation_option(invocation, "all") != NULL ||
                   invocation_option(invocation, "status") != NULL ||
                   invocation_option(invocation, "definition") != NULL ||
+                  invocation_option(invocation, "against") != NULL ||
                   invocation_option(invocation, "file") != NULL;
     if (!chosen)
-        fprintf(stderr, "sagactl replay: say which sagas: ids, --all, --status STATUS, --definition NAME or "
-                        "--file FILE\n");
+        fprintf(stderr, "sagactl replay: say which sagas: ids, --all, --status STATUS, --definition NAME, "
+                        "--against FILE or --file FILE\n");
     if (until != NULL && (!str_to_i64(str_from(until), &replay->until) || replay->until < 1)) {
         fprintf(stderr, "sagactl replay: --until takes a number from 1, a record's seq\n");
         return false;
@@ -392,25 +439,43 @@ static bool understood(struct replay *replay)
     return chosen;
 }
 
-int replay_run(struct invocation *invocation)
+/* The export file is written to while this runs. */
+static int run_replay(struct replay *replay)
 {
-    struct replay replay = {.invocation = invocation};
-    const char *file = invocation_option(invocation, "file"),
-               *exported = invocation_option(invocation, "export");
-    if (!understood(&replay))
-        return INVOCATION_USAGE;
-    if (exported != NULL && (replay.exported = fopen(exported, "wx")) == NULL) {
+    const char *file = invocation_option(replay->invocation, "file"),
+               *exported = invocation_option(replay->invocation, "export");
+    if (exported != NULL && (replay->exported = fopen(exported, "wx")) == NULL) {
         fprintf(stderr, "sagactl: cannot write %s: %s\n", exported, strerror(errno));
         return INVOCATION_FAILED;
     }
-    arena_init(&replay.arena, 0);
-    arena_init(&replay.saga_arena, 0);
-    int code = file != NULL ? from_file(&replay, file) : run_on_database(&replay);
-    arena_fini(&replay.saga_arena);
-    arena_fini(&replay.arena);
-    if (replay.exported != NULL && fclose(replay.exported) != 0) {
+    arena_init(&replay->arena, 0);
+    arena_init(&replay->saga_arena, 0);
+    int code = file != NULL ? run_on_file(replay, file) : run_on_database(replay);
+    arena_fini(&replay->saga_arena);
+    arena_fini(&replay->arena);
+    if (replay->exported != NULL && fclose(replay->exported) != 0) {
         fprintf(stderr, "sagactl: cannot write %s: %s\n", exported, strerror(errno));
         code = INVOCATION_FAILED;
     }
-    return code == INVOCATION_FINE ? report(&replay) : code;
+    return code == INVOCATION_FINE ? report(replay) : code;
+}
+
+int replay_run(struct invocation *invocation)
+{
+    struct replay replay = {.invocation = invocation};
+    struct tally tally;
+    const char *against = invocation_option(invocation, "against");
+    int code = INVOCATION_USAGE;
+    if (!understood(&replay))
+        return INVOCATION_USAGE;
+    if (against == NULL)
+        return run_replay(&replay);
+    const struct plan *plan = source_load(invocation, against, &code);
+    if (plan == NULL)
+        return code;
+    tally_init(&tally, plan);
+    replay.tally = &tally;
+    code = run_replay(&replay);
+    tally_fini(&tally);
+    return code;
 }
