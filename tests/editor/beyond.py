@@ -11,6 +11,11 @@ MISTAKES = [
     ("out-of-bounds", "`unlimited` attempts", "depends on where the pivot is"),
     ("else-last", "", "depends on the other cases"),
     ("taken-name", "", "two places"),
+    ("event-schema", "", "two places"),
+    ("deadline-short", "", "adds durations up"),
+    ("out-of-bounds", "a saga opens at most", "a product over the blocks around"),
+    ("out-of-bounds", "commands under way at once", "a sum over the file"),
+    ("unreachable", "", "depends on what stands before"),
     # Inside expressions.
     ("expression-syntax", "", "a schema takes a text as a text"),
     ("expression-unknown", "", "a schema takes a text as a text"),
@@ -33,6 +38,8 @@ MISTAKES = [
     ("schema-value", "at the root of a schema only", "depends on where it stands"),
     ("schema-value", "at most 18 digits", "JSON readers round"),
     # Numbers in texts and behind points.
+    ("wrong-type", "not a bare time", "an expression, to a schema, is any text"),
+    ("wrong-type", "and this is none", "an expression, to a schema, is any text"),
     ("bad-duration", "4000d", "a number within a text"),
     ("out-of-bounds", "at most three digits", "how a number is written"),
 ]
