@@ -296,6 +296,17 @@ static void again(struct explore *explore, struct explore_level *level, const st
                        STR_ARG(event->kind == CORE_EVENT_SIGNAL ? event->signal : event->step));
 }
 
+/* One success at a time comes late: see explore.h. */
+static bool is_another_late(const struct explore_level *level, uint16_t step)
+{
+    if (level->saga.steps[step].state < CORE_STEP_DONE)
+        return false;
+    for (uint16_t i = 0; i < level->world.count; i++)
+        if (level->world.facts[i].late)
+            return true;
+    return false;
+}
+
 /* The step's fact as it is once this has happened; false when it cannot. */
 static bool foresee(const struct explore_level *from, const struct explore_action *action,
                     struct explore_fact *fact)
@@ -303,6 +314,8 @@ static bool foresee(const struct explore_level *from, const struct explore_actio
     bool about_step = action->kind == EXPLORE_REPLY || action->kind == EXPLORE_RETRY;
     if (!about_step || action->step == CORE_NO_STEP)
         return true;
+    if (action->status == CORE_REPLY_OK && action->command == CORE_DO && is_another_late(from, action->step))
+        return false;
     *fact = from->world.facts[action->step];
     fact->retried = fact->retried || action->kind == EXPLORE_RETRY;
     return action->kind == EXPLORE_RETRY || says(fact, action);

@@ -14,6 +14,7 @@ struct explore_fact {
     bool undo_sent;   /* since the success was known, or at all */
     bool undone;      /* the engine took the answer to its undo */
     bool retried;     /* an operator has tried it again once */
+    bool late;        /* its success came when it had been given up, and is being undone */
     uint32_t sent[CORE_KIND_COUNT];
 };
 /* What the oracle was told of a frame. */

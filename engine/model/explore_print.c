@@ -70,6 +70,7 @@ static uint64_t print_fact(const struct core_step *step, const struct explore_fa
         fact->undo_sent,
         fact->undone,
         fact->retried,
+        fact->late,
         fact->known || fact->did,
         !fact->known && (settled ? explore_may_exist(fact) : fact->newest_live),
         !fact->known && !settled && fact->older_live,

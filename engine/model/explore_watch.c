@@ -136,6 +136,7 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
             explore_breach(explore, "Each step is undone once.", "%.*s is undone without its undo",
                            STR_ARG(path));
         fact->undone = true;
+        fact->late = false;
     }
 }
 
@@ -147,6 +148,7 @@ static void watch_output(struct explore *explore, struct explore_level *level,
         explore_breach(explore, "A success is taken once.", "%.*s succeeded twice",
                        STR_ARG(core_step_path(&level->saga, change->step)));
     fact->known = true;
+    fact->late = level->saga.steps[change->step].waived || fact->doubt || fact->undone || fact->undo_sent;
     fact->undone = fact->undo_sent = false;
 }
 
