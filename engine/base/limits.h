@@ -15,6 +15,8 @@ enum {
     LIMITS_STEPS = 1000,      /* steps of one definition: LANGUAGE.md */
     LIMITS_INSTANCES = 10000, /* steps that one saga may open, items of a foreach counted one by one: 3 MB
                                  resident; the loader computes the most a definition can open */
+    LIMITS_FRAMES = 10000, /* blocks, branches and items that one saga may enter, likewise: with two changes
+                              each they fit one record beside LIMITS_INSTANCES of three */
     LIMITS_CONCURRENCY = 100, /* commands of one saga under way at once, over all its blocks: bounds what one
                                  transition sends */
     LIMITS_ITEMS = 1000,      /* of one foreach */

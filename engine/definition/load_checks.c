@@ -10,11 +10,18 @@
  * no item, a scope fails at once. */
 struct sum {
     uint32_t instances; /* steps opened at most; one above the bound when it was passed, and reported */
+    uint32_t awaits;    /* of these, likewise */
+    uint32_t frames;    /* blocks, branches and items entered, likewise */
     uint32_t commands;  /* under way at once, likewise */
     int64_t waits_us;   /* of waits alone: nothing can be quicker */
     int64_t steps_us;   /* and of one attempt of each step */
     bool fails;         /* whoever enters it never leaves it at its end */
 };
+
+static uint32_t more(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 
 static uint32_t capped(uint64_t number, uint32_t most)
 {
@@ -33,19 +40,25 @@ static int64_t shorter(int64_t a, int64_t b)
 
 /* ---- blocks ---- */
 
+/* Of children that all have their turn. */
+static void add_counts(struct sum *sum, const struct sum *child)
+{
+    sum->instances = capped((uint64_t)sum->instances + child->instances, LIMITS_INSTANCES);
+    sum->awaits = capped((uint64_t)sum->awaits + child->awaits, LIMITS_SIGNALS);
+    sum->frames = capped((uint64_t)sum->frames + child->frames, LIMITS_FRAMES);
+}
+
 static struct sum sum_sequence(const struct plan_node *node, const struct sum *of)
 {
-    struct sum sum = {0};
-    uint64_t instances = 0;
+    struct sum sum = {.frames = 1};
     for (uint16_t i = 0; i < node->child_count; i++) {
         const struct sum *child = &of[node->children[i]];
-        instances += child->instances;
-        sum.commands = child->commands > sum.commands ? child->commands : sum.commands;
+        add_counts(&sum, child);
+        sum.commands = more(sum.commands, child->commands);
         sum.waits_us += child->waits_us;
         sum.steps_us += child->steps_us;
         sum.fails |= child->fails;
     }
-    sum.instances = capped(instances, LIMITS_INSTANCES);
     return sum;
 }
 
@@ -55,8 +68,10 @@ static struct sum sum_switch(const struct plan_node *node, const struct sum *of)
     struct sum sum = {.instances = 1, .waits_us = INT64_MAX, .steps_us = INT64_MAX, .fails = true};
     for (uint16_t i = 0; i < node->child_count; i++) {
         const struct sum *child = &of[node->children[i]];
-        sum.instances = child->instances > sum.instances ? child->instances : sum.instances;
-        sum.commands = child->commands > sum.commands ? child->commands : sum.commands;
+        sum.instances = more(sum.instances, child->instances);
+        sum.awaits = more(sum.awaits, child->awaits);
+        sum.frames = more(sum.frames, child->frames);
+        sum.commands = more(sum.commands, child->commands);
         sum.waits_us = shorter(sum.waits_us, child->waits_us);
         sum.steps_us = shorter(sum.steps_us, child->steps_us);
         sum.fails &= child->fails;
@@ -85,16 +100,14 @@ static uint32_t most_commands(const struct plan_node *node, const struct sum *of
 
 static struct sum sum_parallel(const struct plan_node *node, const struct sum *of)
 {
-    struct sum sum = {.commands = most_commands(node, of)};
-    uint64_t instances = 0;
+    struct sum sum = {.frames = 1, .commands = most_commands(node, of)};
     for (uint16_t i = 0; i < node->child_count; i++) {
         const struct sum *child = &of[node->children[i]];
-        instances += child->instances;
+        add_counts(&sum, child);
         sum.waits_us = longer(sum.waits_us, child->waits_us);
         sum.steps_us = longer(sum.steps_us, child->steps_us);
         sum.fails |= child->fails;
     }
-    sum.instances = capped(instances, LIMITS_INSTANCES);
     return sum;
 }
 
@@ -106,6 +119,8 @@ static struct sum sum_foreach(const struct plan_node *node, const struct sum *of
     uint64_t instances = (uint64_t)fan->items_max * body->instances;
     return (struct sum){
         .instances = capped(instances ? instances : 1, LIMITS_INSTANCES),
+        .awaits = capped((uint64_t)fan->items_max * body->awaits, LIMITS_SIGNALS),
+        .frames = capped(1 + (uint64_t)fan->items_max * body->frames, LIMITS_FRAMES),
         .commands = capped((uint64_t)at_once * body->commands, LIMITS_CONCURRENCY),
     };
 }
@@ -138,13 +153,15 @@ static struct sum sum_node(const struct plan_node *node, const struct sum *of)
     case PLAN_FOREACH:
         return sum_foreach(node, of);
     case PLAN_AWAIT:
-        return (struct sum){.instances = 1};
+        return (struct sum){.instances = 1, .awaits = 1};
     case PLAN_WAIT:
         return (struct sum){.instances = 1, .waits_us = node->wait->for_us, .steps_us = node->wait->for_us};
     case PLAN_SAGA:
         return (struct sum){.instances = 1, .commands = 1};
     case PLAN_SCOPE:
         return (struct sum){.instances = of[node->children[0]].instances,
+                            .awaits = of[node->children[0]].awaits,
+                            .frames = capped(1 + (uint64_t)of[node->children[0]].frames, LIMITS_FRAMES),
                             .commands = of[node->children[0]].commands};
     case PLAN_FAIL:
         return (struct sum){.instances = 1, .fails = always_fails(node)};
@@ -154,25 +171,37 @@ static struct sum sum_node(const struct plan_node *node, const struct sum *of)
 
 /* ---- bounds ---- */
 
+static void report_bound(struct load *load, const struct plan_node *node, int most, const char *what,
+                         const char *hint)
+{
+    problem_add(load->diags, node->place, PROBLEM_OUT_OF_BOUNDS, str_from(hint),
+                "a saga has at most %d %s; with this it may have more", most, what);
+}
+
 /* Reported where it is passed first; whoever stands around would only say it again. */
 static void check_bounds(struct load *load, const struct plan_node *node, const struct sum *of)
 {
+    static const char *const fewer = "lower `max_items`, or let a child saga do a part of it";
     const struct sum *own = &of[node->index];
     bool crowded = own->instances > LIMITS_INSTANCES;
     bool busy = own->commands > LIMITS_CONCURRENCY;
+    bool waiting = own->awaits > LIMITS_SIGNALS;
+    bool nested = own->frames > LIMITS_FRAMES;
     for (uint16_t i = 0; i < node->child_count; i++) {
-        crowded &= of[node->children[i]].instances <= LIMITS_INSTANCES;
-        busy &= of[node->children[i]].commands <= LIMITS_CONCURRENCY;
+        const struct sum *child = &of[node->children[i]];
+        crowded &= child->instances <= LIMITS_INSTANCES;
+        busy &= child->commands <= LIMITS_CONCURRENCY;
+        waiting &= child->awaits <= LIMITS_SIGNALS;
+        nested &= child->frames <= LIMITS_FRAMES;
     }
     if (crowded)
-        problem_add(load->diags, node->place, PROBLEM_OUT_OF_BOUNDS,
-                    STR("lower `max_items`, or let a child saga do a part of it"),
-                    "a saga opens at most %d steps, each item of a foreach counted; with this it may be more",
-                    LIMITS_INSTANCES);
+        report_bound(load, node, LIMITS_INSTANCES, "steps, each item of a foreach counted", fewer);
+    if (waiting)
+        report_bound(load, node, LIMITS_SIGNALS, "awaits, each item of a foreach counted", fewer);
+    if (nested)
+        report_bound(load, node, LIMITS_FRAMES, "blocks and branches, each item of a foreach counted", fewer);
     if (busy)
-        problem_add(load->diags, node->place, PROBLEM_OUT_OF_BOUNDS, STR("lower `max_concurrency`"),
-                    "a saga has at most %d commands under way at once; with this it may be more",
-                    LIMITS_CONCURRENCY);
+        report_bound(load, node, LIMITS_CONCURRENCY, "commands under way at once", "lower `max_concurrency`");
 }
 
 /* ---- what is never reached ---- */
