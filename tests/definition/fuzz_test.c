@@ -85,6 +85,20 @@ static const char *const pieces[] = {
     "schema: ",
     "-",
     "9999999999999999999",
+    "- switch: ",
+    "- when: ",
+    "- else: ",
+    "foreach: ",
+    "parallel: { branches: { a: ",
+    "- scope: { id: x, on_failure: continue, steps: ",
+    "- await: { id: e, event: x, timeout: 1d }\n",
+    "- wait: ",
+    "- saga: ",
+    "- fail: ",
+    "$event",
+    "$index",
+    "$parcel",
+    "max_items: 1000",
 };
 
 static struct str mutate(struct arena *arena, const struct corpus *corpus, struct rng *rng)
