@@ -56,6 +56,26 @@ Test(good, a_plan_does_not_borrow_the_text)
     arena_fini(&arena);
 }
 
+Test(good, nodes_and_awaits_are_found)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct diag_list diags;
+    struct str text =
+        STR("saga: a\nversion: 1\nsteps:\n- parallel: { branches: { x: [wait: { id: w, for: 1s }] } }\n"
+            "- await: { id: one, event: e, timeout: 1d }\n"
+            "- await: { id: two, event: e, timeout: 1d }\n- fail: { code: X }\n");
+    const struct plan *plan = support_load_text(&arena, text, &diags);
+    cr_assert(plan != NULL, "%s", support_render(&arena, &diags).data);
+    cr_expect(plan_find(plan, STR("x")) == NULL, "the name of a branch is no id");
+    cr_expect(plan_find(plan, STR("parallel:1")) == &plan->nodes[1]);
+    cr_expect(plan_find(plan, STR("w")) == &plan->nodes[3]);
+    cr_expect(plan_find(plan, STR("fail:1")) == &plan->nodes[6]);
+    cr_expect(plan_find_await(plan, STR("e")) == &plan->nodes[4]);
+    cr_expect(plan_find_await(plan, STR("x")) == NULL);
+    arena_fini(&arena);
+}
+
 Test(good, a_missing_file_is_an_operating_error)
 {
     struct arena arena;
