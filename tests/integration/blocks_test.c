@@ -219,20 +219,6 @@ Test(blocks, fail)
 
 /* --- events and timers --------------------------------------------------------------------------------- */
 
-/* Once again when nobody answered, with the same id. */
-static struct client_answer signal_saga(struct world *world, uint32_t engine, struct str id,
-                                        const char *signal, const char *body)
-{
-    struct arena *arena = &world->arena;
-    struct str target = arena_printf(arena, "/v1/sagas/%.*s/signals", STR_ARG(id));
-    struct str text =
-        arena_printf(arena, "{\"event\":\"guest.said\",\"body\":%s,\"id\":\"%s\"}", body, signal);
-    struct client_answer answer = world_post(world, engine, target.data, text);
-    *facts_add_signal(&world->facts) =
-        (struct facts_signal){.saga = id, .id = arena_copy(arena, str_from(signal)), .status = answer.status};
-    return answer;
-}
-
 /* To every saga that is known by now: most await it, some do not yet. What came before counts. */
 static void say_to_all(struct tour *tour)
 {
@@ -243,7 +229,7 @@ static void say_to_all(struct tour *tour)
         char signal[64];
         snprintf(signal, sizeof signal, "said-%u", i);
         if (begun->id.size > 0)
-            (void)signal_saga(world, 0, begun->id, signal, "{\"word\":\"yes\"}");
+            (void)world_signal(world, 0, begun->id, signal, "{\"word\":\"yes\"}");
     }
 }
 
@@ -278,11 +264,11 @@ Test(blocks, an_event_before_its_await_is_kept)
     struct tour tour;
     open_tour(&tour, late, 1);
     struct str id = start(&tour, 0, tour.world.number++);
-    struct client_answer said = signal_saga(&tour.world, 0, id, "first", "{\"word\":\"early\"}");
+    struct client_answer said = world_signal(&tour.world, 0, id, "first", "{\"word\":\"early\"}");
     cr_assert_eq(said.status, 201, "%.*s", STR_ARG(said.body));
-    cr_assert_eq(signal_saga(&tour.world, 0, id, "first", "{\"word\":\"early\"}").status, 200);
-    cr_assert_eq(signal_saga(&tour.world, 0, id, "second", "{\"word\":\"later\"}").status, 201);
-    cr_assert_eq(signal_saga(&tour.world, 0, id, "bad", "{\"word\":7}").status, 422);
+    cr_assert_eq(world_signal(&tour.world, 0, id, "first", "{\"word\":\"early\"}").status, 200);
+    cr_assert_eq(world_signal(&tour.world, 0, id, "second", "{\"word\":\"later\"}").status, 201);
+    cr_assert_eq(world_signal(&tour.world, 0, id, "bad", "{\"word\":7}").status, 422);
     tour.world.facts.signal_count--; /* it must not be there at all */
     world_kill(&tour.world, 0);
     (void)world_serve(&tour.world, 0, NULL);
@@ -295,7 +281,7 @@ Test(blocks, an_event_before_its_await_is_kept)
         world_get(&tour.world, 0, arena_printf(&tour.world.arena, "/v1/sagas/%.*s", STR_ARG(id)).data);
     cr_assert(str_equal(json_get_str(json_get(view.json, STR("output")), STR("word")), STR("early")), "%.*s",
               STR_ARG(view.body));
-    cr_assert_eq(signal_saga(&tour.world, 0, id, "third", "{\"word\":\"too late\"}").status, 409);
+    cr_assert_eq(world_signal(&tour.world, 0, id, "third", "{\"word\":\"too late\"}").status, 409);
     tour.world.facts.signal_count--;
     end_tour(&tour);
 }
@@ -411,5 +397,33 @@ Test(blocks, a_parked_child_holds_its_cancelled_parent)
     const struct json *items = json_get(children.json, STR("items"));
     cr_assert(items != NULL && items->count == 1, "%.*s", STR_ARG(children.body));
     cr_assert(str_equal(json_get_str(items->items[0], STR("id")), child_id));
+    end_tour(&tour);
+}
+
+/* --- what operators name -------------------------------------------------------------------------------- */
+
+/* Items are stuck side by side; each is named by its path. */
+Test(blocks, a_step_of_an_item_is_named_by_its_path)
+{
+    static const struct course stuck[] = {
+        {"foreach", "d=reject", "c=reject", "," ITEMS FINE "," FINE "]", "compensated"}};
+    struct tour tour;
+    open_tour(&tour, stuck, 1);
+    struct world *world = &tour.world;
+    struct str id = start(&tour, 0, world->number++);
+    world_await_status(world, id, "parked");
+    world_await_lines(world, "reply", "undo", 2);
+    world_await_query(world, "select count(*) = 2 from saga_journal where data::text like '%undo_stuck%'",
+                      WORLD_PATIENCE_MS);
+    struct client_answer unnamed = world_verb(world, 0, id, "skip", "");
+    cr_assert_eq(unnamed.status, 409, "%.*s", STR_ARG(unnamed.body));
+    cr_assert(strstr(unnamed.body.data, "c[0]") != NULL && strstr(unnamed.body.data, "c[1]") != NULL, "%.*s",
+              STR_ARG(unnamed.body));
+    world_kill(world, 0);
+    (void)world_serve(world, 0, NULL);
+    cr_assert_eq(world_verb(world, 0, id, "skip", ",\"step\":\"c[0]\"").status, 200);
+    cr_assert(str_equal(world_status(world, id), STR("parked")));
+    cr_assert_eq(world_verb(world, 0, id, "skip", ",\"step\":\"c[1]\"").status, 200);
+    world_await_status(world, id, "compensated");
     end_tour(&tour);
 }

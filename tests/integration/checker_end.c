@@ -299,7 +299,8 @@ static bool was_commanded(struct checker *checker, const struct facts_saga *chil
     const char *kind = stillborn != NULL && stillborn->boolean ? "undo" : "do";
     struct str command = checker_text(checker, "%.*s/%.*s/%s/%lld", STR_ARG(child->parent), STR_ARG(step),
                                       kind, (long long)attempt);
-    return map_get(&checker->sends, command) != NULL;
+    const struct checker_send *send = map_get(&checker->sends, command);
+    return send != NULL && str_starts(send->to, STR("sagad."));
 }
 
 /* A start of this saga that the client made and was not refused, or its parent's command. */

@@ -9,10 +9,12 @@
 
 /* Sagas of the run, in the order of their start. */
 enum { COMPLETED, UNDONE, DOUBT, PARKED, NONSENSE, RETRIED, KEYED, CANCELLED, SAGAS };
+enum { ITEMS, SCOPE, FAMILY, EVENT, BLOCKS };
 
 struct run {
     struct world world;
     struct str ids[SAGAS];
+    struct str blocks[BLOCKS];
 };
 
 static const struct world_plan plans[SAGAS] = {
@@ -26,6 +28,23 @@ static const struct world_plan plans[SAGAS] = {
     [CANCELLED] = {"brisk", {NULL, NULL, "mute"}, {NULL}},
 };
 
+#define HOWS(c, d)                                                                                           \
+    "{\"n\":1,\"how\":{\"a\":\"ok\",\"b\":\"ok\",\"c\":\"" c "\",\"d\":\"" d                                 \
+    "\"},\"undo\":{\"a\":\"ok\",\"b\":\"ok\",\"c\":\"ok\",\"d\":\"ok\"}"
+static const struct {
+    const char *definition;
+    const char *input;
+} blocks[BLOCKS] = {
+    [ITEMS] = {"foreach",
+               HOWS("ok", "reject") ",\"items\":[{\"b\":\"ok\",\"c\":\"ok\"},{\"b\":\"ok\",\"c\":\"ok\"}]}"},
+    [SCOPE] = {"scope", HOWS("reject", "ok") "}"},
+    [FAMILY] =
+        {"family",
+         HOWS("reject",
+              "ok") ",\"child\":{\"how\":{\"a\":\"ok\",\"b\":\"ok\"},\"undo\":{\"a\":\"ok\",\"b\":\"ok\"}}}"},
+    [EVENT] = {"await", HOWS("ok", "ok") "}"},
+};
+
 /* --- finding the place ------------------------------------------------------------------------------- */
 
 static struct facts_saga *saga_of(struct facts *facts, struct str id)
@@ -34,6 +53,15 @@ static struct facts_saga *saga_of(struct facts *facts, struct str id)
         if (str_equal(facts->sagas[i].id, id))
             return &facts->sagas[i];
     cr_assert_fail("no saga %.*s", STR_ARG(id));
+    return NULL;
+}
+
+static struct facts_saga *child_of(struct facts *facts, struct str parent)
+{
+    for (uint32_t i = 0; i < facts->saga_count; i++)
+        if (str_equal(facts->sagas[i].parent, parent))
+            return &facts->sagas[i];
+    cr_assert(false, "no child of %.*s", STR_ARG(parent));
     return NULL;
 }
 
@@ -135,6 +163,7 @@ static struct facts_start *start_of(struct facts *facts, struct str id)
 
 #define ID(name) (run->ids[name])
 #define REC(name, text) record_with(facts, ID(name), text)
+#define BLOCK(name) (run->blocks[name])
 #define LINE(name, what, rest) line_with(facts, ID(name), what, rest)
 
 /* X(name, the rule that it breaks, the corruption) */
@@ -210,6 +239,26 @@ static struct facts_start *start_of(struct facts *facts, struct str id)
     X(output_of_another, "S24", rewrite(facts, REC(UNDONE, "\"kind\":\"undo\""), "/b\"}", "/a\"}"))          \
     X(verb_not_recorded, "S26", facts->verbs[0].reason = STR("another"))                                     \
     X(verb_refused_yet_recorded, "S26", facts->verbs[0].status = 409)                                        \
+    X(event_lost, "S1", facts->signals[0].id = STR("another"))                                               \
+    X(child_of_nobody, "S3",                                                                                 \
+      child_of(facts, BLOCK(FAMILY))->parent = STR("00000000-0000-7000-8000-000000000000"))                  \
+    X(child_not_commanded, "S3", child_of(facts, BLOCK(FAMILY))->parent = ID(COMPLETED))                     \
+    X(child_left_over, "S11", child_of(facts, BLOCK(FAMILY))->status = STR("completed"))                     \
+    X(scope_half_undone, "S8",                                                                               \
+      rewrite(facts, record_with(facts, BLOCK(SCOPE), "\"state\":\"undone\""), "\"undone\"", "\"done\""))    \
+    X(item_undone_in_wrong_order, "S9",                                                                      \
+      rewrite(facts,                                                                                         \
+              record_with(facts, BLOCK(ITEMS),                                                               \
+                          "\"step\":\"c[1]\",\"from\":\"done\",\"state\":\"undo_waiting\""),                 \
+              "\"step\":\"c[1]\",\"from\":\"done\",\"state\":\"undo_waiting\"",                              \
+              "\"step\":\"b[1]\",\"from\":\"done\",\"state\":\"undo_waiting\""))                             \
+    X(item_too_early, "S6",                                                                                  \
+      rewrite(facts, record_with(facts, BLOCK(ITEMS), "\"step\":\"c[0]\",\"kind\":\"do\""),                  \
+              "\"step\":\"b[0]\",\"from\":\"sent\",\"state\":\"done\"",                                      \
+              "\"step\":\"b[0]\",\"from\":\"sent\",\"state\":\"waiting\""))                                  \
+    X(item_payload_wrong, "S24",                                                                             \
+      rewrite(facts, record_with(facts, BLOCK(ITEMS), "\"step\":\"b[1]\",\"kind\":\"undo\""), "/b[1]\"}",    \
+              "/b[0]\"}"))                                                                                   \
     X(nonsense_dropped, "S27", facts->dead[0].message_id = STR(""))                                          \
     X(nonsense_twice, "S27", facts->dead[1].message_id = facts->dead[0].message_id)
 
@@ -241,6 +290,13 @@ static void make_history(struct run *run)
     world_serve(world, 0, NULL);
     for (int i = 0; i < SAGAS; i++)
         run->ids[i] = world_start(world, 0, &plans[i]);
+    for (int i = 0; i < BLOCKS; i++)
+        run->blocks[i] = json_get_str(world_start_with(world, 0, blocks[i].definition,
+                                                       arena_printf(&world->arena, "block-%d", i),
+                                                       str_from(blocks[i].input))
+                                          .json,
+                                      STR("id"));
+    cr_assert_eq(world_signal(world, 0, run->blocks[EVENT], "said-1", "{\"word\":\"yes\"}").status, 201);
     cr_assert_eq(world_verb(world, 0, run->ids[CANCELLED], "cancel", "").status, 200);
     world_await_rest(world, WORLD_PATIENCE_MS);
     world_judge(world);

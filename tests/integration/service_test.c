@@ -173,6 +173,19 @@ Test(service, definitions_come_by_folder_and_by_http)
 
 /* --- plain NATS services ------------------------------------------------------------------------------- */
 
+/* Three items side by side; the second's how and the tour's may differ. */
+static struct str start_items(struct world *world, const char *second, const char *tour)
+{
+    uint32_t number = world->number++;
+    struct str key = arena_printf(&world->arena, "key-%u", number);
+    struct str input = arena_printf(
+        &world->arena,
+        "{\"n\":%u,\"how\":{\"a\":\"ok\",\"c\":%s},\"undo\":{\"a\":\"ok\",\"b\":\"ok\",\"c\":\"ok\"},"
+        "\"items\":[{\"b\":\"ok\"},{\"b\":%s},{\"b\":\"ok\"}]}",
+        number, tour, second);
+    return field(world_start_with(world, 0, "asked-items", key, input), "id");
+}
+
 /* desk.book: the how of the command decides; desk.cancel: ok. */
 static void on_desk(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
                     void *context)
@@ -216,6 +229,12 @@ Test(service, a_plain_service_is_a_participant)
     struct str refused = world_start(&world, 0, &(struct world_plan){"asked", {NULL, "reject"}, {NULL}});
     struct str retried = world_start(&world, 0, &(struct world_plan){"asked", {NULL, "retry"}, {NULL}});
     struct str undone = world_start(&world, 0, &(struct world_plan){"asked", {NULL, NULL, "reject"}, {NULL}});
+    struct str items = start_items(&world, "\"ok\"", "\"ok\"");
+    struct str items_refused = start_items(&world, "\"reject\"", "\"ok\"");
+    struct str items_undone = start_items(&world, "\"ok\"", "\"reject\"");
+    world_await_status(&world, items, "completed");
+    world_await_status(&world, items_refused, "compensated");
+    world_await_status(&world, items_undone, "compensated");
     world_await_status(&world, fine, "completed");
     world_await_status(&world, refused, "compensated");
     world_await_status(&world, retried, "completed");

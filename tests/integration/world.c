@@ -301,6 +301,19 @@ struct client_answer world_verb(struct world *world, uint32_t engine, struct str
     return answer;
 }
 
+struct client_answer world_signal(struct world *world, uint32_t engine, struct str id, const char *signal,
+                                  const char *body)
+{
+    struct arena *arena = &world->arena;
+    struct str target = arena_printf(arena, "/v1/sagas/%.*s/signals", STR_ARG(id));
+    struct str text =
+        arena_printf(arena, "{\"event\":\"guest.said\",\"body\":%s,\"id\":\"%s\"}", body, signal);
+    struct client_answer answer = world_post(world, engine, target.data, text);
+    *facts_add_signal(&world->facts) =
+        (struct facts_signal){.saga = id, .id = arena_copy(arena, str_from(signal)), .status = answer.status};
+    return answer;
+}
+
 /* --- waiting ------------------------------------------------------------------------------------------- */
 
 struct asked {

@@ -66,6 +66,10 @@ struct client_answer world_start_with(struct world *world, uint32_t engine, cons
 struct client_answer world_verb(struct world *world, uint32_t engine, struct str id, const char *verb,
                                 const char *more);
 
+/* The event guest.said with this id, noted. */
+struct client_answer world_signal(struct world *world, uint32_t engine, struct str id, const char *signal,
+                                  const char *body);
+
 /* The saga's status as PostgreSQL has it. */
 struct str world_status(struct world *world, struct str id);
 /* Waits until the saga's status is this; ends the test otherwise. */

@@ -261,3 +261,63 @@ Test(sagactl, doctor_finds_a_saga_that_waits_for_nothing)
     cr_assert_not_null(list, "%.*s", STR_ARG(json.out));
     cr_expect(str_equal(json_get_str(list->items[0], STR("id")), str_from(id)));
 }
+
+/* --- events and timers --------------------------------------------------------------------------------- */
+
+static const char *waiting(const char *name)
+{
+    struct stand_result result = stand_run(&stand, "sagactl start waiting --input '{\"name\":\"%s\"}'", name);
+    cr_assert_eq(result.code, 0, "%.*s", STR_ARG(result.err));
+    return arena_copy(&stand.arena, str_trim(result.out)).data;
+}
+
+Test(sagactl, events_reach_a_saga_by_id_and_by_key)
+{
+    const char *id = waiting("by-id"), *other = waiting("by-key");
+    struct stand_result bad = stand_run(&stand, "sagactl signal %s money.came --body 7", id);
+    cr_expect_eq(bad.code, 1);
+    cr_expect(stand_has(bad.err, "No await of the saga takes this signal"), "%.*s", STR_ARG(bad.err));
+    struct stand_result first =
+        stand_run(&stand, "sagactl signal %s money.came --body '{\"amount\":5}' --id one", id);
+    cr_expect_eq(first.code, 0, "%.*s", STR_ARG(first.err));
+    cr_expect(stand_has(first.out, "has the event"), "%.*s", STR_ARG(first.out));
+    struct stand_result again =
+        stand_run(&stand, "sagactl signal %s money.came --body '{\"amount\":5}' --id one", id);
+    cr_expect(stand_has(again.out, "already"), "%.*s", STR_ARG(again.out));
+    stand_write(&stand, "said.json", STR("{\"amount\":6}"));
+    struct stand_result keyed = stand_run(
+        &stand, "sagactl signal money.came --definition waiting --key by-key --body @%s/said.json --json",
+        stand.dir);
+    cr_assert_eq(keyed.code, 0, "%.*s", STR_ARG(keyed.err));
+    cr_expect(str_equal(json_get_str(stand_json(&stand, keyed), STR("id")), str_from(other)));
+    struct stand_result none =
+        stand_run(&stand, "sagactl signal money.came --definition waiting --key nobody");
+    cr_expect_eq(none.code, 1);
+    cr_expect(stand_has(none.err, "has the key \"nobody\""), "%.*s", STR_ARG(none.err));
+}
+
+Test(sagactl, timers_are_shown_moved_and_fired)
+{
+    const char *id = waiting("timed");
+    struct stand_result shown = stand_run(&stand, "sagactl timers %s", id);
+    cr_expect_eq(shown.code, 0, "%.*s", STR_ARG(shown.err));
+    cr_expect(stand_has(shown.out, "paid") && stand_has(shown.out, "money.came"), "%.*s", STR_ARG(shown.out));
+    cr_expect(stand_has(shown.out, "the saga  deadline"), "%.*s", STR_ARG(shown.out));
+    (void)stand_run(&stand, "sagactl signal %s money.came --body '{\"amount\":5}'", id);
+    struct stand_result moved = stand_run(&stand, "sagactl timer %s rest --at 2090-01-01T00:00:00Z", id);
+    cr_expect_eq(moved.code, 0, "%.*s", STR_ARG(moved.err));
+    struct stand_result then = stand_run(&stand, "sagactl timers %s", id);
+    cr_expect(stand_has(then.out, "rest") && stand_has(then.out, "2090-01-01T00:00:00"), "%.*s",
+              STR_ARG(then.out));
+    cr_expect_eq(stand_run(&stand, "sagactl timer %s --in 20h --reason slow", id).code, 0);
+    struct stand_result wrong = stand_run(&stand, "sagactl timer %s paid --fire", id);
+    cr_expect_eq(wrong.code, 1, "%.*s", STR_ARG(wrong.out));
+    struct stand_result fired =
+        stand_run(&stand, "sagactl timer %s rest --fire --reason enough --actor olga", id);
+    cr_expect_eq(fired.code, 0, "%.*s", STR_ARG(fired.err));
+    cr_assert(harness_await(is_completed, (void *)id, STAND_PATIENCE_MS));
+    struct stand_result history = stand_run(&stand, "sagactl history %s", id);
+    cr_expect(stand_has(history.out, "by olga (enough)"), "%.*s", STR_ARG(history.out));
+    struct stand_result ended = stand_run(&stand, "sagactl timers %s", id);
+    cr_expect(stand_has(ended.out, "no timers"), "%.*s", STR_ARG(ended.out));
+}
