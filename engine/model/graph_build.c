@@ -203,6 +203,16 @@ struct str graph_branch_label(struct arena *arena, const struct plan_node *block
                         : graph_cut(arena, graph_plain(arena, graph_expression(arena, when)), GRAPH_COLUMNS);
 }
 
+/* The conditions whole: labels are cut. */
+static void note_cases(struct graph *graph, struct graph_node *node, const struct plan_node *of)
+{
+    for (uint16_t i = 0; i < of->child_count; i++)
+        if (of->choice->when[i] != NULL)
+            node->full = arena_printf(
+                graph->arena, "%.*s\n%u: %.*s", STR_ARG(node->full), i + 1U,
+                STR_ARG(graph_plain(graph->arena, graph_expression(graph->arena, of->choice->when[i]))));
+}
+
 static void build_switch(struct build *build, const struct plan_node *node, uint16_t group)
 {
     struct graph *graph = build->graph;
@@ -211,6 +221,7 @@ static void build_switch(struct build *build, const struct plan_node *node, uint
     graph_add_line(graph, &graph->nodes[at], titled(graph, node));
     if (node->child_count == 0 || node->choice->when[node->child_count - 1] != NULL)
         graph_add_line(graph, &graph->nodes[at], STR("no match: fails"));
+    note_cases(graph, &graph->nodes[at], node);
     connect(build, at);
     struct ends done = {0};
     for (uint16_t i = 0; i < node->child_count; i++) {

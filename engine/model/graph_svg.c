@@ -224,10 +224,10 @@ static void draw_child(struct draw *draw, const struct plan_node *node, int x, i
     }
 }
 
-static void draw_pivot(struct draw *draw, int y)
+static void draw_pivot(struct draw *draw, int x, int y)
 {
     buf_printf(draw->out, "<path class=\"pivot-line\" d=\"M%d %dH%d\"/>\n", draw->left, y, draw->right);
-    put_text(draw, "detail", draw->left, y - 4, STR("no way back below"));
+    put_text(draw, "detail", x + LAYOUT_PIVOT_SIDE, y - 4, STR(LAYOUT_PIVOT_TEXT));
 }
 
 static void draw_sequence(struct draw *draw, const struct plan_node *sequence, int x, int y)
@@ -240,7 +240,7 @@ static void draw_sequence(struct draw *draw, const struct plan_node *sequence, i
         if (i + 1 < sequence->child_count)
             arrow(draw, x, bottom, next);
         if (next - bottom > LAYOUT_GAP)
-            draw_pivot(draw, bottom + LAYOUT_PIVOT);
+            draw_pivot(draw, x, bottom + LAYOUT_PIVOT);
         y = next;
     }
 }

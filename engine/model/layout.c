@@ -58,6 +58,9 @@ static struct layout_extent measure_sequence(const struct layout *layout, const 
         struct layout_extent one = layout->of[node->index];
         extent.left = larger(extent.left, one.left);
         extent.right = larger(extent.right, one.right);
+        if (layout_gap(node) > LAYOUT_GAP)
+            extent.right =
+                larger(extent.right, LAYOUT_PIVOT_SIDE + layout_text_width(STR(LAYOUT_PIVOT_TEXT)));
         extent.height += one.height + (i + 1 < sequence->child_count ? layout_gap(node) : 0);
     }
     return extent;

@@ -5,20 +5,23 @@
 #include "engine/model/graph_parts.h"
 
 enum {
-    LAYOUT_LINE = 16,   /* height of a line of text */
-    LAYOUT_PAD_X = 12,  /* between a text and its box */
-    LAYOUT_PAD_Y = 7,   /* likewise */
-    LAYOUT_POINT = 10,  /* a hexagon's or a flag's tip */
-    LAYOUT_GAP = 30,    /* between a node and the next: room for an arrow */
-    LAYOUT_BESIDE = 28, /* between a step and its compensation */
-    LAYOUT_BRANCH = 30, /* between branches */
-    LAYOUT_BUS = 16,    /* from a head down to the line that spreads to the branches, and back */
-    LAYOUT_LABEL = 34,  /* from that line to the branch: its label and an arrow */
-    LAYOUT_BAR = 5,     /* where parallel branches begin and end */
-    LAYOUT_FRAME = 16,  /* between a frame and what is in it */
-    LAYOUT_STUB = 8,    /* half the width of an empty branch */
-    LAYOUT_PIVOT = 26,  /* the line behind the pivot */
+    LAYOUT_LINE = 16,       /* height of a line of text */
+    LAYOUT_PAD_X = 12,      /* between a text and its box */
+    LAYOUT_PAD_Y = 7,       /* likewise */
+    LAYOUT_POINT = 10,      /* a hexagon's or a flag's tip */
+    LAYOUT_GAP = 30,        /* between a node and the next: room for an arrow */
+    LAYOUT_BESIDE = 28,     /* between a step and its compensation */
+    LAYOUT_BRANCH = 30,     /* between branches */
+    LAYOUT_BUS = 16,        /* from a head down to the line that spreads to the branches, and back */
+    LAYOUT_LABEL = 34,      /* from that line to the branch: its label and an arrow */
+    LAYOUT_BAR = 5,         /* where parallel branches begin and end */
+    LAYOUT_FRAME = 16,      /* between a frame and what is in it */
+    LAYOUT_STUB = 8,        /* half the width of an empty branch */
+    LAYOUT_PIVOT_SIDE = 10, /* from the spine to the text of that line */
+    LAYOUT_PIVOT = 26,      /* the line behind the pivot */
 };
+
+#define LAYOUT_PIVOT_TEXT "no way back below"
 
 struct layout_extent {
     int left, right; /* of the spine */
