@@ -101,13 +101,10 @@ static const char *folder_of(struct arena *arena, const char *path)
     return slash == path ? "/" : arena_copy(arena, (struct str){path, (size_t)(slash - path)}).data;
 }
 
-static void tell_broken(struct test *test, const char *path, const struct diag_list *diags)
+static void tell_broken(struct test *test, const char *path, struct str why)
 {
-    struct buf out;
-    buf_init(&out, test->invocation->arena);
-    diag_render(diags, &out);
     struct scenario_result result = {.name = STR("the file can be run"), .failure_count = 1};
-    result.failures[0] = buf_str(&out);
+    result.failures[0] = why;
     test->failed++;
     junit_add_broken(&test->junit, str_from(path), result.failures[0]);
     if (test->invocation->json) {
@@ -132,22 +129,31 @@ static void run_all(struct test *test, const char *path, const struct scenario_f
     arena_fini(&arena);
 }
 
-static bool run_file(struct test *test, const char *path)
+static void run_text(struct test *test, const char *path, struct str text)
 {
     struct arena *arena = test->invocation->arena;
     struct diag_list diags;
-    struct str text;
-    if (!invocation_read_file(test->invocation, path, &text))
-        return false;
+    struct buf out;
     diag_init(&diags, arena, str_from(path), text);
-    junit_open(&test->junit, arena);
     const struct scenario_file *file = scenario_read(arena, text, folder_of(arena, path), &diags);
-    if (file)
+    if (file) {
         run_all(test, path, file);
+        return;
+    }
+    buf_init(&out, arena);
+    diag_render(&diags, &out);
+    tell_broken(test, path, buf_str(&out));
+}
+
+static void run_file(struct test *test, const char *path)
+{
+    struct str text;
+    junit_open(&test->junit, test->invocation->arena);
+    if (invocation_read_file(test->invocation, path, &text))
+        run_text(test, path, text);
     else
-        tell_broken(test, path, &diags);
+        tell_broken(test, path, STR("it cannot be read"));
     junit_close(&test->junit, str_from(path), &test->xml);
-    return true;
 }
 
 /* ---- the end ---- */
@@ -238,17 +244,14 @@ static bool understood(struct test *test)
 int test_run(struct invocation *invocation)
 {
     struct test test = {.invocation = invocation};
-    bool read = true;
     if (!invocation_expects(invocation, 1, INVOCATION_FILES_MAX) || !understood(&test))
         return INVOCATION_USAGE;
     buf_init(&test.xml, invocation->arena);
     junit_begin(&test.xml);
     if (!invocation->json)
         printf("TAP version 13\n");
-    for (int i = 0; i < invocation->argument_count && read; i++)
-        read = run_file(&test, invocation->arguments[i]);
-    if (!read)
-        return INVOCATION_USAGE;
+    for (int i = 0; i < invocation->argument_count; i++)
+        run_file(&test, invocation->arguments[i]);
     bool fine = tell_end(&test);
     return write_junit(&test) && fine ? INVOCATION_FINE : INVOCATION_FAILED;
 }
