@@ -155,6 +155,28 @@ Test(sagactl, every_verb_does_what_it_says)
     cr_expect_eq(force.code, 0, "%.*s", STR_ARG(force.err));
 }
 
+Test(sagactl, a_cancel_is_foreseen_and_comes_as_told)
+{
+    const char *id = started("f", ",\"two\":\"human\"");
+    cr_assert(harness_await(is_parked, (void *)id, STAND_PATIENCE_MS));
+    struct stand_result plan = stand_run(&stand, "sagactl plan-compensation %s", id);
+    cr_expect_eq(plan.code, 0, "%.*s", STR_ARG(plan.err));
+    cr_expect(str_equal(plan.out, STR("it is parked; a cancel would do this:\n"
+                                      "  1. one/undo/1 to stand.undo with {\"how\":\"ok\"}\n"
+                                      "and rests compensated\n")),
+              "%.*s", STR_ARG(plan.out));
+    const struct json *told = json_of("plan-compensation", id);
+    cr_assert_eq(json_get(told, STR("commands"))->count, 1);
+    cr_expect_eq(stand_run(&stand, "sagactl cancel %s", id).code, 0);
+    struct stand_result watch = stand_run(&stand, "sagactl watch %s", id);
+    cr_expect(stand_has(watch.out, "send one undo/1 to stand.undo until +5s with {\"how\":\"ok\"}"), "%.*s",
+              STR_ARG(watch.out));
+    struct stand_result after = stand_run(&stand, "sagactl plan-compensation %s", id);
+    cr_expect_eq(after.code, 1);
+    cr_expect(stand_has(after.out, "it is compensated, and cannot be cancelled: the saga has ended\n"),
+              "%.*s", STR_ARG(after.out));
+}
+
 static void expect_width(int columns)
 {
     struct stand_result list =
