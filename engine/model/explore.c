@@ -193,6 +193,27 @@ static bool run(struct search *search)
     return !explore->broken && !search->capped;
 }
 
+/* Leaves, and cases of a switch by the switch's id and their number. A `fail` with a condition that does not
+ * hold leaves no trace, so it is not asked about. */
+static void list_unreached(struct explore *explore)
+{
+    const struct plan *plan = explore->plan;
+    struct str *ids = arena_array(explore->arena, plan->node_count, sizeof *ids);
+    uint32_t count = 0;
+    for (uint16_t i = 1; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i], *parent = &plan->nodes[node->parent];
+        bool case_of = node->kind == PLAN_SEQUENCE && parent->kind == PLAN_SWITCH;
+        bool leaf = node->step || node->kind == PLAN_AWAIT || node->kind == PLAN_WAIT;
+        if (explore->reached[i] || (!case_of && !leaf))
+            continue;
+        ids[count++] =
+            case_of ? arena_printf(explore->arena, "%.*s case %u", STR_ARG(parent->id), node->order + 1u)
+                    : node->id;
+    }
+    explore->result->unreached = ids;
+    explore->result->unreached_count = count;
+}
+
 static void finish(struct search *search)
 {
     struct explore *explore = search->explore;
@@ -205,8 +226,9 @@ static void finish(struct search *search)
     arena_fini(&explore->batch);
     explore->result->outcomes = explore->outcomes;
     explore->result->outcome_count = explore->outcome_count;
-    explore->result->verdict =
-        explore->broken ? EXPLORE_REFUTED : (search->capped ? EXPLORE_CAPPED : EXPLORE_PROVED);
+    bool capped = search->capped || explore->result->data_left_out > 0;
+    explore->result->verdict = explore->broken ? EXPLORE_REFUTED : (capped ? EXPLORE_CAPPED : EXPLORE_PROVED);
+    list_unreached(explore);
 }
 
 void explore_run(const struct plan *plan, const struct explore_options *options, struct arena *arena,
@@ -219,8 +241,9 @@ void explore_run(const struct plan *plan, const struct explore_options *options,
                                   options->states_max ? options->states_max : EXPLORE_STATES_DEFAULT};
     struct search search = {.explore = &explore};
     uint32_t count;
-    *result = (struct explore_result){0};
+    *result = (struct explore_result){.time = explore_time_of(plan)};
     arena_init(&explore.batch, 0);
+    explore.reached = arena_array(arena, plan->node_count, sizeof *explore.reached);
     explore_codes_make(&explore);
     const struct explore_data *data = explore_data_make(plan, arena, &count, &result->data_left_out);
     check(count > 0);

@@ -19,6 +19,8 @@
  *   need no queue. Whether an unanswered command took effect stays open until something depends on it.
  * - The order in which steps of different branches were opened: the core looks at it only to choose which of
  *   two independent things goes first, and both choices are explored.
+ * - More than one success that comes late: while a step is undone because its success came after it had been
+ *   given up, no second one comes. Two such steps are undone as any two are, in their order.
  * - Items of a foreach beyond two: the third waits for, is undone beside and fails like the second.
  * Participants have a barrier: each of do and undo takes effect once, and no do after an undo; a participant
  * that rejects an attempt rejects all before it. To the core one without a barrier looks the same: the
@@ -38,13 +40,20 @@ struct explore_options {
 enum explore_verdict {
     EXPLORE_PROVED,
     EXPLORE_REFUTED,
-    EXPLORE_CAPPED, /* nothing was found among the states seen, which are not all */
+    EXPLORE_CAPPED, /* nothing was found, but not all states, or choices of data, were seen */
 };
 /* A way in which runs end or rest. */
 struct explore_outcome {
     enum core_status status; /* PARKED, or an end */
     struct str code;         /* why, "" when completed */
     struct str step;         /* path with the items' numbers left out; "" : none */
+};
+/* From the definition's numbers alone: every attempt goes unanswered for its whole time, every pause is the
+ * longest. `pending` replies, pauses by operators, parks and answers that come late are not counted. */
+struct explore_time {
+    int64_t forward_us;   /* until the last step, or the deadline and what is then still out */
+    int64_t back_us;      /* undoing all that can be undone */
+    struct str unbounded; /* "" or the step (or wait, or child saga) whose time has no bound */
 };
 struct explore_result {
     enum explore_verdict verdict;
@@ -54,10 +63,13 @@ struct explore_result {
     uint32_t data_left_out; /* choices that make a difference and are too many to be explored */
     const struct explore_outcome *outcomes;
     uint32_t outcome_count;
+    const struct str *unreached; /* ids of steps that no run got to, cases of a switch that none took */
+    uint32_t unreached_count;
     uint32_t in_flight_max; /* commands under way at once */
-    struct str property;    /* REFUTED: the promise that is broken, a sentence */
-    struct str detail;      /* what breaks it */
-    struct str timeline;    /* the counter-example, for people: lines */
+    struct explore_time time;
+    struct str property; /* REFUTED: the promise that is broken, a sentence */
+    struct str detail;   /* what breaks it */
+    struct str timeline; /* the counter-example, for people: lines */
 };
 
 void explore_run(const struct plan *plan, const struct explore_options *options, struct arena *arena,

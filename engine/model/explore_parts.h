@@ -87,11 +87,13 @@ struct explore {
     struct explore_result *result;
     struct explore_outcome *outcomes;
     uint32_t outcome_count;
-    bool broken; /* property and detail stand in the result */
+    bool *reached; /* by node */
+    bool broken;   /* property and detail stand in the result */
 };
 
 /* The plan with budgets of at most two attempts; shares everything else. */
 const struct plan *explore_bound(const struct plan *plan, struct arena *arena);
+struct explore_time explore_time_of(const struct plan *plan);
 void explore_codes_make(struct explore *explore);
 /* The choices of data for this plan; how many ways of going are not among them. */
 const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count,

@@ -4,11 +4,13 @@
  * does not matter. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/rng.h"
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    return rng_mix(hash, value);
+    hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ (hash >> 29);
 }
 
 static uint64_t mix_text(uint64_t hash, struct str text)
@@ -16,11 +18,16 @@ static uint64_t mix_text(uint64_t hash, struct str text)
     return mix(hash, str_hash(text));
 }
 
-static uint64_t used(const struct core_step *step, enum core_kind kind)
+/* Attempts of the present budget as far as they matter: an unlimited one never ends. Also whether there is an
+ * older attempt that could be answered. */
+static uint64_t used(const struct core_saga *saga, const struct core_step *step, enum core_kind kind)
 {
+    const struct plan_step *plan = saga->plan->nodes[step->node].step;
+    const struct plan_action *action = plan ? core_action(plan, kind) : NULL;
+    uint32_t most = action && action->retry.attempts_max < LIMITS_ATTEMPTS_MAX ? 3 : 1;
     uint32_t count = step->attempts[kind] - step->budget_base[kind];
     uint64_t ever = step->attempts[kind] < 2 ? step->attempts[kind] : 2;
-    return (count < 3 ? count : 3) * 4 + ever;
+    return (count < most ? count : most) * 4 + ever;
 }
 
 static bool is_undecided(enum core_step_state state)
@@ -33,9 +40,10 @@ static bool is_undoing(enum core_step_state state)
     return state >= CORE_STEP_UNDO_WAITING && state < CORE_STEP_UNDONE;
 }
 
-static uint64_t print_command(uint64_t hash, const struct core_step *step, enum core_kind kind)
+static uint64_t print_command(uint64_t hash, const struct core_saga *saga, const struct core_step *step,
+                              enum core_kind kind)
 {
-    return mix(mix(hash, used(step, kind)), step->answered[kind]);
+    return mix(hash, used(saga, step, kind) * 2 + step->answered[kind]);
 }
 
 /* What is settled remembers only whether it ever succeeded, and whether it was asked about. */
@@ -48,13 +56,13 @@ static uint64_t print_step(const struct core_saga *saga, uint16_t index)
     if (is_undecided(step->state) || step->state == CORE_STEP_WAIVED)
         hash = mix(hash, step->unknown);
     if (is_undecided(step->state)) {
-        hash = print_command(hash, step, CORE_DO);
-        hash = print_command(hash, step, CORE_VERIFY);
+        hash = print_command(hash, saga, step, CORE_DO);
+        hash = print_command(hash, saga, step, CORE_VERIFY);
     } else if (!step->succeeded) {
         hash = mix(hash, step->attempts[CORE_VERIFY] > 0);
     }
     if (is_undoing(step->state)) {
-        hash = print_command(hash, step, CORE_UNDO);
+        hash = print_command(hash, saga, step, CORE_UNDO);
         hash = mix(hash, step->attempts[CORE_UNDO] > step->undo_floor);
     } else {
         hash = mix(hash, step->attempts[CORE_UNDO] > 0);
@@ -124,7 +132,7 @@ static uint64_t print_signals(const struct core_saga *saga)
     uint64_t sum = 0;
     for (uint16_t i = 0; i < saga->signal_count; i++)
         if (!saga->signals[i].taken)
-            sum += mix_text(1, saga->signals[i].name);
+            sum += rng_mix(1, str_hash(saga->signals[i].name));
     return sum;
 }
 
@@ -138,10 +146,10 @@ uint64_t explore_print(const struct explore *explore, const struct explore_level
     hash = mix(hash, (uint64_t)(level->world.back * 2) + level->world.committed);
     hash = mix(hash, saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP);
     for (uint16_t i = 0; i < saga->frame_count; i++)
-        sum += print_frame(explore, saga, i);
+        sum += rng_mix(print_frame(explore, saga, i), 1);
     for (uint16_t i = 0; i < saga->step_count; i++)
-        sum += mix(print_step(saga, i), print_fact(&saga->steps[i], &level->world.facts[i]));
+        sum += rng_mix(print_step(saga, i), print_fact(&saga->steps[i], &level->world.facts[i]));
     check(level->world.count == saga->step_count);
-    hash = mix(hash, mix(print_signals(saga), sum));
+    hash = rng_mix(hash, rng_mix(print_signals(saga), sum));
     return hash ? hash : 1;
 }

@@ -199,6 +199,8 @@ void explore_watch(struct explore *explore, struct explore_level *level, const s
 {
     for (uint32_t i = 0; i < record->change_count; i++) {
         const struct core_change *change = &record->changes[i];
+        if (change->kind == CORE_CHANGE_OPEN || change->kind == CORE_CHANGE_FRAME)
+            explore->reached[change->node] = true;
         if (change->kind == CORE_CHANGE_OPEN)
             (void)fact_of(level, change->step);
         if (change->kind == CORE_CHANGE_SEND)

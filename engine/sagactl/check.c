@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include "engine/base/duration.h"
 #include "engine/base/json.h"
 #include "engine/definition/definition.h"
 #include "engine/model/explore.h"
@@ -46,7 +47,43 @@ static void print_outcome(const struct explore_outcome *outcome)
     printf("\n");
 }
 
-static void print_text(const char *path, const struct explore_result *result, uint64_t states_max)
+/* "27d 9h": the two largest units, rounded up. */
+static struct str span_text(struct arena *arena, int64_t span_us)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+    enum { UNITS = sizeof units / sizeof units[0] };
+    int64_t seconds = (span_us + DURATION_SECOND_US - 1) / DURATION_SECOND_US;
+    int first = 0;
+    while (first < UNITS - 1 && seconds < units[first].seconds)
+        first++;
+    if (first == UNITS - 1)
+        return arena_printf(arena, "%" PRId64 "s", seconds);
+    int64_t small = units[first + 1].seconds;
+    int64_t count = (seconds + small - 1) / small, each = units[first].seconds / small;
+    if (count % each == 0)
+        return arena_printf(arena, "%" PRId64 "%s", count / each, units[first].name);
+    return arena_printf(arena, "%" PRId64 "%s %" PRId64 "%s", count / each, units[first].name, count % each,
+                        units[first + 1].name);
+}
+
+static void print_time(struct arena *arena, const struct explore_time *time)
+{
+    struct str forward = span_text(arena, time->forward_us);
+    struct str back = span_text(arena, time->back_us);
+    if (time->unbounded.size > 0)
+        printf("time to an end or a park: no bound, for %.*s may take any time\n", STR_ARG(time->unbounded));
+    else if (time->back_us == 0)
+        printf("time to an end or a park: at most %.*s\n", STR_ARG(forward));
+    else
+        printf("time to an end or a park: forward at most %.*s, then back at most %.*s\n", STR_ARG(forward),
+               STR_ARG(back));
+}
+
+static void print_text(struct arena *arena, const char *path, const struct explore_result *result,
+                       uint64_t states_max)
 {
     printf("%s: %s: %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu32 " choice%s of data\n", path,
            verdict_text(result->verdict), result->states, result->transitions, result->data_sets,
@@ -57,12 +94,15 @@ static void print_text(const char *path, const struct explore_result *result, ui
         return;
     }
     if (result->verdict == EXPLORE_CAPPED)
-        printf("NOT ALL STATES WERE SEEN: it stopped after %" PRIu64 "; nothing was found among these. "
-               "See --states.\n",
-               states_max);
+        printf("NOT ALL WAS SEEN: nothing was found in %" PRIu64 " states%s\n", result->states,
+               result->states > states_max ? ", which is the cap: see --states"
+                                           : "; some choices of data were too many");
+    print_time(arena, &result->time);
     printf("commands under way at once: at most %" PRIu32 "\noutcomes:\n", result->in_flight_max);
     for (uint32_t i = 0; i < result->outcome_count; i++)
         print_outcome(&result->outcomes[i]);
+    for (uint32_t i = 0; i < result->unreached_count; i++)
+        printf("never reached: %.*s\n", STR_ARG(result->unreached[i]));
 }
 
 static void put_member(struct buf *out, const char *name, struct str text)
@@ -88,7 +128,15 @@ static void put_json(struct buf *out, const char *path, const struct explore_res
         put_member(out, "code", outcome->code);
         buf_char(out, '}');
     }
-    buf_char(out, ']');
+    buf_puts(out, "],\"unreached\":[");
+    for (uint32_t i = 0; i < result->unreached_count; i++) {
+        buf_puts(out, i > 0 ? "," : "");
+        json_write_string(out, result->unreached[i]);
+    }
+    buf_printf(out, "],\"time\":{\"forward_us\":%" PRId64 ",\"back_us\":%" PRId64, result->time.forward_us,
+               result->time.back_us);
+    put_member(out, "unbounded", result->time.unbounded);
+    buf_char(out, '}');
     if (result->verdict == EXPLORE_REFUTED) {
         put_member(out, "property", result->property);
         put_member(out, "detail", result->detail);
@@ -126,7 +174,7 @@ int check_run(struct invocation *invocation)
         put_json(&out, path, &result);
         printf("%.*s\n", STR_ARG(buf_str(&out)));
     } else {
-        print_text(path, &result, options.states_max);
+        print_text(invocation->arena, path, &result, options.states_max);
     }
     return result.verdict == EXPLORE_PROVED    ? INVOCATION_FINE
            : result.verdict == EXPLORE_REFUTED ? INVOCATION_FAILED
