@@ -29,10 +29,9 @@ static void read_attempts(struct load *load, const struct tree *tree, bool unlim
     if (tree->kind == TREE_STRING && str_equal(tree->text, STR("unlimited"))) {
         retry->attempts_max = LIMITS_ATTEMPTS_MAX;
         if (!unlimited_allowed)
-            problem_add(
-                load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS,
-                STR("give a number: a step before the pivot must end, so that the saga can be undone"),
-                "`unlimited` attempts are for steps behind the pivot");
+            problem_add(load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS,
+                        STR("give a number: what can be undone must end, so that it can be undone"),
+                        "`unlimited` attempts are for steps behind the pivot and in no scope");
         return;
     }
     int64_t number;
