@@ -3,7 +3,8 @@
  *
  * Found out by the core itself: a copy of the saga is cancelled and every compensation answered ok. A command
  * that is out is not answered: its step counts as in doubt when its time is over, so its compensation is
- * shown, marked as needed only if the step has happened. The saga itself is not touched. Everything lives in
+ * shown, marked as needed only if the step has happened. A paused saga is told as if it were resumed at once.
+ * The saga itself is not touched. Everything lives in
  * the arena, and borrows from the saga; one thread. */
 #pragma once
 #include "engine/base/buf.h"
@@ -50,8 +51,8 @@ struct foresee {
 /* `at_us`: now. The saga has started. */
 void foresee_cancel(const struct core_saga *saga, int64_t at_us, struct arena *arena,
                     struct foresee *foresee);
-/* {"id", "definition", "version", "status", "seq", "at", "possible", "refused": text | null, "ends",
- *  "waits": [{"step", "kind", "attempt", "until"}],
- *  "commands": [{"round", "step", "kind", "attempt", "to", "body", "child", "if_done"}],
- *  "kept": [{"step", "state", "reason"}], "stuck": [{"step", "state", "code", "reason"}]} */
+/* {"id", "definition", "version", "status", "seq", "at", "paused", "possible", "refused": text | null,
+ * "ends", "waits": [{"step", "kind", "attempt", "until"}], "commands": [{"round", "step", "kind", "attempt",
+ * "to", "body", "child", "if_done"}], "kept": [{"step", "state", "reason"}], "stuck": [{"step", "state",
+ * "code", "reason"}]} */
 void foresee_json(struct buf *out, const struct foresee *foresee);

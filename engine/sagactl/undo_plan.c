@@ -81,6 +81,15 @@ static void print_each(const struct showing *showing, const char *name,
         print(showing, items->items[i]);
 }
 
+static void print_end(const struct showing *showing)
+{
+    if (!flag(showing->plan, "possible"))
+        return;
+    if (flag(showing->plan, "paused"))
+        printf("  all of it once somebody resumes it\n");
+    printf("and rests %.*s\n", STR_ARG(text(showing, showing->plan, "ends")));
+}
+
 int undo_plan_run(struct invocation *invocation)
 {
     struct id id;
@@ -103,7 +112,6 @@ int undo_plan_run(struct invocation *invocation)
     print_each(&showing, "commands", print_command);
     print_each(&showing, "stuck", print_stuck);
     print_each(&showing, "kept", print_kept);
-    if (flag(answer.body, "possible"))
-        printf("and rests %.*s\n", STR_ARG(text(&showing, answer.body, "ends")));
+    print_end(&showing);
     return outcome;
 }

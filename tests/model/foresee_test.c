@@ -7,6 +7,7 @@
 #include "engine/model/foresee.h"
 #include "engine/model/play.h"
 #include "engine/model/values.h"
+#include "engine/sim/random_definition.h"
 
 #define EXAMPLES SAGA_SOURCE_DIR "/definitions/examples/"
 static const char *const examples[] = {"checkout",     "data-export", "invoicing", "loan",
@@ -22,6 +23,7 @@ struct run {
     struct rng rng;
     struct play play;
     bool quiet;
+    bool rough; /* participants refuse, or say nothing, now and then */
 };
 
 static const struct plan *load(struct arena *arena, const char *name)
@@ -44,11 +46,16 @@ static void on_command(void *context, struct play *play, const struct play_comma
                                .command_kind = command->kind,
                                .attempt = command->attempt,
                                .status = CORE_REPLY_OK};
-    if (run->quiet && !undo)
+    uint64_t die = run->rough && !run->quiet ? rng_below(&run->rng, 12) : 12;
+    if ((run->quiet && !undo) || die == 0)
         return;
-    if (!undo)
+    if (die <= 2) {
+        event.status = die == 1 ? CORE_REPLY_REJECTED : CORE_REPLY_RETRY;
+        event.error_code = die == 1 && rng_below(&run->rng, 2) ? STR("HUMAN") : STR("NO");
+    }
+    if (!undo && event.status == CORE_REPLY_OK)
         event.body = values_make(command->node->step->output_schema, &run->rng, &run->arena);
-    play_post(play, STEP_US, &event, NULL);
+    play_post(play, run->quiet ? 1 : STEP_US, &event, NULL);
 }
 
 static void on_open(void *context, struct play *play, uint16_t step)
@@ -94,6 +101,9 @@ static void cancel(struct run *run)
     run->play.posts = NULL;
     play_post(&run->play, 0, &(struct core_event){.kind = CORE_EVENT_CANCEL, .actor = STR("foresight")},
               NULL);
+    if (saga->paused)
+        play_post(&run->play, 0, &(struct core_event){.kind = CORE_EVENT_RESUME, .actor = STR("foresight")},
+                  NULL);
     for (uint16_t i = 0; i < saga->step_count; i++) {
         if (saga->steps[i].state != CORE_STEP_UNDO_SENT)
             continue;
@@ -172,6 +182,43 @@ static bool try_after(struct arena *arena, const char *name, uint64_t seed, uint
         try_moment(name, &run);
     finish(&run);
     return more;
+}
+
+/* A random definition in a rough world, stopped at a random moment: some of its steps are stuck, some in
+ * doubt, some scopes are being undone, some sagas are paused. */
+static void try_random(uint64_t seed)
+{
+    enum { LEAVES = 10, EVENTS = 40, PAUSED = 4 };
+    struct run run;
+    struct arena arena;
+    struct diag_list diags;
+    enum play_end end;
+    arena_init(&arena, 0);
+    struct random_definition wanted = {.seed = seed, .name = STR("any"), .leaves = LEAVES, .faults = 2};
+    struct str text = random_definition_write(&wanted, &arena);
+    diag_init(&diags, &arena, STR("any.yaml"), text);
+    const struct plan *plan = definition_load(&arena, text, NULL, &diags);
+    cr_assert(plan != NULL, "seed %u", (unsigned)seed);
+    begin(&run, plan, seed);
+    run.rough = true;
+    uint64_t events = 1 + rng_below(&run.rng, EVENTS);
+    for (uint64_t i = 0; i < events; i++)
+        if (!play_step(&run.play, &end))
+            break;
+    if (rng_below(&run.rng, PAUSED) == 0) {
+        play_post(&run.play, 0, &(struct core_event){.kind = CORE_EVENT_PAUSE, .actor = STR("ann")}, NULL);
+        (void)play_step(&run.play, &end);
+    }
+    try_moment(text.data, &run);
+    finish(&run);
+    arena_fini(&arena);
+}
+
+Test(foresee, tells_it_of_random_definitions, .timeout = 120)
+{
+    enum { SEEDS = 500 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        try_random(seed);
 }
 
 Test(foresee, tells_what_a_cancel_sends, .timeout = 120)
