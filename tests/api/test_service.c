@@ -353,6 +353,14 @@ Test(service, stores_definitions_once)
     cr_assert(diagnostics && diagnostics->count > 0, "%.*s", STR_ARG(answer.body));
     cr_assert(json_get_i64(diagnostics->items[0], STR("line"), &line) && line == 4);
     cr_assert(strstr(text_of(&answer, "rendered").data, "bad.yaml:4:"), "%.*s", STR_ARG(answer.body));
+    answer = stage_put(&stage, "/v1/definitions/tight/1",
+                       "saga: tight\nversion: 1\ntimeout: 1s\nsteps:\n"
+                       "  - { id: a, command: shop.ok, timeout: 2s, compensate: none }\n");
+    EXPECT(answer, 201); /* a warning does not refuse, and is not lost */
+    diagnostics = json_get(answer.json, STR("diagnostics"));
+    cr_assert(diagnostics && diagnostics->count == 1, "%.*s", STR_ARG(answer.body));
+    cr_assert(str_equal(json_get_str(diagnostics->items[0], STR("severity")), STR("warning")));
+    cr_assert(str_equal(json_get_str(diagnostics->items[0], STR("code")), STR("deadline-tight")));
     answer = wire_call(stage.port, &stage.arena, "PUT", "/v1/definitions/bad/1", "image/png", STR("x"));
     wire_expect_page(&answer, 415, "unsupported-type", "a picture");
 }

@@ -203,5 +203,11 @@ Test(usage, validate_shows_places_and_tells_by_its_exit_code)
     cr_expect(json_get(diags->items[0], STR("line")) != NULL);
     struct stand_result two = stand_run(&stand, "sagactl validate --json %s %s/bad.yaml", good, stand.dir);
     cr_expect_not_null(stand_json(&stand, two), "%.*s", STR_ARG(two.out));
+    stand_write(&stand, "tight.yaml",
+                STR("saga: tight\nversion: 1\ntimeout: 1s\nsteps:\n"
+                    "- { id: a, command: shop.ok, timeout: 2s, compensate: none }\n"));
+    struct stand_result tight = stand_run(&stand, "sagactl validate %s/tight.yaml", stand.dir);
+    cr_expect_eq(tight.code, 0, "a warning refuses nothing");
+    cr_expect(stand_has(tight.out, "tight.yaml:3:10: warning:"), "%.*s", STR_ARG(tight.out));
     cr_expect_eq(stand_run(&stand, "sagactl validate /no/such/file").code, 1);
 }
