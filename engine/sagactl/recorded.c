@@ -33,6 +33,11 @@ static void write_saga(struct buf *out, const struct store_saga *saga)
     number(out, "updated_at", saga->updated_us);
     number(out, "ended_at", saga->ended_us);
     number(out, "wake_at", saga->wake_us);
+    if (saga->has_parent) {
+        char parent[ID_TEXT_SIZE + 1];
+        id_format(saga->parent, parent);
+        text(out, "parent", str_from(parent));
+    }
     buf_printf(out, ",\"search\":%.*s}", STR_ARG(saga->search));
 }
 
@@ -66,6 +71,9 @@ static bool read_saga(const struct json *from, struct arena *arena, struct store
                 json_get_i64(from, STR("ended_at"), &saga->ended_us) &&
                 json_get_i64(from, STR("wake_at"), &saga->wake_us) && paused != NULL && search != NULL;
     if (!fine)
+        return false;
+    saga->has_parent = json_get(from, STR("parent")) != NULL;
+    if (saga->has_parent && !id_parse(json_get_str(from, STR("parent")), &saga->parent))
         return false;
     saga->version = (int32_t)version;
     saga->paused = paused->boolean;

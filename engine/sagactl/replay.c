@@ -7,7 +7,8 @@
 #include "engine/base/duration.h"
 #include "engine/core/record.h"
 #include "engine/core/view.h"
-#include "engine/runtime/loader.h"
+#include "engine/runtime/registry.h"
+#include "engine/runtime/retrace.h"
 #include "engine/sagactl/recorded.h"
 #include "engine/sagactl/show.h"
 #include "engine/sagactl/source.h"
@@ -114,118 +115,31 @@ static void print_difference(struct replay *replay, struct id saga, int64_t seq,
     printf("%.*s}\n", STR_ARG(buf_str(&out)));
 }
 
-/* The columns in one text, as they are compared. */
-static struct str columns(struct replay *replay, int64_t seq, int64_t at_us, struct str kind, struct str step,
-                          uint32_t attempt)
+static void told(void *context, const struct core_saga *saga, const struct core_record *record)
 {
-    return arena_printf(&replay->arena, "seq %" PRId64 ", at %.*s, kind %.*s, step \"%.*s\", attempt %u", seq,
-                        STR_ARG(duration_time_text(&replay->arena, at_us)), STR_ARG(kind), STR_ARG(step),
-                        attempt);
-}
-
-static bool same_record(struct replay *replay, const struct core_saga *saga, const struct store_record *row,
-                        const struct core_record *record)
-{
-    struct buf data;
-    buf_init(&data, &replay->arena);
-    record_write(&data, saga, record);
-    struct str stored = columns(replay, row->seq, row->at_us, row->kind, row->step, row->attempt);
-    struct str computed =
-        columns(replay, record->seq, record->event.at_us, core_event_text(record->event.kind),
-                record_step(saga, record), record_attempt(record));
-    if (!str_equal(stored, computed))
-        print_difference(replay, saga->id, row->seq, STR("the record's columns"), stored, computed);
-    else if (!str_equal(buf_str(&data), row->data))
-        print_difference(replay, saga->id, row->seq, STR("another decision"), row->data, buf_str(&data));
-    return str_equal(stored, computed) && str_equal(buf_str(&data), row->data);
-}
-
-/* One stored event through the core. False after a difference was shown. */
-static bool replay_record(struct replay *replay, struct core_saga *saga, const struct store_record *row)
-{
-    struct core_record stored;
-    struct core_update update;
-    struct err_note note = {""};
-    if (record_read(saga, row->seq, row->at_us, row->kind, row->step, row->attempt, row->data, &replay->arena,
-                    &stored, &note) != ERR_OK) {
-        print_difference(replay, saga->id, row->seq, STR("the record cannot be read"), row->data,
-                         str_from(note.text));
-        return false;
-    }
-    core_step(saga, &stored.event, &replay->arena, &update);
-    if (update.verdict != CORE_USED) {
-        print_difference(replay, saga->id, row->seq,
-                         STR("the state machine would not have recorded this event"), row->data, update.why);
-        return false;
-    }
-    if (!same_record(replay, saga, row, &update.record))
-        return false;
-    print_record(replay, saga, &update.record);
-    return true;
-}
-
-static bool same_text(struct replay *replay, const struct store_saga *stored, const char *what, struct str a,
-                      struct str b)
-{
-    if (!str_equal(a, b))
-        print_difference(replay, stored->id, stored->seq, arena_printf(&replay->arena, "the stored %s", what),
-                         a, b);
-    return str_equal(a, b);
-}
-
-static bool same_number(struct replay *replay, const struct store_saga *stored, const char *what, int64_t a,
-                        int64_t b)
-{
-    return same_text(replay, stored, what, arena_printf(&replay->arena, "%" PRId64, a),
-                     arena_printf(&replay->arena, "%" PRId64, b));
-}
-
-/* Stored as jsonb, which has a layout of its own: compared by value. */
-static bool same_search(struct replay *replay, const struct store_saga *stored, struct str search)
-{
-    const struct json *a = NULL, *b = NULL;
-    struct err_note note;
-    bool same = json_parse(&replay->arena, stored->search, SIZE_MAX, &a, &note) == ERR_OK &&
-                json_parse(&replay->arena, search, SIZE_MAX, &b, &note) == ERR_OK && json_equal(a, b);
-    return same || same_text(replay, stored, "search attributes", stored->search, search);
-}
-
-/* The projection must be what folding gives. */
-static bool same_row(struct replay *replay, const struct store_saga *stored, const struct core_saga *saga)
-{
-    struct store_saga row;
-    loader_row(saga, &replay->arena, &row);
-    return same_text(replay, stored, "status", stored->status, row.status) &&
-           same_number(replay, stored, "seq", stored->seq, row.seq) &&
-           same_text(replay, stored, "reason", stored->reason_code, row.reason_code) &&
-           same_text(replay, stored, "waiting line", stored->waiting, row.waiting) &&
-           same_text(replay, stored, "key", stored->key, row.key) &&
-           same_text(replay, stored, "definition", stored->definition, row.definition) &&
-           same_number(replay, stored, "version", stored->version, row.version) &&
-           same_number(replay, stored, "last change", stored->updated_us, row.updated_us) &&
-           same_search(replay, stored, row.search) &&
-           same_number(replay, stored, "pause", stored->paused, row.paused) &&
-           same_number(replay, stored, "wake-up", stored->wake_us, row.wake_us) &&
-           same_number(replay, stored, "start", stored->started_us, row.started_us) &&
-           same_number(replay, stored, "end", stored->ended_us, row.ended_us);
+    print_record(context, saga, record);
 }
 
 static bool replay_saga(struct replay *replay, const struct recorded *recorded)
 {
-    struct core_saga saga;
+    struct retrace_difference difference;
+    struct retrace retrace = {.plan = recorded->plan,
+                              .row = &recorded->saga,
+                              .records = recorded->records,
+                              .count = recorded->count,
+                              .until = replay->until,
+                              .context = replay,
+                              .told = told};
     char id[ID_TEXT_SIZE + 1];
     id_format(recorded->saga.id, id);
     if (!replay->invocation->json)
         printf("saga %s  %.*s version %d\n", id, STR_ARG(recorded->plan->name), recorded->plan->version);
     arena_reset(&replay->saga_arena);
-    core_init(&saga, recorded->plan, recorded->saga.id, &replay->saga_arena);
-    for (uint32_t i = 0; i < recorded->count; i++) {
-        if (replay->until > 0 && recorded->records[i].seq > replay->until)
-            return true; /* the state after all records is not what was asked for */
-        if (!replay_record(replay, &saga, &recorded->records[i]))
-            return false;
-    }
-    return same_row(replay, &recorded->saga, &saga);
+    if (retrace_saga(&retrace, &replay->saga_arena, &replay->arena, &difference))
+        return true;
+    print_difference(replay, recorded->saga.id, difference.seq, difference.what, difference.stored,
+                     difference.computed);
+    return false;
 }
 
 static bool export_saga(struct replay *replay, const struct recorded *recorded)

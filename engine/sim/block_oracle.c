@@ -6,9 +6,16 @@
 
 #define PROMISE(rule, what) BLOCK_ORACLE_PROMISE(oracle, rule, what)
 
+static bool has_room(const struct block_oracle *oracle, uint32_t used, uint32_t room)
+{
+    PROMISE("the oracle's own room", used < room);
+    return used < room;
+}
+
 void block_oracle_init(struct block_oracle *oracle, const struct plan *plan)
 {
     *oracle = (struct block_oracle){.plan = plan, .frame_count = 1};
+    oracle->why = oracle->why_text;
 }
 
 bool block_oracle_is_back(const struct block_oracle *oracle, uint16_t step)
@@ -56,7 +63,8 @@ static void watch_entry(const struct block_oracle *oracle, uint16_t frame, const
 static void watch_open(struct block_oracle *oracle, const struct core_change *change)
 {
     PROMISE("S6", change->step == oracle->step_count);
-    PROMISE("the oracle's own room", oracle->step_count < BLOCK_ORACLE_STEPS);
+    if (!has_room(oracle, oracle->step_count, BLOCK_ORACLE_STEPS))
+        return;
     const struct plan_node *node = &oracle->plan->nodes[change->node];
     watch_entry(oracle, change->frame, node);
     for (uint16_t i = 0; i < oracle->step_count; i++)
@@ -93,7 +101,8 @@ static void watch_frame(struct block_oracle *oracle, const struct core_change *c
 {
     const struct plan_node *node = &oracle->plan->nodes[change->node];
     PROMISE("S6", change->frame == oracle->frame_count && change->parent < oracle->frame_count);
-    PROMISE("the oracle's own room", oracle->frame_count < BLOCK_ORACLE_FRAMES);
+    if (!has_room(oracle, oracle->frame_count, BLOCK_ORACLE_FRAMES))
+        return;
     if (block_oracle_is_fan(oracle, change->parent))
         watch_part(oracle, change);
     else if (block_oracle_node_of(oracle, change->parent)->kind == PLAN_SEQUENCE)
@@ -314,7 +323,9 @@ static void watch_output(struct block_oracle *oracle, const struct core_change *
 
 static void watch_keep(struct block_oracle *oracle, const struct core_event *event)
 {
-    PROMISE("signals", event->kind == CORE_EVENT_SIGNAL && oracle->signal_count < BLOCK_ORACLE_SIGNALS);
+    PROMISE("signals", event->kind == CORE_EVENT_SIGNAL);
+    if (!has_room(oracle, oracle->signal_count, BLOCK_ORACLE_SIGNALS))
+        return;
     for (uint16_t i = 0; i < oracle->plan->node_count; i++)
         if (oracle->plan->nodes[i].kind == PLAN_AWAIT &&
             str_equal(oracle->plan->nodes[i].await->event, event->signal))
@@ -407,8 +418,8 @@ static void cite(struct block_oracle *oracle, const struct core_event *event, ui
         return; /* a child says the same each time it is asked */
     for (uint32_t i = 0; i < oracle->cited_count; i++)
         PROMISE("S15", oracle->cited[i] != key);
-    PROMISE("the oracle's own room", oracle->cited_count < BLOCK_ORACLE_REPLIES);
-    oracle->cited[oracle->cited_count++] = key;
+    if (has_room(oracle, oracle->cited_count, BLOCK_ORACLE_REPLIES))
+        oracle->cited[oracle->cited_count++] = key;
 }
 
 static struct str participant_of(const struct block_oracle *oracle, uint16_t step, enum core_kind kind)
@@ -512,8 +523,10 @@ static void watch_rest(const struct block_oracle *oracle)
 
 void block_oracle_watch(struct block_oracle *oracle, const struct core_record *record)
 {
-    watch_event(oracle, record);
-    for (uint32_t i = 0; i < record->change_count; i++)
+    if (oracle->why[0] == '\0')
+        watch_event(oracle, record);
+    for (uint32_t i = 0; i < record->change_count && oracle->why[0] == '\0'; i++)
         watch_change(oracle, &record->changes[i], record);
-    watch_rest(oracle);
+    if (oracle->why[0] == '\0')
+        watch_rest(oracle);
 }

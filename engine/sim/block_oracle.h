@@ -48,8 +48,8 @@ struct block_oracle_signal {
 };
 struct block_oracle {
     const struct plan *plan;
-    void *context;
-    void (*broken)(void *context, const char *why); /* must not return; NULL: said on stderr, then abort */
+    char *why; /* the first breach, in why_text; "" : none yet */
+    char why_text[300];
     struct block_oracle_step steps[BLOCK_ORACLE_STEPS];
     uint16_t step_count;
     struct block_oracle_frame frames[BLOCK_ORACLE_FRAMES]; /* 0: the root */
@@ -68,8 +68,9 @@ struct block_oracle {
     uint32_t cited_count;
 };
 
+/* The oracle must not be moved afterwards. */
 void block_oracle_init(struct block_oracle *oracle, const struct plan *plan);
-/* In the order of the journal. */
+/* In the order of the journal; a record that the core folds, so that its indexes are right. */
 void block_oracle_watch(struct block_oracle *oracle, const struct core_record *record);
 /* Whether the saga, or a scope around the step, goes or went back. */
 bool block_oracle_is_back(const struct block_oracle *oracle, uint16_t step);

@@ -5,8 +5,7 @@
 #define BLOCK_ORACLE_PROMISE(oracle, rule, what)                                                             \
     ((what) ? (void)0 : block_oracle_breach(oracle, rule, #what, __LINE__))
 
-_Noreturn void block_oracle_breach(const struct block_oracle *oracle, const char *rule, const char *what,
-                                   int line);
+void block_oracle_breach(const struct block_oracle *oracle, const char *rule, const char *what, int line);
 const struct plan_node *block_oracle_node_of(const struct block_oracle *oracle, uint16_t frame);
 bool block_oracle_is_fan(const struct block_oracle *oracle, uint16_t frame);
 bool block_oracle_is_within(const struct block_oracle *oracle, uint16_t frame, uint16_t around);

@@ -1,18 +1,12 @@
 /* Questions about what was entered. */
 #include "engine/sim/block_oracle_parts.h"
 #include <stdio.h>
-#include <stdlib.h>
 
-_Noreturn void block_oracle_breach(const struct block_oracle *oracle, const char *rule, const char *what,
-                                   int line)
+void block_oracle_breach(const struct block_oracle *oracle, const char *rule, const char *what, int line)
 {
-    char why[300];
-    snprintf(why, sizeof why, "%s: record %lld breaks it: %s (oracle line %d)", rule, (long long)oracle->seq,
-             what, line);
-    if (oracle->broken != NULL)
-        oracle->broken(oracle->context, why);
-    fprintf(stderr, "%s\n", why);
-    abort();
+    if (oracle->why[0] == '\0')
+        snprintf(oracle->why, sizeof oracle->why_text, "%s: record %lld breaks it: %s (oracle line %d)", rule,
+                 (long long)oracle->seq, what, line);
 }
 
 static const struct plan_node *node_at(const struct block_oracle *oracle, uint16_t node)

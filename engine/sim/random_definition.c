@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "engine/base/check.h"
+#include "engine/base/duration.h"
 #include "engine/model/values.h"
 #include "engine/sim/random_definition_parts.h"
 
@@ -346,14 +347,19 @@ static void put_head(struct random_definition_writer *writer)
     random_definition_line(writer, "saga: %.*s", STR_ARG(wanted->name));
     random_definition_line(writer, "version: 1");
     writer->input = random_definition_chance(writer, 80);
+    struct str soon = duration_time_text(writer->out.arena, wanted->now_us + 5 * DURATION_SECOND_US);
+    struct str later = duration_time_text(writer->out.arena, wanted->now_us + 30 * DURATION_SECOND_US);
     if (writer->input)
         random_definition_line(
             writer,
             "input: { schema: { type: object, required: [n, flag, items, at], properties: { n: { type: "
-            "integer, minimum: 0, maximum: 1000000 }, flag: { type: boolean }, w: { type: string, "
-            "maxLength: 4 }, at: { enum: ['2026-01-01T00:00:05Z', '2026-01-01T00:00:30Z'] }, items: { "
-            "type: array, maxItems: 4, items: { type: object, required: [v], properties: { v: { type: "
-            "integer, minimum: 0, maximum: 9 } } } }, extra: {} } } }");
+            "integer, "
+            "minimum: 0, maximum: 1000000 }, flag: { type: boolean }, w: { type: string, maxLength: 4 }, at: "
+            "{ "
+            "enum: ['%.*s', '%.*s'] }, items: { type: array, maxItems: 4, items: { type: object, required: "
+            "[v], "
+            "properties: { v: { type: integer, minimum: 0, maximum: 9 } } } }, extra: {} } } }",
+            STR_ARG(soon), STR_ARG(later));
     if (random_definition_chance(writer, 30))
         random_definition_line(writer, "timeout: %" PRIu32 "s", 60 + random_definition_choose(writer, 120));
     if (wanted->keyed)
@@ -386,23 +392,24 @@ struct str random_definition_write(const struct random_definition *wanted, struc
     return buf_str(&writer.out);
 }
 
-static const struct json *plain_input(struct rng *rng, struct arena *arena)
+static const struct json *plain_input(int64_t now_us, struct rng *rng, struct arena *arena)
 {
     static const char *const items[] = {"[]", "[{\"v\":1}]", "[{\"v\":5},{\"v\":2,\"w\":\"x\"},{\"v\":9}]"};
     const struct json *input = NULL;
     struct err_note note;
-    struct str text = arena_printf(
-        arena, "{\"n\":0,\"flag\":%s,\"items\":%s,\"at\":\"2026-01-01T00:00:0%uZ\"}",
-        rng_below(rng, 2) == 0 ? "true" : "false", items[rng_below(rng, 3)], (unsigned)rng_below(rng, 10));
+    struct str at = duration_time_text(arena, now_us + (int64_t)rng_below(rng, 10) * DURATION_SECOND_US);
+    struct str text =
+        arena_printf(arena, "{\"n\":0,\"flag\":%s,\"items\":%s,\"at\":\"%.*s\"}",
+                     rng_below(rng, 2) == 0 ? "true" : "false", items[rng_below(rng, 3)], STR_ARG(at));
     check(json_parse(arena, text, SIZE_MAX, &input, &note) == ERR_OK);
     return input;
 }
 
-const struct json *random_definition_input(const struct plan *plan, int64_t number, struct rng *rng,
-                                           struct arena *arena)
+const struct json *random_definition_input(const struct plan *plan, int64_t number, int64_t now_us,
+                                           struct rng *rng, struct arena *arena)
 {
-    const struct json *made =
-        plan->input_schema == NULL ? plain_input(rng, arena) : values_make(plan->input_schema, rng, arena);
+    const struct json *made = plan->input_schema == NULL ? plain_input(now_us, rng, arena)
+                                                         : values_make(plan->input_schema, rng, arena);
     struct buf out;
     const struct json *input = NULL;
     struct err_note note;

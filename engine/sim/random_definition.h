@@ -13,6 +13,7 @@
 enum { RANDOM_DEFINITION_LEAVES = 24, RANDOM_DEFINITION_PARTICIPANTS = 3 };
 struct random_definition {
     uint64_t seed;
+    int64_t now_us;  /* about when its sagas run: what they wait until is near */
     struct str name; /* of the saga */
     uint32_t leaves; /* about how many: 1 to RANDOM_DEFINITION_LEAVES */
     uint32_t faults; /* of a hundred expressions, how many fault when they are computed */
@@ -23,11 +24,11 @@ struct random_definition {
     uint32_t child_count;
 };
 
-/* The file. Participants are "p0" to "p2" with the actions do, undo and look; awaits wait for "e.n0" to "e.n2";
- * codes of rejections that it may know: AGAIN (retry), HUMAN (park), SKIP (continue), NO (fail). */
+/* The file. Participants are "p0" to "p2" with the actions do, undo and look; awaits wait for "e.n0" to
+ * "e.n2"; codes of rejections that it may know: AGAIN (retry), HUMAN (park), SKIP (continue), NO (fail). */
 struct str random_definition_write(const struct random_definition *wanted, struct arena *arena);
-/* An input that the plan takes; `number` is its member "n". */
-const struct json *random_definition_input(const struct plan *plan, int64_t number, struct rng *rng,
-                                           struct arena *arena);
+/* An input that the plan takes; `number` is its member "n", its times are near now_us. */
+const struct json *random_definition_input(const struct plan *plan, int64_t number, int64_t now_us,
+                                           struct rng *rng, struct arena *arena);
 /* What a signal of this name may say, and what fits the schema of each await for it. */
 const struct json *random_definition_signal(struct str event, struct rng *rng, struct arena *arena);

@@ -2,6 +2,7 @@
 #include "engine/sim/random_definition_parts.h"
 
 #include <inttypes.h>
+#include "engine/base/duration.h"
 
 static struct str pick(struct random_definition_writer *writer, const char *const *words, uint32_t count)
 {
@@ -165,8 +166,12 @@ struct str random_definition_time(struct random_definition_writer *writer)
 {
     if (random_definition_chance(writer, writer->wanted->faults))
         return PICK(writer, "'\"no time \\($input.n)\"'", "'$input.n'");
-    return PICK(writer, "'$input.at'", "'${ $input.at }'", "'\"2026-01-01T00:00:20Z\"'",
-                "'$saga.started_at'");
+    if (random_definition_chance(writer, 25)) {
+        struct str time =
+            duration_time_text(writer->out.arena, writer->wanted->now_us + 20 * DURATION_SECOND_US);
+        return arena_printf(writer->out.arena, "'\"%.*s\"'", STR_ARG(time));
+    }
+    return PICK(writer, "'$input.at'", "'${ $input.at }'", "'$saga.started_at'");
 }
 
 struct str random_definition_schema(struct random_definition_writer *writer)

@@ -3,7 +3,8 @@
  *
  * Happy path: sim_run with a seed. First a time of faults, in which every commit, publish, acknowledgement
  * and answer is checked against "persist, then act" as it happens; then all heals, every saga must end or be
- * parked (L1), and the participants' logs, the clients' answers and the journals are compared (S1 to S17).
+ * parked (L1), and the participants' logs, the clients' answers and the journals are compared (S1 to S17),
+ * and every saga is replayed (S25).
  * The same seed gives the same trace hash (M4). A failure is a sentence with the rule it breaks; running the
  * seed once more with a trace prints what led to it. One thread. */
 #pragma once
@@ -33,6 +34,7 @@
     X(CONTRADICTION, "F28 contradictory reply")                                                              \
     X(FOREIGN, "F29 answer for another's command")                                                           \
     X(UNDO_FAILS, "F30 compensation fails for good")                                                         \
+    X(SIGNAL, "event from outside: early, late, twice")                                                      \
     X(VERB, "F31 operator's verb")
 enum sim_fault {
 #define X(name, words) SIM_##name,
@@ -55,6 +57,8 @@ struct sim_result {
     uint64_t hash; /* of everything observed */
     uint32_t sagas;
     uint32_t completed, compensated, parked;
+    uint32_t children; /* of sagas that have ended */
+    uint32_t replayed; /* the same as they were recorded */
     uint32_t faults[SIM_FAULT_COUNT];
 };
 void sim_run(const struct sim_options *options, struct sim_result *result);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include "engine/base/duration.h"
 #include "engine/base/memory.h"
+#include "engine/runtime/loader.h"
+#include "engine/sim/random_definition.h"
 
 static bool stored_row(struct sim *sim, struct id id, struct store_saga *row)
 {
@@ -124,7 +126,14 @@ static void new_start(struct sim *sim)
                                 .definition = sim_choose(sim, SIM_DEFINITIONS),
                                 .keyed = sim_choose(sim, 2) == 0,
                                 .by_message = sim_choose(sim, 4) == 0};
-    start->input = arena_printf(&sim->arena, "{\"n\":%" PRIu32 "}", number);
+    char name[3] = {'d', (char)('0' + start->definition), '\0'};
+    const struct plan *plan = registry_find(sim->registry, str_from(name), 1);
+    if (plan == NULL) {
+        sim_fail(sim, "the simulator's start is broken");
+        return;
+    }
+    start->input = json_text(&sim->arena, random_definition_input(plan, number, world_now_us(&sim->world),
+                                                                  &sim->rng, &sim->arena));
     if (start->keyed)
         snprintf(start->key, sizeof start->key, "key%" PRIu32, number);
     if (start->by_message)
@@ -146,22 +155,91 @@ void sim_submit(struct sim *sim)
         by_call(sim, start);
 }
 
-static void give(struct sim *sim, struct id id, enum core_event_kind kind)
+/* A step that the verb may be about: one that is stuck or, for a timer, waits; "" : left to the engine. */
+static struct str any_step(struct sim *sim, struct id id, enum core_event_kind verb)
+{
+    struct arena arena, scratch;
+    struct core_saga saga;
+    struct err_note note = {""};
+    struct str path = STR("");
+    uint32_t count = 0;
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    enum err error = loader_load(sim->registry, sim->store, id, &arena, &scratch, &saga, NULL, &note);
+    for (uint16_t i = 0; error == ERR_OK && i < saga.step_count; i++) {
+        enum core_step_state state = saga.steps[i].state;
+        bool stuck = state == CORE_STEP_STUCK || state == CORE_STEP_UNDO_STUCK;
+        if ((verb == CORE_EVENT_MOVE ? saga.steps[i].due_us > 0 : stuck) && sim_choose(sim, ++count) == 0)
+            path = arena_copy(&sim->arena, core_step_path(&saga, i));
+    }
+    arena_fini(&scratch);
+    arena_fini(&arena);
+    return path;
+}
+
+static void order(struct sim *sim, struct id id, struct core_event *verb)
 {
     struct sim_call *call = new_call(sim, SIM_CALL_VERB);
+    struct err_note note = {""};
     if (call == NULL)
         return;
+    call->id = id;
+    call->verb = verb->kind;
+    sim_note(sim, "call %zu: %.*s %.*s at host%" PRIu32, (size_t)(call - sim->calls),
+             STR_ARG(core_event_text(verb->kind)), STR_ARG(verb->step), call->host);
+    finish(call, engine_verb(sim->world.hosts[call->host].engine, id, verb, (struct engine_call){call, done},
+                             &note));
+}
+
+static void give(struct sim *sim, struct id id, enum core_event_kind kind)
+{
     struct core_event verb = {.kind = kind,
                               .actor = STR("ann"),
                               .reason = STR("because"),
                               .status = sim_choose(sim, 2) == 0 ? CORE_REPLY_OK : CORE_REPLY_REJECTED};
-    struct err_note note = {""};
-    call->id = id;
-    call->verb = kind;
-    sim_note(sim, "call %zu: %.*s at host%" PRIu32, (size_t)(call - sim->calls),
-             STR_ARG(core_event_text(kind)), call->host);
-    finish(call, engine_verb(sim->world.hosts[call->host].engine, id, &verb, (struct engine_call){call, done},
-                             &note));
+    bool about_step = kind == CORE_EVENT_RETRY || kind == CORE_EVENT_SKIP || kind == CORE_EVENT_FORCE ||
+                      kind == CORE_EVENT_MOVE;
+    if (about_step && (sim->healing || sim_choose(sim, 3) > 0))
+        verb.step = any_step(sim, id, kind);
+    verb.due_us = world_now_us(&sim->world) + (int64_t)sim_choose(sim, 5000) * 1000;
+    order(sim, id, &verb);
+}
+
+static void signal_by_message(struct sim *sim, struct id id, struct str event, struct str signal_id,
+                              const struct json *body)
+{
+    char text[ID_TEXT_SIZE + 1];
+    struct bus_message message = {.subject = arena_printf(&sim->arena, "saga.signal.%.*s", STR_ARG(event)),
+                                  .body = json_text(&sim->arena, body)};
+    id_format(id, text);
+    bus_header_add(&message, STR("Saga-Id"), arena_copy(&sim->arena, str_from(text)));
+    bus_header_add(&message, STR("Saga-Signal-Id"), signal_id);
+    sim_note(sim, "signal %.*s %.*s by message", STR_ARG(event), STR_ARG(signal_id));
+    memory_bus_send(sim->world.broker, &message);
+}
+
+/* The same id may come again, for this saga or another. */
+void sim_signal(struct sim *sim)
+{
+    static const struct str events[] = {{"e.n0", 4}, {"e.n1", 4}, {"e.n2", 4}, {"e.n3", 4}};
+    struct arena arena;
+    uint32_t count = 0;
+    arena_init(&arena, 0);
+    struct store_saga *sagas = sim_list(sim, &arena, &count);
+    if (count > 0) {
+        struct id id = sagas[sim_choose(sim, count)].id;
+        struct core_event signal = {.kind = CORE_EVENT_SIGNAL, .signal = events[sim_choose(sim, 20) % 4]};
+        uint32_t number =
+            sim_choose(sim, 5) == 0 ? sim_choose(sim, sim->signal_count + 1) : sim->signal_count++;
+        signal.signal_id = arena_printf(&sim->arena, "signal%" PRIu32, number);
+        signal.body = random_definition_signal(signal.signal, &sim->rng, &sim->arena);
+        if (sim_choose(sim, 2) == 0 && !sim->world.bus_down)
+            signal_by_message(sim, id, signal.signal, signal.signal_id, signal.body);
+        else
+            order(sim, id, &signal);
+        sim->result->faults[SIM_SIGNAL]++;
+    }
+    arena_fini(&arena);
 }
 
 static void look(struct sim *sim, struct id id)
@@ -178,7 +256,7 @@ void sim_operate(struct sim *sim)
 {
     static const enum core_event_kind verbs[] = {CORE_EVENT_CANCEL, CORE_EVENT_PAUSE, CORE_EVENT_RESUME,
                                                  CORE_EVENT_RETRY,  CORE_EVENT_SKIP,  CORE_EVENT_FORCE,
-                                                 CORE_EVENT_RETRY,  CORE_EVENT_RESUME};
+                                                 CORE_EVENT_RETRY,  CORE_EVENT_MOVE};
     struct arena arena;
     uint32_t count = 0;
     arena_init(&arena, 0);
@@ -196,6 +274,8 @@ void sim_operate(struct sim *sim)
 
 void sim_resume_all(struct sim *sim)
 {
+    static const enum core_event_kind decisions[] = {CORE_EVENT_RETRY, CORE_EVENT_RETRY, CORE_EVENT_SKIP,
+                                                     CORE_EVENT_FORCE};
     struct arena arena;
     uint32_t count = 0;
     arena_init(&arena, 0);
@@ -203,5 +283,7 @@ void sim_resume_all(struct sim *sim)
     for (uint32_t i = 0; i < count; i++)
         if (sagas[i].paused && sagas[i].ended_us == 0)
             give(sim, sagas[i].id, CORE_EVENT_RESUME);
+        else if (sagas[i].has_parent && str_equal(sagas[i].status, STR("parked")))
+            give(sim, sagas[i].id, decisions[sim_choose(sim, 4)]);
     arena_fini(&arena);
 }

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include "engine/base/duration.h"
 #include "engine/base/json.h"
+#include "engine/bus/envelope.h"
+#include "engine/model/values.h"
 
 struct sim_effect *sim_effect(struct sim *sim, struct str key)
 {
@@ -67,12 +69,31 @@ static struct answer rejected(const char *code)
     return (struct answer){STR("rejected"), str_from(code), STR("null")};
 }
 
-static struct answer take_effect(struct sim *sim, struct sim_effect *effect)
+static struct answer take_effect(struct sim_effect *effect)
 {
     effect->state = SIM_DO_OK;
     effect->do_count++;
-    return (struct answer){STR("ok"), STR(""),
-                           arena_printf(&sim->arena, "{\"v\":%" PRIu32 "}", effect->do_count)};
+    return (struct answer){STR("ok"), STR(""), effect->output};
+}
+
+/* What the step's schema asks for, if it has one. */
+static struct str make_output(struct sim *sim, const struct bus_message *command)
+{
+    struct id id;
+    struct str path;
+    enum core_kind kind;
+    uint32_t attempt;
+    const struct plan *plan = registry_find(sim->registry, bus_header(command, STR("Saga-Definition")), 1);
+    if (plan == NULL ||
+        !envelope_command_parse(bus_header(command, STR("Saga-Command")), &id, &path, &kind, &attempt)) {
+        sim_fail(sim, "S17: a command with a name or definition that there is not");
+        return STR("null");
+    }
+    const struct plan_node *node = plan_find(plan, str_slice(path, 0, str_find(path, '[')));
+    if (node == NULL || node->step == NULL || node->step->output_schema == NULL)
+        return STR("{\"v\":1}");
+    const struct json *made = values_make(node->step->output_schema, &sim->rng, &sim->arena);
+    return json_text(&sim->arena, made == NULL ? &json_null : made);
 }
 
 static struct answer handle_do(struct sim *sim, struct sim_effect *effect, uint32_t attempt)
@@ -81,11 +102,11 @@ static struct answer handle_do(struct sim *sim, struct sim_effect *effect, uint3
     if (effect->state == SIM_DO_CLOSED || effect->undone)
         return rejected("UNDONE");
     if (effect->state == SIM_DO_OK)
-        return (struct answer){STR("ok"), STR(""), STR("{\"v\":1}")};
+        return (struct answer){STR("ok"), STR(""), effect->output};
     if (effect->state == SIM_DO_REJECTED && effect->attempt >= attempt)
         return rejected("NO");
     if (sim_choose(sim, 100) >= 12)
-        return take_effect(sim, effect);
+        return take_effect(effect);
     effect->state = SIM_DO_REJECTED;
     effect->attempt = attempt;
     return rejected(codes[sim_choose(sim, 5)]);
@@ -109,7 +130,7 @@ static struct answer handle_undo(struct sim_effect *effect)
 static struct answer handle_verify(struct sim_effect *effect)
 {
     if (effect->state == SIM_DO_OK && !effect->undone)
-        return (struct answer){STR("ok"), STR(""), STR("{\"v\":1}")};
+        return (struct answer){STR("ok"), STR(""), effect->output};
     if (effect->state != SIM_DO_OK)
         effect->state = SIM_DO_CLOSED;
     return rejected("NOT_DONE");
@@ -204,6 +225,8 @@ static void take_command(struct sim *sim, const struct bus_message *message)
     (void)str_to_i64(bus_header(message, STR("Saga-Attempt")), &attempt);
     struct sim_effect *effect = sim_effect(sim, bus_header(message, STR("Saga-Key")));
     struct str id = bus_header(message, STR("Saga-Command"));
+    if (effect->output.size == 0)
+        effect->output = make_output(sim, message);
     if (sim_strikes(sim, SIM_PARTICIPANT_DIED, 30)) {
         sim_note(sim, "participant dies before %.*s", STR_ARG(id));
         return;

@@ -7,7 +7,7 @@
 
 enum {
     SIM_HOSTS_MAX = 3,
-    SIM_DEFINITIONS = 3,
+    SIM_DEFINITIONS = 4,
     SIM_SHARDS = 4,
     SIM_PARTICIPANTS = 3,
     SIM_STARTS_MAX = 50,
@@ -18,8 +18,9 @@ enum sim_do { SIM_DO_NONE, SIM_DO_OK, SIM_DO_REJECTED, SIM_DO_CLOSED };
 struct sim_effect {
     struct str key;
     enum sim_do state;
-    uint32_t attempt; /* that was rejected */
-    uint32_t put_off; /* the newest attempt that was told `retry`: it stays so, also for its duplicates */
+    struct str output; /* JSON text of what it replies */
+    uint32_t attempt;  /* that was rejected */
+    uint32_t put_off;  /* the newest attempt that was told `retry`: it stays so, also for its duplicates */
     bool undone;
     bool undo_fails; /* F30 */
     uint32_t do_count, undo_count;
@@ -82,6 +83,7 @@ struct sim {
     struct sim_wire *wires;
     struct sim_start starts[SIM_STARTS_MAX];
     uint32_t start_count;
+    uint32_t signal_count;
     struct sim_call calls[SIM_CALLS_MAX];
     uint32_t call_count;
     struct map cancelled; /* ids of sagas whose cancel was accepted */
@@ -107,14 +109,22 @@ struct sim_effect *sim_effect(struct sim *sim, struct str key);
 /* sim_client.c */
 void sim_submit(struct sim *sim);
 void sim_operate(struct sim *sim);
-/* While healing: resumes what is paused. */
+/* Events from outside: early, late and twice. */
+void sim_signal(struct sim *sim);
+/* While healing: resumes what is paused, and decides about children that are parked. */
 void sim_resume_all(struct sim *sim);
 /* sim_watch.c: the hooks, which check each action as it happens. */
 void sim_watch(struct sim *sim);
 /* sim_check.c: L2 now; all sagas at rest; the whole history at the end. */
 void sim_check_waiting(struct sim *sim);
 bool sim_check_rest(struct sim *sim);
+/* L1 is broken: says by whom. */
+void sim_fail_restless(struct sim *sim);
 void sim_check_history(struct sim *sim);
+/* sim_effects.c: the effects and children of one saga at the end. */
+struct block_oracle;
+void sim_check_effects(struct sim *sim, const struct core_saga *saga, const struct block_oracle *oracle,
+                       struct arena *arena);
 /* sim_dead.c: S27. A reply handed to an engine for the first time; acknowledged for the first time; at the
  * end.
  */

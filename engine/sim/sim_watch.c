@@ -167,14 +167,18 @@ static void on_published(void *context, struct world_host *host, const struct bu
 {
     struct sim *sim = context;
     struct str id = bus_header(message, STR("Saga-Command"));
-    if (!str_starts(message->subject, STR("saga.cmd.")))
+    bool child = str_starts(message->subject, STR("saga.start.")) && envelope_is_child(message);
+    if (!str_starts(message->subject, STR("saga.cmd.")) && !child)
         return;
     sim_note(sim, "host%" PRIu32 " publishes %.*s", host->index, STR_ARG(id));
     struct sim_command *command = map_get(&sim->commands, id);
-    if (command != NULL)
-        command->published = true;
-    else
+    if (command == NULL)
         sim_fail(sim, "S17: %.*s was published before it was stored", STR_ARG(id));
+    else if (!str_equal(command->body, message->body))
+        sim_fail(sim, "S13: %.*s has body %.*s in the journal and %.*s on the wire", STR_ARG(id),
+                 STR_ARG(command->body), STR_ARG(message->body));
+    else
+        command->published = true;
 }
 
 struct delivered {

@@ -52,7 +52,7 @@ struct walk {
 
 static _Noreturn void broken(const struct walk *walk, const char *what)
 {
-    fprintf(stderr, "after record %lld: not true: %s\n", (long long)walk->twin.live.seq, what);
+    fprintf(stderr, "after record %lld: broken: %s\n", (long long)walk->twin.live.seq, what);
     abort();
 }
 
@@ -160,6 +160,8 @@ static enum core_verdict give(struct walk *walk, const struct core_event *event)
     MUST(walk, str_is_utf8(twin->update.why));
     if (verdict == CORE_USED) {
         block_oracle_watch(&walk->oracle, &twin->update.record);
+        if (walk->oracle.why[0] != '\0')
+            broken(walk, walk->oracle.why);
         collect(walk, &twin->update.record);
     }
     count(walk->result, verdict);
@@ -497,7 +499,8 @@ static void start(struct walk *walk)
     struct core_event event = {
         .kind = CORE_EVENT_START, .at_us = walk->now_us, .seed = walk->seed, .shards = 4};
     rng_init(&rng, walk->seed);
-    event.input = random_definition_input(walk->plan, choose(walk, 20), &rng, &walk->twin.batch);
+    event.input =
+        random_definition_input(walk->plan, choose(walk, 20), walk->now_us, &rng, &walk->twin.batch);
     if (chance(walk, 70))
         event.key = STR("k");
     walk->has_parent = chance(walk, 30);

@@ -1,5 +1,6 @@
 /* Random sagas over random definitions: see walk.h. SAGA_SEED=n walks one seed and tells its story,
  * SAGA_SEEDS=n takes that many, SAGA_FIRST=n begins there. */
+#include "tests/core/walk.h"
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 #include "engine/base/rng.h"
 #include "engine/definition/definition.h"
 #include "engine/sim/random_definition.h"
-#include "tests/core/walk.h"
+#include "tests/core/twin.h"
 
 enum { SEEDS = 1200, WALKS_PER_DEFINITION = 3 };
 
@@ -30,6 +31,7 @@ static const struct plan *define(uint64_t seed, bool loud, struct arena *arena)
 {
     static const struct str children[] = {{"child-a", 7}, {"child-b", 7}};
     struct random_definition wanted = {.seed = seed,
+                                       .now_us = twin_epoch_us,
                                        .name = STR("random"),
                                        .leaves = 1 + (uint32_t)(seed % RANDOM_DEFINITION_LEAVES),
                                        .faults = seed % 4 == 0 ? 6 : 0,

@@ -14,7 +14,7 @@
 #include "engine/sim/sim.h"
 
 struct total {
-    uint64_t seeds, failed, sagas, completed, compensated, parked;
+    uint64_t seeds, failed, sagas, completed, compensated, parked, children, replayed;
     uint64_t faults[SIM_FAULT_COUNT];
 };
 
@@ -35,6 +35,8 @@ static void add(struct total *total, const struct sim_result *result)
     total->completed += result->completed;
     total->compensated += result->compensated;
     total->parked += result->parked;
+    total->children += result->children;
+    total->replayed += result->replayed;
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         total->faults[i] += result->faults[i];
 }
@@ -65,8 +67,9 @@ static bool run_seed(uint64_t seed, bool trace, struct total *total)
 static void report(const struct total *total)
 {
     printf("%" PRIu64 " seeds, %" PRIu64 " sagas: %" PRIu64 " completed, %" PRIu64 " compensated, %" PRIu64
-           " parked\n",
-           total->seeds, total->sagas, total->completed, total->compensated, total->parked);
+           " parked; %" PRIu64 " of them children; %" PRIu64 " replayed the same\n",
+           total->seeds, total->sagas, total->completed, total->compensated, total->parked, total->children,
+           total->replayed);
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         printf("%8" PRIu64 "  %s\n", total->faults[i], sim_fault_words((enum sim_fault)i));
 }

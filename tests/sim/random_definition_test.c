@@ -15,6 +15,7 @@ static struct random_definition wishes(uint64_t seed)
 {
     static const struct str children[] = {{"child-a", 7}, {"child-b", 7}};
     return (struct random_definition){.seed = seed,
+                                      .now_us = INT64_C(1767225600000000),
                                       .name = STR("random"),
                                       .leaves = 1 + (uint32_t)(seed % RANDOM_DEFINITION_LEAVES),
                                       .faults = seed % 3 == 0 ? 10 : 0,
@@ -47,7 +48,7 @@ static void must_load(struct arena *arena, uint64_t seed, uint32_t seen[PLAN_FAI
     rng_init(&rng, seed);
     for (int64_t n = 0; n < 3; n++) {
         struct definition_start start;
-        const struct json *input = random_definition_input(plan, n, &rng, arena);
+        const struct json *input = random_definition_input(plan, n, INT64_C(1767225600000000), &rng, arena);
         cr_assert(definition_start(plan, input, STR(""), arena, &start), "seed %llu: %.*s",
                   (unsigned long long)seed, STR_ARG(json_text(arena, input)));
     }
