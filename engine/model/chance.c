@@ -154,6 +154,13 @@ static struct answer refuse(struct effect *effect, const struct play_command *co
     return refusal;
 }
 
+/* One of the codes that the step has a rule for, or one that it has none for. */
+static struct str draw_code(struct chance *chance, const struct plan_step *step)
+{
+    uint64_t which = rng_below(&chance->rng, (uint64_t)step->error_count + 1);
+    return which < step->error_count ? step->errors[which].code : STR("REFUSED");
+}
+
 static struct answer handle_do(struct chance *chance, struct effect *effect,
                                const struct play_command *command)
 {
@@ -164,7 +171,9 @@ static struct answer handle_do(struct chance *chance, struct effect *effect,
     if (command->attempt <= effect->refused_attempt)
         return effect->refusal;
     if (strikes(chance, CHANCE_REJECTED))
-        return refuse(effect, command, rejected("REFUSED"));
+        return refuse(
+            effect, command,
+            (struct answer){.status = CORE_REPLY_REJECTED, .code = draw_code(chance, command->node->step)});
     if (command->node->kind != PLAN_SAGA && strikes(chance, CHANCE_RETRY))
         return refuse(effect, command, (struct answer){.status = CORE_REPLY_RETRY, .code = STR("NOT_NOW")});
     effect->hold = HOLD_DONE;

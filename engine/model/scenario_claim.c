@@ -52,6 +52,17 @@ static const struct scenario_command *read_commands(struct scenario_reader *read
     return first;
 }
 
+static void check_steps_alone(struct scenario_reader *reader, const struct tree *list,
+                              const struct scenario_command *command)
+{
+    for (; command; command = command->next)
+        if (command->name.has_kind)
+            problem_add(
+                reader->diags, list->key_place, PROBLEM_BAD_COMMAND,
+                arena_printf(reader->diags->arena, "the step alone: %.*s", STR_ARG(command->name.path)),
+                "\"%.*s\" names a command, and a step is meant", STR_ARG(command->name.text));
+}
+
 static const struct str state_words[] = {
 #define X(name, text, meaning) WORD(text),
 #include "engine/core/step.def"
@@ -64,9 +75,8 @@ static const struct scenario_state *read_states(struct scenario_reader *reader, 
     const struct scenario_state **end = &first;
     for (const struct tree *entry = mapping->first; entry; entry = entry->next) {
         struct scenario_state *state = arena_new(reader->arena, struct scenario_state);
-        struct scenario_name name;
         int index = 0;
-        (void)scenario_name(reader, entry->key, entry->key_place, &name);
+        (void)scenario_step(reader, entry->key, entry->key_place);
         state->path = entry->key;
         if (scenario_word(reader, entry, entry->kind == TREE_STRING ? entry->text : STR(""), state_words,
                           &index))
@@ -111,8 +121,10 @@ static void read_lists(struct scenario_reader *reader, const struct tree *const 
 {
     expect->has_undone = of[SCENARIO_EXPECT_UNDONE] != NULL;
     expect->has_commands = of[SCENARIO_EXPECT_COMMANDS] != NULL;
-    if (expect->has_undone)
+    if (expect->has_undone) {
         expect->undone = read_commands(reader, of[SCENARIO_EXPECT_UNDONE]);
+        check_steps_alone(reader, of[SCENARIO_EXPECT_UNDONE], expect->undone);
+    }
     if (expect->has_commands)
         expect->commands = read_commands(reader, of[SCENARIO_EXPECT_COMMANDS]);
     if (of[SCENARIO_EXPECT_INCLUDES])
@@ -139,9 +151,8 @@ void scenario_expectation(struct scenario_reader *reader, const struct tree *map
         expect->reason = of[SCENARIO_EXPECT_REASON]->text;
     expect->has_step = of[SCENARIO_EXPECT_STEP] != NULL;
     if (expect->has_step) {
-        struct scenario_name name;
         expect->step = of[SCENARIO_EXPECT_STEP]->text;
-        (void)scenario_name(reader, expect->step, of[SCENARIO_EXPECT_STEP]->place, &name);
+        (void)scenario_step(reader, expect->step, of[SCENARIO_EXPECT_STEP]->place);
     }
     if (of[SCENARIO_EXPECT_OUTPUT])
         expect->output = scenario_json(reader, of[SCENARIO_EXPECT_OUTPUT]);

@@ -67,10 +67,9 @@ static void read_signal(struct scenario_reader *reader, const struct tree *mappi
 
 static void read_step(struct scenario_reader *reader, const struct tree *tree, struct core_event *event)
 {
-    struct scenario_name name;
     event->step = text_of(tree);
     if (tree)
-        (void)scenario_name(reader, tree->text, tree->place, &name);
+        (void)scenario_step(reader, tree->text, tree->place);
 }
 
 static void read_event(struct scenario_reader *reader, const struct tree *mapping,

@@ -117,6 +117,8 @@ bool scenario_word(struct scenario_reader *reader, const struct tree *tree, stru
                    const struct str *words, int *index);
 bool scenario_name(struct scenario_reader *reader, struct str text, struct diag_place place,
                    struct scenario_name *name);
+/* The same for a step alone: "charge", "book[3]". */
+bool scenario_step(struct scenario_reader *reader, struct str text, struct diag_place place);
 const struct json *scenario_json(struct scenario_reader *reader, const struct tree *tree);
 
 /* ---- scenario_reply.c, scenario_event.c, scenario_claim.c ---- */

@@ -8,6 +8,7 @@
 
 struct stage {
     const struct scenario *scenario;
+    bool *asked; /* for each of the scenario's own answers */
     struct arena *arena;
     struct rng rng; /* of bodies nobody wrote */
     struct scenario_judge judge;
@@ -72,12 +73,40 @@ static void post_reply(struct stage *stage, const struct scenario_reply *reply,
         play_post(&stage->play, after_us, &event, expected);
 }
 
+static void note_asked(struct stage *stage, const struct scenario_answer *found)
+{
+    uint32_t index = 0;
+    for (const struct scenario_answer *answer = stage->scenario->answers; answer;
+         answer = answer->next, index++)
+        stage->asked[index] = stage->asked[index] || answer == found;
+}
+
+static uint32_t answer_count(const struct scenario *scenario)
+{
+    uint32_t count = 0;
+    for (const struct scenario_answer *answer = scenario->answers; answer; answer = answer->next)
+        count++;
+    return count;
+}
+
+/* Often the reason why a scenario fails; none by itself. */
+static void tell_unasked(struct stage *stage)
+{
+    uint32_t index = 0;
+    for (const struct scenario_answer *answer = stage->scenario->answers; answer;
+         answer = answer->next, index++)
+        if (!stage->asked[index])
+            scenario_fail(&stage->judge, "note: nothing asked for the reply to %.*s",
+                          STR_ARG(answer->name.text));
+}
+
 static void answer(struct stage *stage, const struct play_command *command)
 {
     static const struct scenario_reply fine = {.status = CORE_REPLY_OK, .times = 1};
     const struct scenario_answer *found = find_answer(stage->scenario->answers, command);
     const struct scenario_reply *reply = &fine;
     int64_t after_us = 0;
+    note_asked(stage, found);
     if (!found)
         found = find_answer(stage->scenario->common, command);
     if (found) {
@@ -198,6 +227,8 @@ static void run(struct stage *stage, struct coverage *coverage)
     if (play_run(&stage->play) == PLAY_TIRED)
         scenario_fail(&stage->judge, "it does not come to rest within %d events", PLAY_EVENTS_MAX);
     scenario_judge(&stage->judge);
+    if (stage->judge.result->failure_count > 0)
+        tell_unasked(stage);
     if (coverage)
         coverage_add(coverage, &stage->play.saga);
 }
@@ -216,6 +247,7 @@ void scenario_run(const struct scenario_file *file, uint32_t index, struct arena
     *stage = (struct stage){.scenario = scenario, .arena = arena};
     stage->judge =
         (struct scenario_judge){.scenario = scenario, .play = &stage->play, .arena = arena, .result = result};
+    stage->asked = arena_array(arena, answer_count(scenario), sizeof *stage->asked);
     rng_init(&rng, scenario->seed);
     rng_init(&stage->rng, scenario->seed);
     play_init(&stage->play, file->plan, id_make(scenario->starts_us, 0, &rng), scenario->starts_us, arena,

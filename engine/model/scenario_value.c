@@ -171,3 +171,15 @@ bool scenario_name(struct scenario_reader *reader, struct str text, struct diag_
         return refuse_name(reader, place, text);
     return find_node(reader, place, name) && has_command(reader, place, name);
 }
+
+bool scenario_step(struct scenario_reader *reader, struct str text, struct diag_place place)
+{
+    struct scenario_name name;
+    if (!scenario_name(reader, text, place, &name))
+        return false;
+    if (name.has_kind)
+        problem_add(reader->diags, place, PROBLEM_BAD_COMMAND,
+                    arena_printf(reader->diags->arena, "the step alone: %.*s", STR_ARG(name.path)),
+                    "\"%.*s\" names a command, and a step is meant", STR_ARG(text));
+    return !name.has_kind;
+}

@@ -2,6 +2,7 @@
  * mistakes shown where they stand, and the manual's snippets. */
 #include <string.h>
 #include <unistd.h>
+#include "engine/base/rng.h"
 #include "engine/model/scenario.h"
 #include "tests/definition/support.h"
 
@@ -98,6 +99,64 @@ Test(scenario, is_the_same_each_time)
         cr_expect_str_eq(once.timeline.data, again.timeline.data);
     }
     arena_fini(&arena);
+}
+
+/* ---- noise ---- */
+
+/* A byte put for another: mostly one of its own kind, so that much of it is still a file. */
+static char other(char c, struct rng *rng)
+{
+    static const char bytes[] = " :-{}[],/\"'\n#|>~";
+    if (c >= '0' && c <= '9')
+        return (char)('0' + rng_below(rng, 10));
+    if (c >= 'a' && c <= 'z' && rng_below(rng, 4) > 0)
+        return (char)('a' + rng_below(rng, 26));
+    return bytes[rng_below(rng, sizeof bytes - 1)];
+}
+
+static struct str spoil(struct arena *arena, struct str text, struct rng *rng)
+{
+    enum { CHANGES_MAX = 3, PART = 30 };
+    struct buf out;
+    buf_init(&out, arena);
+    for (uint64_t left = 1 + rng_below(rng, CHANGES_MAX); left > 0; left--) {
+        size_t at = (size_t)rng_below(rng, text.size), size = (size_t)rng_below(rng, PART);
+        uint64_t way = rng_below(rng, 8);
+        out.size = 0;
+        buf_put(&out, str_slice(text, 0, at));
+        if (way == 0) /* a part twice */
+            buf_put(&out, str_slice(text, at, at + size));
+        else if (way > 1)
+            buf_char(&out, other(text.data[at], rng));
+        buf_put(&out, str_slice(text, way == 1 ? at + size : at + (way > 1), text.size));
+        text = arena_copy(arena, buf_str(&out));
+    }
+    return text;
+}
+
+Test(scenario, survives_noise, .timeout = 120)
+{
+    enum { SEEDS = 600 };
+    unsigned loaded = 0;
+    cr_assert_eq(chdir(FOLDER), 0);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct arena arena;
+        struct rng rng;
+        struct diag_list diags;
+        arena_init(&arena, 0);
+        rng_init(&rng, seed);
+        struct str text = spoil(&arena, support_read(&arena, FOLDER "good.test.yaml"), &rng);
+        diag_init(&diags, &arena, STR("noise"), text);
+        const struct scenario_file *file = scenario_read(&arena, text, ".", &diags);
+        cr_expect((file == NULL) == (diags.error_count > 0), "seed %u", (unsigned)seed);
+        for (uint32_t i = 0; file && i < file->count; i++) {
+            struct scenario_result result;
+            scenario_run(file, i, &arena, NULL, &result);
+        }
+        loaded += file != NULL;
+        arena_fini(&arena);
+    }
+    cr_expect(loaded > SEEDS / 20, "only %u of %d were files", loaded, SEEDS);
 }
 
 /* ---- the keys ---- */
