@@ -89,8 +89,8 @@ static void print_text(struct arena *arena, const char *path, const struct explo
            verdict_text(result->verdict), result->states, result->transitions, result->data_sets,
            result->data_sets == 1 ? "" : "s");
     if (result->verdict == EXPLORE_REFUTED) {
-        printf("broken: %.*s\n  %.*s\n\n%.*s", STR_ARG(result->property), STR_ARG(result->detail),
-               STR_ARG(result->timeline));
+        printf("broken: %.*s\n  %.*s\nHow (two attempts stand for any budget):\n\n%.*s",
+               STR_ARG(result->property), STR_ARG(result->detail), STR_ARG(result->timeline));
         return;
     }
     if (result->verdict == EXPLORE_CAPPED)
