@@ -129,7 +129,7 @@ Test(chance, random_definitions_too, .timeout = 300)
         diag_init(&diags, &arena, STR("any.yaml"), text);
         const struct plan *plan = definition_load(&arena, text, NULL, &diags);
         cr_assert(plan != NULL, "seed %u", (unsigned)seed);
-        const struct json *input = random_definition_input(plan, 7, &rng, &arena);
+        const struct json *input = random_definition_input(plan, 7, play_epoch_us, &rng, &arena);
         cr_assert(chance_run(plan, seed, &of, input, &arena, &result, &note) == ERR_OK, "%s", note.text);
         look(&seen, "a random definition", seed, &result);
         arena_fini(&arena);

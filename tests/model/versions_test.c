@@ -135,10 +135,11 @@ static void play_it(struct run *run)
 {
     struct play play;
     struct play_host host = {.context = run, .commanded = answer, .opened = signal_it, .happened = note};
-    struct core_event start = {.kind = CORE_EVENT_START,
-                               .input = random_definition_input(run->plan, 1, &run->rng, &run->arena),
-                               .seed = rng_below(&run->rng, 1000000),
-                               .shards = 16};
+    struct core_event start = {
+        .kind = CORE_EVENT_START,
+        .input = random_definition_input(run->plan, 1, play_epoch_us, &run->rng, &run->arena),
+        .seed = rng_below(&run->rng, 1000000),
+        .shards = 16};
     play_init(&play, run->plan, (struct id){{1}}, play_epoch_us, &run->arena, host);
     play_post(&play, 0, &start, NULL);
     cr_assert_eq(play_run(&play), PLAY_RESTS);
