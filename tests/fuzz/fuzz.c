@@ -2,7 +2,7 @@
 #include "engine/base/check.h"
 #include "engine/definition/definition.h"
 
-enum { EXAMPLES = 4 };
+enum { EXAMPLES = 8 };
 
 struct str fuzz_part(struct str *rest)
 {
@@ -44,6 +44,10 @@ const struct plan *fuzz_plan(unsigned index)
         SAGA_SOURCE_DIR "/definitions/examples/checkout.yaml",
         SAGA_SOURCE_DIR "/definitions/examples/return.yaml",
         SAGA_SOURCE_DIR "/definitions/examples/trip.yaml",
+        SAGA_SOURCE_DIR "/tests/fuzz/blocks.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/split-shipment.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/loan.yaml",
+        SAGA_SOURCE_DIR "/definitions/examples/onboarding.yaml",
     };
     static struct arena arenas[EXAMPLES];
     static const struct plan *plans[EXAMPLES];
@@ -69,6 +73,10 @@ struct str fuzz_input(unsigned index)
         "{\"return_id\":\"r\",\"order_id\":\"o\",\"lines\":[{\"sku\":\"s\",\"quantity\":2,\"price\":19.90}]}",
         "{\"trip_id\":\"t\",\"traveller\":{\"name\":\"n\",\"passport\":\"p\"},\"flight\":\"f\",\"hotel\":"
         "\"h\",\"nights\":2}",
+        "{\"n\":1,\"flag\":true,\"items\":[1,2,9]}",
+        "{}",
+        "{}",
+        "{}",
     };
     return str_from(inputs[index % EXAMPLES]);
 }

@@ -22,7 +22,8 @@ struct str fuzz_line(struct str *rest);
 uint8_t fuzz_byte(struct str *rest);
 /* Stops unless text is one JSON value that this reader takes. */
 const struct json *fuzz_is_json(struct arena *arena, struct str text);
-/* The definitions of definitions/examples, loaded once and kept; index wraps around. */
+/* Definitions, loaded once and kept; index wraps around at 8. 4 is blocks.yaml, which has every block; the
+ * others are from definitions/examples. */
 const struct plan *fuzz_plan(unsigned index);
-/* An input that the example takes; a JSON text. */
+/* An input that the definition takes, up to 4; a JSON text. */
 struct str fuzz_input(unsigned index);

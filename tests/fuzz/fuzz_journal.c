@@ -74,11 +74,18 @@ static void check_indices(const struct core_saga *saga)
 {
     check(saga->cause_step == CORE_NO_STEP || saga->cause_step < saga->step_count ||
           saga->cause_code.size == 0);
-    for (uint16_t i = 0; i < saga->frame_count; i++)
-        check(saga->frames[i].cursor <= saga->plan->nodes[saga->frames[i].node].child_count);
+    for (uint16_t i = 0; i < saga->frame_count; i++) {
+        const struct core_frame *frame = &saga->frames[i];
+        const struct plan_node *node = &saga->plan->nodes[frame->node];
+        uint32_t most = node->kind == PLAN_FOREACH ? frame->items->count : node->child_count;
+        check(frame->parent <= i && (frame->parent < i || i == 0));
+        check(frame->cursor <= most);
+        check(frame->at_step == CORE_NO_STEP || frame->at_step < saga->step_count);
+        check(frame->at_frame == CORE_NO_STEP || frame->at_frame < saga->frame_count);
+    }
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *step = &saga->steps[i];
-        check(step->node < saga->plan->node_count && saga->plan->nodes[step->node].kind == PLAN_STEP);
+        check(step->node < saga->plan->node_count && saga->plan->nodes[step->node].kind != PLAN_SEQUENCE);
         check(step->frame < saga->frame_count);
         check(state_is_active(step->state) == (step->due_us > 0));
     }
