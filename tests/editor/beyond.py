@@ -13,7 +13,7 @@ MISTAKES = [
     ("taken-name", "", "two places"),
     ("event-schema", "", "two places"),
     ("deadline-short", "", "adds durations up"),
-    ("out-of-bounds", "a saga opens at most", "a product over the blocks around"),
+    ("out-of-bounds", "each item of a foreach counted", "a product over the blocks around"),
     ("out-of-bounds", "commands under way at once", "a sum over the file"),
     ("unreachable", "", "depends on what stands before"),
     # Inside expressions.
