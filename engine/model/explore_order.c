@@ -53,9 +53,8 @@ bool explore_precedes(const struct core_saga *saga, uint16_t a, uint16_t b)
     return one.nodes[at]->order < other.nodes[at]->order;
 }
 
-static bool has_fate(const struct explore_level *level, uint16_t step, enum explore_fate least)
+static bool has_fate(const struct explore_level *level, uint16_t frame, enum explore_fate least)
 {
-    uint16_t frame = level->saga.steps[step].frame;
     for (; frame != 0; frame = level->saga.frames[frame].parent)
         if (frame < level->world.fate_count && level->world.fates[frame] >= least)
             return true;
@@ -64,10 +63,15 @@ static bool has_fate(const struct explore_level *level, uint16_t step, enum expl
 
 bool explore_is_back(const struct explore_level *level, uint16_t step)
 {
-    return level->world.back || has_fate(level, step, EXPLORE_FRAME_BACK);
+    return level->world.back || has_fate(level, level->saga.steps[step].frame, EXPLORE_FRAME_BACK);
 }
 
 bool explore_is_halted(const struct explore_level *level, uint16_t step)
 {
-    return level->world.back || has_fate(level, step, EXPLORE_FRAME_FAILED);
+    return level->world.back || has_fate(level, level->saga.steps[step].frame, EXPLORE_FRAME_FAILED);
+}
+
+bool explore_frame_is_back(const struct explore_level *level, uint16_t frame)
+{
+    return level->world.back || has_fate(level, frame, EXPLORE_FRAME_BACK);
 }

@@ -16,6 +16,7 @@ struct explore_fact {
     bool retried;     /* an operator has tried it again once */
     bool late;        /* its success came when it had been given up, and is being undone */
     uint32_t sent[CORE_KIND_COUNT];
+    uint32_t granted[CORE_KIND_COUNT]; /* sent before the present budget */
 };
 /* What the oracle was told of a frame. */
 enum explore_fate { EXPLORE_FRAME_OPEN, EXPLORE_FRAME_FAILED, EXPLORE_FRAME_BACK };
@@ -128,6 +129,7 @@ bool explore_is_sent(enum core_step_state state);
 /* By what the oracle was told: whether what the step did is to be undone; whether nothing new is commanded
  * there. */
 bool explore_is_back(const struct explore_level *level, uint16_t step);
+bool explore_frame_is_back(const struct explore_level *level, uint16_t frame);
 bool explore_is_halted(const struct explore_level *level, uint16_t step);
 /* Whether the definition puts a before b, so that b is undone first. By the plan and the items' numbers
  * alone. */

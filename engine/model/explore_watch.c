@@ -76,6 +76,10 @@ static void watch_send(struct explore *explore, struct explore_level *level, con
     if (change->attempt != fact->sent[change->command] + 1)
         explore_breach(explore, "Attempts count from 1 without a gap.", "%.*s sent attempt %u after %u",
                        STR_ARG(path), change->attempt, fact->sent[change->command]);
+    const struct plan_action *action = core_action(explore_step(&level->saga, change->step), change->command);
+    if (change->attempt - fact->granted[change->command] > action->retry.attempts_max)
+        explore_breach(explore, "No more attempts than max_attempts allows.", "%.*s sent attempt %u",
+                       STR_ARG(path), change->attempt);
     if (change->command == CORE_DO)
         watch_do(explore, level, change);
     if (change->command == CORE_UNDO)
@@ -150,6 +154,7 @@ static void watch_output(struct explore *explore, struct explore_level *level,
     fact->known = true;
     fact->late = level->saga.steps[change->step].waived || fact->doubt || fact->undone || fact->undo_sent;
     fact->undone = fact->undo_sent = false;
+    fact->granted[CORE_UNDO] = fact->sent[CORE_UNDO];
 }
 
 static bool is_code(struct str code, enum core_code which)
@@ -207,6 +212,10 @@ void explore_watch(struct explore *explore, struct explore_level *level, const s
             watch_send(explore, level, change);
         if (change->kind == CORE_CHANGE_STEP)
             watch_step(explore, level, change);
+        if (change->kind == CORE_CHANGE_BUDGET) {
+            struct explore_fact *fact = fact_of(level, change->step);
+            fact->granted[change->command] = fact->sent[change->command];
+        }
         if (change->kind == CORE_CHANGE_OUTPUT)
             watch_output(explore, level, change);
         if (change->kind == CORE_CHANGE_STATUS)
@@ -273,6 +282,39 @@ static void rest_fans(struct explore *explore, const struct explore_level *level
     }
 }
 
+static uint32_t count_parts(const struct core_saga *saga, uint16_t frame, uint16_t node)
+{
+    uint32_t count = 0;
+    for (uint16_t i = 1; i < saga->frame_count; i++)
+        count += saga->frames[i].parent == frame && (node == 0 || saga->frames[i].node == node ||
+                                                     saga->plan->nodes[saga->frames[i].node].parent == node);
+    for (uint16_t i = 0; i < saga->step_count && node != 0; i++)
+        count += saga->steps[i].frame == frame && saga->steps[i].node == node;
+    return count;
+}
+
+/* Completed: each sequence was walked to its end, each branch and item was entered. A `fail` whose condition
+ * does not hold leaves no trace. */
+static void rest_walked(struct explore *explore, const struct explore_level *level, uint16_t frame)
+{
+    const struct core_saga *saga = &level->saga;
+    const struct plan_node *node = &saga->plan->nodes[saga->frames[frame].node];
+    if (node->kind == PLAN_PARALLEL || node->kind == PLAN_FOREACH) {
+        uint32_t parts = node->kind == PLAN_FOREACH ? saga->frames[frame].items->count : node->child_count;
+        if (count_parts(saga, frame, 0) != parts)
+            explore_breach(explore, "Completed means that every step is done.",
+                           "%.*s has entered %u of %u parts", STR_ARG(node->id), count_parts(saga, frame, 0),
+                           parts);
+        return;
+    }
+    for (uint16_t i = 0; i < node->child_count && node->kind == PLAN_SEQUENCE; i++) {
+        const struct plan_node *child = &saga->plan->nodes[node->children[i]];
+        if (child->kind != PLAN_FAIL && count_parts(saga, frame, child->index) != 1)
+            explore_breach(explore, "Completed means that every step is done.", "%.*s was begun %u times",
+                           STR_ARG(child->id), count_parts(saga, frame, child->index));
+    }
+}
+
 static void rest_open(struct explore *explore, const struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
@@ -295,4 +337,7 @@ void explore_rest(struct explore *explore, const struct explore_level *level)
     }
     for (uint16_t i = 0; i < level->world.count; i++)
         rest_ended(explore, level, i);
+    for (uint16_t i = 0; i < level->saga.frame_count && level->saga.status == CORE_COMPLETED; i++)
+        if (!explore_frame_is_back(level, i))
+            rest_walked(explore, level, i);
 }
