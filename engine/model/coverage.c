@@ -8,14 +8,21 @@ void coverage_init(struct coverage *coverage, const struct plan *plan, struct ar
 {
     *coverage = (struct coverage){.plan = plan,
                                   .entered = arena_array(arena, plan->node_count, sizeof(bool)),
-                                  .undone = arena_array(arena, plan->node_count, sizeof(bool))};
+                                  .undone = arena_array(arena, plan->node_count, sizeof(bool)),
+                                  .came = arena_array(arena, plan->node_count, sizeof(bool)),
+                                  .late = arena_array(arena, plan->node_count, sizeof(bool))};
 }
 
 void coverage_add(struct coverage *coverage, const struct core_saga *saga)
 {
     check(strcmp(saga->plan->hash, coverage->plan->hash) == 0); /* loaded again it is the same */
+    struct str time_out = core_code_text(CORE_CODE_TIMEOUT);
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *step = &saga->steps[i];
+        bool await = saga->plan->nodes[step->node].kind == PLAN_AWAIT;
+        coverage->came[step->node] = coverage->came[step->node] || (await && step->succeeded);
+        coverage->late[step->node] =
+            coverage->late[step->node] || (await && str_equal(step->error_code, time_out));
         coverage->entered[step->node] = true;
         coverage->undone[step->node] = coverage->undone[step->node] || step->attempts[CORE_UNDO] > 0;
     }
@@ -24,7 +31,11 @@ void coverage_add(struct coverage *coverage, const struct core_saga *saga)
 }
 
 /* The kinds of parts, each with how many there are. */
-enum part { PART_STEP, PART_COMPENSATION, PART_BRANCH, PART_COUNT };
+enum part { PART_STEP, PART_COMPENSATION, PART_BRANCH, PART_EVENT, PART_TIMEOUT, PART_COUNT };
+/* What they are counted as. */
+enum group { GROUP_STEPS, GROUP_COMPENSATIONS, GROUP_BRANCHES, GROUP_COUNT };
+static const enum group groups[] = {GROUP_STEPS, GROUP_COMPENSATIONS, GROUP_BRANCHES, GROUP_BRANCHES,
+                                    GROUP_BRANCHES};
 
 static bool is_part(const struct plan *plan, const struct plan_node *node, enum part part)
 {
@@ -36,6 +47,9 @@ static bool is_part(const struct plan *plan, const struct plan_node *node, enum 
     case PART_BRANCH:
         return node->kind == PLAN_SEQUENCE && node->index > 0 &&
                plan->nodes[node->parent].kind != PLAN_SEQUENCE;
+    case PART_EVENT:
+    case PART_TIMEOUT:
+        return node->kind == PLAN_AWAIT;
     case PART_COUNT:
         break;
     }
@@ -44,12 +58,13 @@ static bool is_part(const struct plan *plan, const struct plan_node *node, enum 
 
 static bool is_covered(const struct coverage *coverage, const struct plan_node *node, enum part part)
 {
-    return part == PART_COMPENSATION ? coverage->undone[node->index] : coverage->entered[node->index];
+    const bool *const tables[] = {coverage->entered, coverage->undone, coverage->entered, coverage->came,
+                                  coverage->late};
+    return tables[part][node->index];
 }
 
 static void count(const struct coverage *coverage, enum part part, uint32_t *covered, uint32_t *all)
 {
-    *covered = *all = 0;
     for (uint16_t i = 0; i < coverage->plan->node_count; i++) {
         const struct plan_node *node = &coverage->plan->nodes[i];
         *all += is_part(coverage->plan, node, part);
@@ -60,39 +75,46 @@ static void count(const struct coverage *coverage, enum part part, uint32_t *cov
 void coverage_count(const struct coverage *coverage, uint32_t *covered, uint32_t *all)
 {
     *covered = *all = 0;
-    for (enum part part = PART_STEP; part < PART_COUNT; part++) {
-        uint32_t some, of;
-        count(coverage, part, &some, &of);
-        *covered += some;
-        *all += of;
-    }
+    for (enum part part = PART_STEP; part < PART_COUNT; part++)
+        count(coverage, part, covered, all);
 }
 
 static void put_part(struct buf *out, const struct plan *plan, const struct plan_node *node, enum part part)
 {
+    static const char *const words[] = {"step ", "the compensation of ", "branch ", "the event of ",
+                                        "the time-out of "};
     const struct plan_node *block = &plan->nodes[node->parent];
+    buf_puts(out, words[part]);
     if (part == PART_BRANCH && node->id.size > 0)
-        buf_printf(out, "branch %.*s of %.*s", STR_ARG(node->id), STR_ARG(block->id));
+        buf_printf(out, "%.*s of %.*s", STR_ARG(node->id), STR_ARG(block->id));
     else if (part == PART_BRANCH)
-        buf_printf(out, "branch %d of %.*s", node->order + 1, STR_ARG(block->id));
+        buf_printf(out, "%d of %.*s", node->order + 1, STR_ARG(block->id));
     else
-        buf_printf(out, "%s%.*s", part == PART_STEP ? "step " : "the compensation of ", STR_ARG(node->id));
+        buf_put(out, node->id);
     if (node->place.line > 0)
         buf_printf(out, " (line %" PRIu32 ")", node->place.line);
 }
 
-void coverage_render(const struct coverage *coverage, struct buf *out)
+static void put_counts(const struct coverage *coverage, struct buf *out)
 {
     static const char *const words[] = {"steps", "compensations", "branches"};
     const char *comma = "";
-    for (enum part part = PART_STEP; part < PART_COUNT; part++) {
-        uint32_t some, all;
-        count(coverage, part, &some, &all);
-        if (all > 0)
-            buf_printf(out, "%s%s %" PRIu32 " of %" PRIu32, comma, words[part], some, all);
+    for (enum group group = GROUP_STEPS; group < GROUP_COUNT; group++) {
+        uint32_t some = 0, all = 0;
+        for (enum part part = PART_STEP; part < PART_COUNT; part++)
+            if (groups[part] == group)
+                count(coverage, part, &some, &all);
+        if (all == 0)
+            continue;
+        buf_printf(out, "%s%s %" PRIu32 " of %" PRIu32, comma, words[group], some, all);
         comma = ", ";
     }
-    comma = "; not covered: ";
+}
+
+void coverage_render(const struct coverage *coverage, struct buf *out)
+{
+    const char *comma = "; not covered: ";
+    put_counts(coverage, out);
     for (uint16_t i = 0; i < coverage->plan->node_count; i++) {
         const struct plan_node *node = &coverage->plan->nodes[i];
         for (enum part part = PART_STEP; part < PART_COUNT; part++) {

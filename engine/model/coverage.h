@@ -1,4 +1,5 @@
-/* Which parts of a definition runs have been through: its steps, its compensations, its branches.
+/* Which parts of a definition runs have been through: its steps, its compensations, its branches. An await
+ * branches in two: its event came, or its time was over.
  *
  * Owner: borrows plan; its tables live in the arena. One thread. */
 #pragma once
@@ -9,6 +10,8 @@ struct coverage {
     const struct plan *plan;
     bool *entered; /* by node: commanded, opened, or a branch that was taken */
     bool *undone;  /* by node: its compensation was commanded */
+    bool *came;    /* by node: an await's event */
+    bool *late;    /* by node: an await's time was over */
 };
 
 void coverage_init(struct coverage *coverage, const struct plan *plan, struct arena *arena);

@@ -10,7 +10,7 @@
 #include "engine/base/buf.h"
 #include "engine/core/core.h"
 
-enum { PLAY_EVENTS_MAX = 20000 };
+enum { PLAY_EVENTS_MAX = 50000 }; /* each of LIMITS_INSTANCES done, undone, with some failing attempts */
 
 struct play;
 /* A command that went out. */
