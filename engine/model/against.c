@@ -311,13 +311,48 @@ static bool fits(struct against_work *work, int64_t seq, const char *what, struc
     return false;
 }
 
+/* The key that a plan computes from an input; "" when it has none, or its expression faults. */
+static struct str key_of(struct against_work *work, const struct plan *plan, const struct json *input)
+{
+    struct definition_start start;
+    return definition_start(plan, input, STR(""), work->arena, &start) ? start.key : STR("");
+}
+
+/* A start as the newer version would take it: input, search attributes, business key. A key that the caller
+ * gave is the caller's affair. */
+static bool start_fits(struct against_work *work, int64_t seq, const struct core_event *event)
+{
+    struct definition_start start;
+    const struct json *input = event->input != NULL ? event->input : &json_null;
+    bool own = event->key.size > 0 && str_equal(key_of(work, work->then.plan, input), event->key);
+    struct str given = own ? STR("") : event->key;
+    if (!definition_start(work->plan, input, given, work->arena, &start)) {
+        const struct schema_problem *problem = &start.problems.items[0];
+        conclude(work, AGAINST_SCHEMA_ERROR, seq,
+                 arena_printf(work->arena, "input%.*s: %.*s", STR_ARG(problem->pointer),
+                              STR_ARG(problem->message)));
+        work->result->then = body_text(work->arena, event->input);
+        work->result->now = STR("refused");
+        return false;
+    }
+    bool unkeyed = event->key.size == 0 && work->then.plan->key != NULL; /* not by its own expression */
+    if (unkeyed || str_equal(start.key, event->key))
+        return true;
+    conclude(work, AGAINST_DIVERGES, seq, STR("another business key"));
+    work->result->then = arena_printf(work->arena, "key %.*s", STR_ARG(event->key));
+    work->result->now = arena_printf(work->arena, "key %.*s", STR_ARG(start.key));
+    return false;
+}
+
 /* What comes in, against the newer version's schemas. */
 static bool event_fits(struct against_work *work, int64_t seq, const struct core_event *event)
 {
     bool good =
         event->kind == CORE_EVENT_REPLY && event->status == CORE_REPLY_OK && event->command_kind != CORE_UNDO;
     if (event->kind == CORE_EVENT_START)
-        return fits(work, seq, "input", STR(""), work->plan->input_schema, event->input);
+        return event->stillborn ||
+               (event->has_parent ? fits(work, seq, "input", STR(""), work->plan->input_schema, event->input)
+                                  : start_fits(work, seq, event));
     if (event->kind == CORE_EVENT_SIGNAL) {
         const struct plan_node *node = plan_find_await(work->plan, event->signal);
         return node == NULL || fits(work, seq, "event of ", node->id, node->await->schema, event->body);

@@ -88,6 +88,8 @@ static const struct try tries[] = {
      ": 0 same, 5 expression error", "expression error: 5 sagas: two: EXPRESSION_TYPE"},
     {"$steps.one.output.receipt", "$steps.one.output.receipt + 1", 1, ": 3 same, 2 diverges",
      "diverges: 2 sagas: output: with other content\n"},
+    {"key: ${ $input.name }", "key: ${ $input.name + \"!\" }", 1, ": 0 same, 5 diverges",
+     "diverges: 5 sagas: another business key\n"},
     {"NEEDS_HUMAN: park", "NEEDS_HUMAN: continue", 1, ": 4 same, 1 diverges",
      "diverges: 1 saga: output, and not: parked for NEEDS_HUMAN at two\n"},
     {"max_attempts: 3, initial: 10ms", "max_attempts: 3, initial: 11ms", 1, ": 4 same, 1 diverges",
