@@ -77,7 +77,11 @@ static struct deed step_deed(struct arena *arena, const struct core_saga *saga,
 {
     struct str path = core_step_path(saga, change->step);
     if (change->state == CORE_STEP_AWAITING)
-        return (struct deed){.path = path, .name = arena_printf(arena, "await at %.*s", STR_ARG(path))};
+        return (struct deed){
+            .path = path,
+            .name = arena_printf(arena, "await %.*s at %.*s",
+                                 STR_ARG(saga->plan->nodes[saga->steps[change->step].node].await->event),
+                                 STR_ARG(path))};
     if (change->state != CORE_STEP_SLEEPING)
         return (struct deed){0};
     return (struct deed){.path = path,
