@@ -1,8 +1,10 @@
 #include "deploy/participants/actions.h"
 
+#include <ctype.h>
 #include <string.h>
 #include "barrier_sql.h"
 #include "behaviour_sql.h"
+#include "engine/base/limits.h"
 #include "inventory_sql.h"
 #include "payments_sql.h"
 #include "shipping_sql.h"
@@ -78,6 +80,23 @@ const struct actions_schema *actions_schema(const char *participant)
         if (strcmp(schemas[i].participant, participant) == 0)
             return &schemas[i];
     return NULL;
+}
+
+struct actions_schema actions_stand_in(const char *name)
+{
+    return (struct actions_schema){name, {SQL(barrier), SQL(behaviour), {NULL, 0}}};
+}
+
+bool actions_is_name(struct str name)
+{
+    if (name.size == 0 || name.size > LIMITS_NAME_BYTES || !islower((unsigned char)name.data[0]))
+        return false;
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        if (!islower((unsigned char)c) && !isdigit((unsigned char)c) && c != '-' && c != '_')
+            return false;
+    }
+    return !str_equal(name, STR("postgres"));
 }
 
 void actions_help(FILE *out)

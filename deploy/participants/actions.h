@@ -34,6 +34,11 @@ struct actions_schema {
     struct str pieces[ACTIONS_SCHEMA_PIECES];
 };
 const struct actions_schema *actions_schema(const char *participant);
+/* The same for a stand-in: barrier and behaviour, nothing of its own. Borrows the name. */
+struct actions_schema actions_stand_in(const char *name);
+/* Whether a stand-in may be called so: a lower-case letter, then lower-case letters, digits, - and _; not
+ * PostgreSQL's own database. */
+bool actions_is_name(struct str name);
 
 /* The two tables for people. */
 void actions_help(FILE *out);

@@ -50,7 +50,7 @@ static enum err create(const char *server, const char *name, struct err_note *no
     if (error != ERR_OK)
         return error;
     arena_init(&arena, 0);
-    PGresult *result = PQexec(connection, arena_printf(&arena, "CREATE DATABASE %s", name).data);
+    PGresult *result = PQexec(connection, arena_printf(&arena, "CREATE DATABASE \"%s\"", name).data);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool there =
         PQresultStatus(result) == PGRES_COMMAND_OK ||

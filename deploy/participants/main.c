@@ -12,8 +12,10 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
+#include "engine/base/json.h"
+#include "engine/base/limits.h"
 
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, PATIENCE_S = 30 };
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, PATIENCE_S = 30, ANSWERS_MAX = 64 };
 
 static const char help_text[] =
     "participant: a demo participant of sagas\n"
@@ -23,6 +25,10 @@ static const char help_text[] =
     "when missing.\n"
     "      Prints \"ready …\" once it can, then a line for each command. SIGTERM ends it.\n"
     "\n"
+    "  participant stand-in NAME [--answer ACTION=JSON]… [--nats URL] [--database URL] [--workers N]\n"
+    "      Stands in for a service that you do not have at hand: answers every command ok, with that JSON or "
+    "with {},\n"
+    "      idempotent as the others are, and can be told to misbehave.\n"
     "  participant behave NAME --do BEHAVIOUR [--action ACTION] [--order ORDER] [--times N] [--delay "
     "DURATION]\n"
     "              [--code CODE] [--message TEXT] [--database URL]\n"
@@ -45,7 +51,10 @@ struct arguments {
     const char *database;
     int64_t workers;
     bool behave;
+    bool stand_in; /* or a behaviour of one */
     bool clear;
+    struct serve_answer answers[ANSWERS_MAX];
+    uint32_t answer_count;
     const char *what;
     const char *action;
     const char *order;
@@ -79,16 +88,50 @@ static const char **option(struct arguments *arguments, const char *name)
     return NULL;
 }
 
+/* ACTION=JSON */
+static int add_answer(struct arguments *arguments, const char *text)
+{
+    struct str whole = str_from(text);
+    size_t equals = str_find(whole, '=');
+    struct serve_answer answer = {str_slice(whole, 0, equals), str_slice(whole, equals + 1, whole.size)};
+    const struct json *value = NULL;
+    struct err_note note = {""};
+    struct arena arena;
+    arena_init(&arena, 0);
+    bool fine = actions_is_name(answer.action) && arguments->answer_count < ANSWERS_MAX &&
+                json_parse(&arena, answer.body, LIMITS_PAYLOAD_BYTES, &value, &note) == ERR_OK;
+    arena_fini(&arena);
+    if (!fine)
+        return usage("--answer takes ACTION=JSON, such as book='{\"booking\": \"b-1\"}', not ", text);
+    arguments->answers[arguments->answer_count++] = answer;
+    return EXIT_FINE;
+}
+
+/* Which participant, and what is to be done with it; the index of the first option in *next. */
+static int parse_name(struct arguments *arguments, int argc, char **argv, int *next)
+{
+    arguments->behave = argc > 1 && strcmp(argv[1], "behave") == 0;
+    arguments->stand_in = argc > 1 && strcmp(argv[1], "stand-in") == 0;
+    int first = arguments->behave || arguments->stand_in ? 2 : 1;
+    if (first >= argc)
+        return usage("say which participant: inventory, payments or shipping, or stand-in NAME", "");
+    arguments->name = argv[first];
+    bool known = actions_schema(arguments->name) != NULL;
+    if (arguments->stand_in && (known || !actions_is_name(str_from(arguments->name))))
+        return usage("a stand-in cannot be called ", arguments->name);
+    if (arguments->behave && !known && actions_is_name(str_from(arguments->name)))
+        arguments->stand_in = true;
+    else if (!known && !arguments->stand_in)
+        return usage("there is no participant ", arguments->name);
+    *next = first + 1;
+    return EXIT_FINE;
+}
+
 static int parse(struct arguments *arguments, int argc, char **argv)
 {
-    int first = argc > 1 && strcmp(argv[1], "behave") == 0 ? 2 : 1;
-    arguments->behave = first == 2;
-    if (first >= argc)
-        return usage("say which participant: inventory, payments or shipping", "");
-    arguments->name = argv[first];
-    if (actions_schema(arguments->name) == NULL)
-        return usage("there is no participant ", arguments->name);
-    for (int i = first + 1; i < argc; i++) {
+    int next = 0;
+    int code = parse_name(arguments, argc, argv, &next);
+    for (int i = next; i < argc && code == EXIT_FINE; i++) {
         const char **place = option(arguments, argv[i]);
         if (strcmp(argv[i], "--clear") == 0) {
             arguments->clear = true;
@@ -96,7 +139,9 @@ static int parse(struct arguments *arguments, int argc, char **argv)
         }
         if (i + 1 == argc)
             return usage("no option, or one that needs a value: ", argv[i]);
-        if (strcmp(argv[i], "--workers") == 0) {
+        if (strcmp(argv[i], "--answer") == 0) {
+            code = add_answer(arguments, argv[++i]);
+        } else if (strcmp(argv[i], "--workers") == 0) {
             if (!str_to_i64(str_from(argv[++i]), &arguments->workers) || arguments->workers < 1 ||
                 arguments->workers > SERVE_THREADS_MAX)
                 return usage("--workers takes a number from 1 to 64", "");
@@ -106,7 +151,7 @@ static int parse(struct arguments *arguments, int argc, char **argv)
             return usage("there is no option ", argv[i]);
         }
     }
-    return EXIT_FINE;
+    return code;
 }
 
 static int fail(const struct err_note *note)
@@ -160,9 +205,12 @@ static int behave(const struct arguments *arguments)
         return usage("--delay takes a duration like 500ms or 3s, not ", arguments->delay);
     if (!str_to_i64(str_from(arguments->times), &times) || times < 1)
         return usage("--times takes a number from 1, not ", arguments->times);
-    if (arguments->action != NULL && actions_find(arguments->name, str_from(arguments->action)) == NULL)
+    if (arguments->action != NULL && !arguments->stand_in &&
+        actions_find(arguments->name, str_from(arguments->action)) == NULL)
         return usage("this participant has no action ", arguments->action);
-    if (database_make(arguments->database, actions_schema(arguments->name), &note) != ERR_OK ||
+    /* A stand-in makes its database itself: a name typed wrong must not make another. */
+    if ((!arguments->stand_in &&
+         database_make(arguments->database, actions_schema(arguments->name), &note) != ERR_OK) ||
         database_open(&database, arguments->database, arguments->name, &note) != ERR_OK)
         return fail(&note);
     int code = arguments->clear ? clear_rules(&database) : add_rule(&database, arguments, delay_us / 1000);
@@ -201,7 +249,10 @@ static int work(const struct arguments *arguments)
     struct serve_options options = {.name = arguments->name,
                                     .nats = arguments->nats,
                                     .database = arguments->database,
-                                    .threads = (uint32_t)arguments->workers};
+                                    .threads = (uint32_t)arguments->workers,
+                                    .stand_in = arguments->stand_in,
+                                    .answers = arguments->answers,
+                                    .answer_count = arguments->answer_count};
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -38,7 +38,12 @@ static void add_consumer(struct stand *stand)
 
 void stand_start(struct stand *stand, const char *name)
 {
-    *stand = (struct stand){.name = name};
+    stand_start_in(stand, name, NULL);
+}
+
+void stand_start_in(struct stand *stand, const char *name, const char *answer)
+{
+    *stand = (struct stand){.name = name, .answer = answer};
     harness_start(&stand->harness, HARNESS_POSTGRES | HARNESS_NATS);
     must(natsConnection_ConnectTo(&stand->connection, stand->harness.nats.url), "connect");
     must(natsConnection_JetStream(&stand->js, stand->connection, NULL), "JetStream");
@@ -52,12 +57,24 @@ void stand_start(struct stand *stand, const char *name)
 void stand_launch(struct stand *stand)
 {
     char line[100];
-    const char *const argv[] = {program,      stand->name,
+    const char *const demo[] = {program,      stand->name,
                                 "--nats",     stand->harness.nats.url,
                                 "--database", stand->harness.postgres.url,
                                 "--workers",  "1",
                                 NULL};
-    harness_launch(&stand->program, stand->harness.dir, stand->name, argv, NULL);
+    const char *const stand_in[] = {program,
+                                    "stand-in",
+                                    stand->name,
+                                    "--answer",
+                                    stand->answer,
+                                    "--nats",
+                                    stand->harness.nats.url,
+                                    "--database",
+                                    stand->harness.postgres.url,
+                                    "--workers",
+                                    "1",
+                                    NULL};
+    harness_launch(&stand->program, stand->harness.dir, stand->name, stand->answer ? stand_in : demo, NULL);
     cr_assert(
         harness_await_line(&stand->program, "ready participant=", line, sizeof line, STAND_PATIENCE_MS));
 }

@@ -11,6 +11,7 @@ enum { STAND_PATIENCE_MS = 20000 };
 struct stand {
     struct harness harness;
     const char *name;
+    const char *answer; /* of a stand-in; NULL: one of the demo participants */
     natsConnection *connection;
     jsCtx *js;
     natsSubscription *replies;
@@ -28,6 +29,8 @@ struct stand_reply {
 
 /* With one worker: commands are worked on in the order in which they were sent. */
 void stand_start(struct stand *stand, const char *name);
+/* A stand-in of that name, with this --answer. */
+void stand_start_in(struct stand *stand, const char *name, const char *answer);
 /* Starts the participant, once more after it died, and waits until it is ready. */
 void stand_launch(struct stand *stand);
 /* Ends everything; the participant must end in order when it still runs. */

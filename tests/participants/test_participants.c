@@ -298,3 +298,24 @@ Test(participants, wrong_calls_are_told_apart)
     cr_assert_eq(exit_status(BEHAVE("behave", "payments", "--do", "slow", "--delay", "soon")), 2);
     cr_assert_eq(exit_status(BEHAVE("behave", "payments", "--clear", "--database", "host=/nowhere")), 1);
 }
+
+/* Of any name, any action: what it has no answer for is answered {}, and the barrier stands before all of it.
+ */
+Test(participants, a_stand_in_answers_everything_and_can_be_told_to_misbehave)
+{
+    stand_start_in(&stand, "air-freight", "book={\"number\":\"it's 7\"}");
+    stand_ask(&stand, "book", "do", "k", 1, "{\"order\":\"o\"}", &reply);
+    must_reply("ok", "", "{\"number\":\"it's 7\"}");
+    stand_ask(&stand, "status", "verify", "k", 1, "{}", &reply);
+    must_reply("ok", "", "{\"number\":\"it's 7\"}");
+    stand_ask(&stand, "cancel", "undo", "k", 1, "{}", &reply);
+    must_reply("ok", "", "{}");
+    stand_ask(&stand, "book", "do", "k", 2, "{\"order\":\"o\"}", &reply);
+    must_reply("rejected", "UNDONE", "");
+    stand_behave(&stand, BEHAVE("--do", "reject", "--action", "load", "--order", "o", "--code", "FULL"));
+    stand_ask(&stand, "load", "do", "l", 1, "{\"order\":\"o\"}", &reply);
+    must_reply("rejected", "FULL", "");
+    stand_ask(&stand, "load", "do", "m", 1, "{\"order\":\"o\"}", &reply);
+    must_reply("ok", "", "{}");
+    stand_stop(&stand);
+}
