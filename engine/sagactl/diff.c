@@ -18,8 +18,9 @@ static void print_json(struct invocation *invocation, const struct plan *older, 
 {
     struct buf out;
     buf_init(&out, invocation->arena);
-    buf_printf(&out, "{\"older\":\"%.*s@%d\",\"newer\":\"%.*s@%d\",\"same\":%s", STR_ARG(older->name),
-               older->version, STR_ARG(newer->name), newer->version, diff->count == 0 ? "true" : "false");
+    buf_printf(&out, "{\"older\":\"%.*s@%d\",\"newer\":\"%.*s@%d\",\"same\":%s,\"running\":\"unaffected\"",
+               STR_ARG(older->name), older->version, STR_ARG(newer->name), newer->version,
+               diff->count == 0 ? "true" : "false");
     member(&out, "severity", str_from(diff_severity_text(diff_severity(diff))));
     buf_puts(&out, ",\"findings\":[");
     for (uint32_t i = 0; i < diff->count; i++) {

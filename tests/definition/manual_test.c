@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/definition/keys.h"
+#include "engine/model/against.h"
 #include "tests/definition/support.h"
 
 #define DEFINITIONS SAGA_SOURCE_DIR "/definitions/"
@@ -152,6 +153,30 @@ Test(manual, every_key_of_a_block_is_documented)
         shown++;
     }
     cr_expect(shown > 30, "only %d keys of blocks", shown);
+    arena_fini(&arena);
+}
+
+Test(manual, every_finding_of_a_comparison_is_documented)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str text = support_read(&arena, DEFINITIONS "README.md");
+#define BREAKING "breaking, "
+#define UNCLEAR "unclear, "
+#define NOTICE "notice, "
+#define NOBODY "nobody: "
+#define STARTS "starts: "
+#define PARTICIPANTS "participants: "
+#define SIGNALS "signals: "
+#define READERS "readers: "
+#define OPERATORS "operators: "
+#define X(name, text_of, severity, audience, meaning)                                                        \
+    expect_row(text, text_of, severity audience, meaning, "");
+#include "engine/model/diff_findings.def"
+#undef X
+#define X(name, text_of, meaning) expect_row(text, text_of, "", meaning, "");
+    AGAINST_OUTCOMES(X)
+#undef X
     arena_fini(&arena);
 }
 
