@@ -119,7 +119,7 @@ struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_
 
 struct batch_send sending_end(const struct core_saga *child, int64_t lsn, struct arena *arena)
 {
-    bool undone = child->undo_attempt > 0;
+    bool undone = child->undo_attempt > 0 && child->status != CORE_COMPLETED;
     struct envelope_child_reply reply = {.parent = child->parent,
                                          .step = child->parent_step,
                                          .attempt = undone ? child->undo_attempt : child->parent_attempt};

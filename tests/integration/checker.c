@@ -6,7 +6,7 @@
 
 enum { SHOWN = 40 };
 
-enum { A = 1, B = 2, C = 4, D = 8, E = 16 };
+enum { A = 1, B = 2, C = 4, D = 8, E = 16, G = 64 };
 #define INN(...)                                                                                             \
     {                                                                                                        \
         .participant = "inn", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                             \
@@ -49,6 +49,11 @@ static const struct checker_plan plans[] = {
      {INN(.before = 0), TAXI(.before = A, .item = true, .maybe = true),
       TOUR(.before = A | B, .item = true, .maybe = true), INN(.before = A | B | C),
       QUIET(.before = A, .maybe = true)}},
+    {"medley",
+     {INN(.before = 0), TAXI(.before = A), TOUR(.before = A),
+      INN(.before = A | B | C, .item = true, .maybe = true), TAXI(.before = A | B | C | D, .scoped = true),
+      QUIET(.before = A | B | C, .maybe = true), TOUR(.before = A | B | C | D | E, .scoped = true),
+      INN(.before = A | B | C | D | E | G)}},
     {"await", {INN(.before = 0), QUIET(.before = A), TOUR(.before = A | B)}},
     {"wait", {INN(.before = 0), QUIET(.before = A), TOUR(.before = A | B)}},
     {"scope",

@@ -69,6 +69,9 @@ static void check_undo(struct checker_walk *walk, const struct checker_view *vie
                 STR_ARG(view->state));
     for (uint32_t i = 0; i < walk->view_count; i++) {
         const struct checker_view *later = &walk->views[i];
+        if (checker_step(walk, view)->scoped && !checker_step(walk, later)->scoped)
+            continue; /* the saga goes on behind a scope that was undone, and a success may come later still
+                       */
         if (checker_before(walk, view, later) && holds_back(later) &&
             checker_step(walk, later)->attempts[CHECKER_UNDO] > 0)
             PROBLEM(walk, "S9", "step %.*s is undone before %.*s, which is %.*s", STR_ARG(view->path),
@@ -145,7 +148,8 @@ static void take_state(struct checker_walk *walk, struct checker_view *view, con
         view->successes += view->successes == 0 || again;
         view->grants[CHECKER_UNDO] += again;
     }
-    view->late |= is(state, "done") && walk->back;
+    bool given_up = again || is(view->state, "rejected") || is(view->state, "in_doubt");
+    view->late |= is(state, "done") && (walk->back || given_up);
     view->undone += is(state, "undone");
     view->state = state;
 }
@@ -202,7 +206,8 @@ static void take_status(struct checker_walk *walk, const struct json *change)
     struct str status = json_get_str(change, STR("status"));
     bool late = is(walk->status, "compensated") && has_output(walk->record);
     bool by_parent = is(walk->status, "completed") && is(walk->record->kind, "undo");
-    bool reopened = is(status, "compensating") && (late || by_parent);
+    bool in_scope = is(walk->status, "completed") && is(status, "running") && has_output(walk->record);
+    bool reopened = in_scope || (is(status, "compensating") && (late || by_parent));
     if (walk->ended && !reopened)
         PROBLEM(walk, "S5", "%.*s after %.*s", STR_ARG(status), STR_ARG(walk->status));
     walk->status = status;

@@ -41,7 +41,7 @@ struct checker_view {
     int64_t sent[CHECKER_KINDS];
     int64_t grants[CHECKER_KINDS]; /* fresh budgets: operators' retries, and late successes */
     int64_t due_us;
-    bool late;          /* it came to be done while the saga went back */
+    bool late;          /* it came to be done after it had been given up, or while the saga went back */
     uint32_t successes; /* times it came to be done, or in doubt, with something to undo */
     uint32_t undone;
 };

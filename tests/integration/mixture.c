@@ -2,7 +2,17 @@
 
 #include "tests/integration/shop.h"
 
-enum { WELL_PERCENT = 80, BACK_PERCENT = 25, PIVOT_PERCENT = 10, RARE_PERCENT = 10 };
+enum { WELL_PERCENT = 80, BACK_PERCENT = 25, PIVOT_PERCENT = 10, MEDLEY_PERCENT = 15, RARE_PERCENT = 10 };
+
+static const char *const items[] = {
+    ",\"items\":[]",
+    ",\"items\":[{\"d\":\"ok\"}]",
+    ",\"items\":[{\"d\":\"ok\"},{\"d\":\"retry\"},{\"d\":\"twice\"}]",
+    ",\"items\":[{\"d\":\"ok\"},{\"d\":\"slow\"},{\"d\":\"ok\"},{\"d\":\"die_after\"}]",
+    ",\"items\":[{\"d\":\"ok\"},{\"d\":\"reject\"},{\"d\":\"ok\"}]",
+    ",\"items\":[{\"d\":\"ok\"},{\"d\":\"ok\"},{\"d\":\"lost\"}]",
+};
+enum { ITEMS = sizeof items / sizeof items[0] };
 
 static bool chance(struct rng *rng, unsigned percent)
 {
@@ -23,9 +33,15 @@ static const char *draw_how(struct rng *rng)
 struct world_plan mixture_draw(struct rng *rng)
 {
     struct world_plan plan = {.definition = chance(rng, PIVOT_PERCENT) ? "pivot" : "brisk"};
-    for (int i = 0; i < 3; i++)
+    int steps = 3;
+    if (chance(rng, MEDLEY_PERCENT)) {
+        plan.definition = "medley";
+        plan.more = items[rng_below(rng, ITEMS)];
+        steps = WORLD_STEPS;
+    }
+    for (int i = 0; i < steps; i++)
         plan.how[i] = draw_how(rng);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < steps; i++)
         plan.undo[i] = draw_how(rng);
     if (chance(rng, BACK_PERCENT))
         plan.how[2] = "reject";

@@ -242,18 +242,23 @@ struct client_answer world_post(struct world *world, uint32_t engine, const char
     return client_post(world->engines[engine].port, &world->arena, target, body);
 }
 
-static const char *or_ok(const char *how)
+static void put_hows(struct buf *out, const char *member, const char *const hows[WORLD_STEPS])
 {
-    return how == NULL ? "ok" : how;
+    buf_printf(out, ",\"%s\":{", member);
+    for (int i = 0; i < WORLD_STEPS; i++)
+        buf_printf(out, "%s\"%c\":\"%s\"", i > 0 ? "," : "", 'a' + i, hows[i] == NULL ? "ok" : hows[i]);
+    buf_char(out, '}');
 }
 
 struct str world_input(struct world *world, const struct world_plan *plan, uint32_t number)
 {
-    return arena_printf(&world->arena,
-                        "{\"n\":%u,\"how\":{\"a\":\"%s\",\"b\":\"%s\",\"c\":\"%s\"},"
-                        "\"undo\":{\"a\":\"%s\",\"b\":\"%s\",\"c\":\"%s\"}}",
-                        number, or_ok(plan->how[0]), or_ok(plan->how[1]), or_ok(plan->how[2]),
-                        or_ok(plan->undo[0]), or_ok(plan->undo[1]), or_ok(plan->undo[2]));
+    struct buf out;
+    buf_init(&out, &world->arena);
+    buf_printf(&out, "{\"n\":%u", number);
+    put_hows(&out, "how", plan->how);
+    put_hows(&out, "undo", plan->undo);
+    buf_printf(&out, "%s}", plan->more == NULL ? "" : plan->more);
+    return buf_str(&out);
 }
 
 struct client_answer world_start_with(struct world *world, uint32_t engine, const char *definition,

@@ -31,11 +31,13 @@ struct world {
     uint32_t number; /* of the next saga: in its input and key */
 };
 
-/* How the three steps and their compensations go: names of shop.h, NULL for "ok". */
+/* How the steps a, b, c, … and their compensations go: names of shop.h, NULL for "ok". */
+enum { WORLD_STEPS = 8 };
 struct world_plan {
     const char *definition;
-    const char *how[3];
-    const char *undo[3];
+    const char *how[WORLD_STEPS];
+    const char *undo[WORLD_STEPS];
+    const char *more; /* further members of the input, ",…"; NULL: none */
 };
 
 /* Servers, the schema and the definitions; the first engine that is ready brings the shop. */
