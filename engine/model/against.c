@@ -376,12 +376,15 @@ static bool decided(const struct against_work *work)
     return work->result->outcome != AGAINST_SAME;
 }
 
-/* Timers that are due in the newer version before this event, and are not in the older one. */
+/* Timers that are due in the newer version before this event. One that the older version had, and that had
+ * not fired by then because the engine was late, would not have fired in the newer one either, nor any later
+ * one. */
 static void fire_timers(struct against_work *work, int64_t seq, int64_t until_us)
 {
     for (int i = 0; i < TIMERS_MAX && !decided(work); i++) {
         int64_t wake_us = core_wake(&work->now);
-        if (wake_us >= until_us || wake_us == core_wake(&work->then))
+        int64_t late_us = core_wake(&work->then);
+        if (wake_us >= until_us || (late_us < until_us && wake_us >= late_us))
             return;
         struct core_event event = {.kind = CORE_EVENT_TIMER, .at_us = wake_us};
         struct core_update update;

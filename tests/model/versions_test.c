@@ -172,6 +172,24 @@ Test(versions, random_sagas_go_through_their_own_definition_as_they_went, .timeo
     cr_expect(sent * 100 > SEEDS * SHARE_LEAST && sent < SEEDS, "%u of %d runs mean little", sent, SEEDS);
 }
 
+Test(versions, a_damaged_journal_is_called_unreadable)
+{
+    static struct run run;
+    open_run(&run, 7);
+    play_it(&run);
+    cr_assert_gt(run.row_count, 2);
+    run.rows[1].seq = 5;
+    struct against gap = tried(&run, run.plan);
+    cr_expect_eq(gap.outcome, AGAINST_UNREADABLE, "%s", against_text(gap.outcome));
+    run.rows[1].seq = 2;
+    run.rows[1].data = STR("{\"event\":7}");
+    struct against garbage = tried(&run, run.plan);
+    cr_expect_eq(garbage.outcome, AGAINST_UNREADABLE, "%s", against_text(garbage.outcome));
+    cr_expect_eq(garbage.seq, 2);
+    cr_expect_gt(garbage.what.size, 0);
+    arena_fini(&run.arena);
+}
+
 static bool finds(const struct diff *diff, enum diff_kind kind)
 {
     for (uint32_t i = 0; i < diff->count; i++)

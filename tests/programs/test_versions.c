@@ -228,6 +228,18 @@ Test(versions, examples_show_what_was_and_what_would_be)
               STR_ARG(file.out));
 }
 
+/* What the newer version would have done between two recorded events. */
+Test(versions, time_passes_as_it_was_recorded)
+{
+    write_version("  timeout: 5s", "  timeout: 1ms");
+    struct stand_result result =
+        stand_run(&stand, "sagactl replay %s --against %s/next.yaml", ids[4], stand.dir);
+    cr_expect_eq(result.code, 1);
+    cr_expect(stand_has(result.out, "1 saga through mix version 2: 0 same, 1 "), "%.*s", STR_ARG(result.out));
+    cr_expect(stand_has(result.out, "then: nothing\n"), "%.*s", STR_ARG(result.out));
+    cr_expect(stand_has(result.out, "do/2 to stand."), "%.*s", STR_ARG(result.out));
+}
+
 Test(versions, are_compared_enabled_and_disabled)
 {
     write_version("    command: stand.two\n", "    command: stand.second\n");
