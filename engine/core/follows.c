@@ -282,6 +282,14 @@ static const char *step_inconsistent(const struct core_saga *saga, uint16_t inde
     bool asked = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP;
     if (state_is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
         return "nobody is asked about a step that is stuck";
+    bool begins = step->state == CORE_STEP_WAITING || step->state == CORE_STEP_AWAITING ||
+                  step->state == CORE_STEP_SLEEPING || step->state == CORE_STEP_STUCK;
+    if (begins && !core_ended(saga) && frames_is_halted(saga, step->frame))
+        return "a step waits to go on where nothing goes on";
+    bool undoes = step->state == CORE_STEP_UNDO_WAITING || step->state == CORE_STEP_UNDO_SENT ||
+                  step->state == CORE_STEP_UNDO_STUCK;
+    if (undoes && !core_going_back(saga, index))
+        return "a step is being undone where nothing goes back";
     return NULL;
 }
 

@@ -512,13 +512,20 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
     }
 }
 
-/* An await that waits has no signal that it could have. */
+/* An await that waits has no signal that it could have, and where nothing goes on nothing is waited for but
+ * the answers to commands. */
 static void watch_rest(const struct block_oracle *oracle)
 {
-    for (uint16_t i = 0; i < oracle->step_count; i++)
-        for (uint16_t k = 0; k < oracle->signal_count && oracle->steps[i].state == CORE_STEP_AWAITING; k++)
+    for (uint16_t i = 0; i < oracle->step_count; i++) {
+        enum core_step_state state = oracle->steps[i].state;
+        bool waits = state == CORE_STEP_WAITING || state == CORE_STEP_AWAITING ||
+                     state == CORE_STEP_SLEEPING || state == CORE_STEP_STUCK;
+        bool ended = oracle->status > CORE_PARKED;
+        PROMISE("S7", !waits || ended || !block_oracle_is_halted(oracle, oracle->steps[i].frame));
+        for (uint16_t k = 0; k < oracle->signal_count && state == CORE_STEP_AWAITING; k++)
             PROMISE("signals", oracle->signals[k].taken ||
                                    !str_equal(oracle->signals[k].name, node_of(oracle, i)->await->event));
+    }
 }
 
 void block_oracle_watch(struct block_oracle *oracle, const struct core_record *record)

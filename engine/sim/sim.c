@@ -208,7 +208,7 @@ static void check_answers(struct sim *sim)
 static void begin(struct sim *sim, const struct sim_options *options, struct sim_result *result)
 {
     *sim = (struct sim){.result = result, .trace = options->trace};
-    *result = (struct sim_result){.hash = options->seed};
+    *result = (struct sim_result){.hash = options->seed, .definitions = SIM_DEFINITIONS};
     rng_init(&sim->rng, options->seed);
     arena_init(&sim->arena, 0);
     world_open(&sim->world, options->seed, SIM_SHARDS);

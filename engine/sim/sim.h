@@ -55,7 +55,7 @@ struct sim_result {
     bool good;
     char why[600]; /* "S11: …" */
     uint64_t hash; /* of everything observed */
-    uint32_t sagas;
+    uint32_t definitions, sagas;
     uint32_t completed, compensated, parked;
     uint32_t children; /* of sagas that have ended */
     uint32_t replayed; /* the same as they were recorded */

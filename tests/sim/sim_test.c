@@ -14,7 +14,8 @@ static const int64_t budget_us = 20000000;
 Test(sim, no_seed_breaks_a_promise)
 {
     struct sim_result result;
-    uint64_t faults[SIM_FAULT_COUNT] = {0}, sagas = 0, ended = 0, seeds = 0;
+    uint64_t faults[SIM_FAULT_COUNT] = {0}, sagas = 0, ended = 0, seeds = 0, replayed = 0, definitions = 0,
+             children = 0;
     int64_t until_us = clock_monotonic_us() + budget_us;
     uint64_t first = (uint64_t)(clock_real_us() / 86400000000) * 1000000;
     log_set_level(LOG_LEVEL_ERROR);
@@ -23,10 +24,17 @@ Test(sim, no_seed_breaks_a_promise)
         cr_assert(result.good, "seed %" PRIu64 ": %s", first + seeds, result.why);
         sagas += result.sagas;
         ended += result.completed + result.compensated;
+        definitions += result.definitions;
+        replayed += result.replayed;
+        children += result.children;
         for (int i = 0; i < SIM_FAULT_COUNT; i++)
             faults[i] += result.faults[i];
     }
-    printf("%" PRIu64 " seeds, %" PRIu64 " sagas\n", seeds, sagas);
+    printf("%" PRIu64 " seeds, %" PRIu64 " sagas over %" PRIu64 " random definitions, %" PRIu64
+           " replayed the same, %" PRIu64 " children\n",
+           seeds, sagas, definitions, replayed, children);
+    cr_assert(eq(u64, replayed, sagas), "S25");
+    cr_assert(gt(u64, children, 0), "M1: no saga had a child");
     cr_assert(gt(u64, ended * 2, sagas), "M2: most sagas come to an end of their own");
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         cr_assert(gt(u64, faults[i], 0), "M1: %s was never injected", sim_fault_words((enum sim_fault)i));
