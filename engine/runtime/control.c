@@ -157,7 +157,8 @@ static bool read_child(const struct json *body, struct inbox_item *item, struct 
                 core_kind_parse(json_get_str(body, STR("kind")), &child->kind) &&
                 child->kind != CORE_VERIFY && json_get_i64(body, STR("version"), &version) && version >= 0 &&
                 version <= INT32_MAX && json_get_i64(body, STR("attempt"), &attempt) && attempt > 0 &&
-                attempt <= LIMITS_ATTEMPTS_MAX && child->input != NULL;
+                attempt <= LIMITS_ATTEMPTS_MAX && child->step.size > 0 && child->definition.size > 0 &&
+                child->input != NULL;
     item->kind = INBOX_CHILD;
     item->has_id = fine;
     item->id = child->child;

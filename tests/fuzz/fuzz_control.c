@@ -54,6 +54,8 @@ static void check_same_verb(const struct core_event *a, const struct core_event 
     check(a->kind >= CORE_EVENT_CANCEL && a->kind == b->kind && a->status == b->status);
     check(str_equal(a->step, b->step) && str_equal(a->error_code, b->error_code));
     check(str_equal(a->error_message, b->error_message));
+    check(str_equal(a->signal, b->signal) && str_equal(a->signal_id, b->signal_id));
+    check(a->kind != CORE_EVENT_UNDO && a->due_us == b->due_us);
     check(str_equal(a->actor, b->actor) && str_equal(a->reason, b->reason) && same_tree(a->body, b->body));
 }
 
@@ -63,6 +65,15 @@ static void check_same_start(const struct engine_start *a, const struct engine_s
     check(str_equal(a->key, b->key) && str_equal(a->correlation, b->correlation));
     check(str_equal(a->traceparent, b->traceparent));
     check(same_tree(a->input, b->input) && same_tree(a->search, b->search));
+}
+
+static void check_same_child(const struct envelope_child *a, const struct envelope_child *b)
+{
+    check(id_equal(a->child, b->child) && id_equal(a->parent, b->parent));
+    check(str_equal(a->step, b->step) && str_equal(a->definition, b->definition));
+    check(a->kind == b->kind && a->kind != CORE_VERIFY && a->attempt == b->attempt);
+    check(a->version == b->version && a->input != NULL && same_tree(a->input, b->input));
+    check(str_equal(a->correlation, b->correlation) && str_equal(a->traceparent, b->traceparent));
 }
 
 static void check_request(struct str text, struct arena *arena)
@@ -80,6 +91,8 @@ static void check_request(struct str text, struct arena *arena)
         if (first->kind == INBOX_VERB) {
             check_same_verb(&first->verb, &second->verb);
             step(first);
+        } else if (first->kind == INBOX_CHILD) {
+            check_same_child(&first->child, &second->child);
         } else {
             check_same_start(&first->start, &second->start);
         }

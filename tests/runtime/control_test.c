@@ -72,3 +72,59 @@ Test(control, what_is_malformed_is_refused_with_a_reason)
     }
     registry_free(registry);
 }
+
+Test(control, a_command_for_a_child_survives_the_way)
+{
+    struct registry *registry = registry_new();
+    struct arena arena;
+    struct rng rng;
+    arena_init(&arena, 0);
+    rng_init(&rng, 5);
+    struct inbox_item *sent = inbox_item_new(INBOX_CHILD, 0), *got = inbox_item_new(INBOX_MESSAGE, 0);
+    sent->child = (struct envelope_child){.parent = id_make(5, 6, &rng),
+                                          .step = STR("book[3]"),
+                                          .kind = CORE_UNDO,
+                                          .attempt = 7,
+                                          .child = id_make(5, 9, &rng),
+                                          .definition = STR("billing"),
+                                          .version = 2,
+                                          .correlation = STR("c"),
+                                          .input = &json_true};
+    struct str reason = {0};
+    cr_assert(control_read(control_write(sent, &arena), registry, got, &reason), "%.*s", STR_ARG(reason));
+    cr_assert(got->kind == INBOX_CHILD && id_equal(got->id, sent->child.child));
+    cr_assert(id_equal(got->child.parent, sent->child.parent) && got->child.kind == CORE_UNDO);
+    cr_assert(got->child.attempt == 7 && got->child.version == 2);
+    cr_assert(str_equal(got->child.step, STR("book[3]")) && str_equal(got->child.definition, STR("billing")));
+    cr_assert(json_equal(got->child.input, &json_true));
+    sent->child.kind = CORE_VERIFY;
+    cr_assert(not(control_read(control_write(sent, &arena), registry, got, &reason)));
+    inbox_item_free(sent);
+    inbox_item_free(got);
+    arena_fini(&arena);
+    registry_free(registry);
+}
+
+Test(control, events_and_timers_survive_the_way)
+{
+    struct registry *registry = registry_new();
+    struct arena arena;
+    arena_init(&arena, 0);
+    const struct core_event verbs[] = {
+        {.kind = CORE_EVENT_SIGNAL, .signal = STR("money.came"), .signal_id = STR("s1"), .body = &json_true},
+        {.kind = CORE_EVENT_MOVE, .step = STR("b[2]"), .due_us = 12345, .actor = STR("ann")}};
+    for (size_t i = 0; i < 2; i++) {
+        struct inbox_item *sent = inbox_item_new(INBOX_VERB, 0), *got = inbox_item_new(INBOX_MESSAGE, 0);
+        struct str reason = {0};
+        sent->verb = verbs[i];
+        cr_assert(control_read(control_write(sent, &arena), registry, got, &reason), "%.*s", STR_ARG(reason));
+        cr_assert(got->verb.kind == verbs[i].kind && got->verb.due_us == verbs[i].due_us);
+        cr_assert(str_equal(got->verb.signal, verbs[i].signal));
+        cr_assert(str_equal(got->verb.signal_id, verbs[i].signal_id));
+        cr_assert(str_equal(got->verb.step, verbs[i].step));
+        inbox_item_free(sent);
+        inbox_item_free(got);
+    }
+    arena_fini(&arena);
+    registry_free(registry);
+}
