@@ -514,13 +514,22 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
 
 /* An await that waits has no signal that it could have, and where nothing goes on nothing is waited for but
  * the answers to commands. */
-static void watch_rest(const struct block_oracle *oracle)
+static void watch_rest(const struct block_oracle *oracle, const struct core_record *record)
 {
+    bool resumes = record->event.kind == CORE_EVENT_RESUME;
+    for (uint32_t i = 0; i < record->change_count && record->event.kind == CORE_EVENT_TIMER; i++)
+        PROMISE("the deadline", record->changes[i].kind != CORE_CHANGE_DEADLINE ||
+                                    record->changes[i].due_us > 0 || oracle->back ||
+                                    oracle->status == CORE_PARKED);
     for (uint16_t i = 0; i < oracle->step_count; i++) {
         enum core_step_state state = oracle->steps[i].state;
         bool waits = state == CORE_STEP_WAITING || state == CORE_STEP_AWAITING ||
                      state == CORE_STEP_SLEEPING || state == CORE_STEP_STUCK;
         bool ended = oracle->status > CORE_PARKED;
+        bool unsent = state == CORE_STEP_WAITING || state == CORE_STEP_VERIFY_WAITING ||
+                      state == CORE_STEP_UNDO_WAITING;
+        PROMISE("pause",
+                !resumes || !unsent || oracle->held || oracle->steps[i].due_us > record->event.at_us);
         PROMISE("S7", !waits || ended || !block_oracle_is_halted(oracle, oracle->steps[i].frame));
         for (uint16_t k = 0; k < oracle->signal_count && state == CORE_STEP_AWAITING; k++)
             PROMISE("signals", oracle->signals[k].taken ||
@@ -535,5 +544,5 @@ void block_oracle_watch(struct block_oracle *oracle, const struct core_record *r
     for (uint32_t i = 0; i < record->change_count && oracle->why[0] == '\0'; i++)
         watch_change(oracle, &record->changes[i], record);
     if (oracle->why[0] == '\0')
-        watch_rest(oracle);
+        watch_rest(oracle, record);
 }
