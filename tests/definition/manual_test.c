@@ -149,7 +149,8 @@ Test(manual, every_key_of_a_block_is_documented)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].table < KEYS_TABLE_SWITCH || strcmp(rows[i].key, "*") == 0)
             continue;
-        expect_row(text, rows[i].key, "", rows[i].meaning, rows[i].required ? " Mandatory." : "");
+        bool alone = rows[i].table == KEYS_TABLE_ELSE; /* the one key of a case that may be left out */
+        expect_row(text, rows[i].key, "", rows[i].meaning, rows[i].required && !alone ? " Mandatory." : "");
         shown++;
     }
     cr_expect(shown > 30, "only %d keys of blocks", shown);
