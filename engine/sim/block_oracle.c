@@ -188,6 +188,20 @@ static void watch_order(const struct block_oracle *oracle, uint16_t index)
     }
 }
 
+/* No attempt begins after the budget's time. */
+static void watch_elapsed(const struct block_oracle *oracle, const struct core_change *change,
+                          struct block_oracle_command *command)
+{
+    const struct plan_step *plan = node_of(oracle, change->step)->step;
+    const struct plan_action *action = change->command == CORE_DO     ? &plan->run
+                                       : change->command == CORE_UNDO ? &plan->undo
+                                                                      : &plan->verify;
+    int64_t most_us = action->retry.elapsed_max_us;
+    if (command->first_us == 0)
+        command->first_us = oracle->at_us;
+    PROMISE("S14", most_us == 0 || oracle->at_us - command->first_us <= most_us);
+}
+
 static void watch_send(struct block_oracle *oracle, const struct core_change *change)
 {
     struct block_oracle_step *step = &oracle->steps[change->step];
@@ -195,6 +209,7 @@ static void watch_send(struct block_oracle *oracle, const struct core_change *ch
     PROMISE("S6", change->step < oracle->step_count);
     PROMISE("S14", change->attempt == command->sent + 1);
     PROMISE("S14", change->attempt <= command->budget);
+    watch_elapsed(oracle, change, command);
     PROMISE("S13", change->body != NULL);
     PROMISE("pause", !oracle->paused);
     PROMISE("park", !oracle->held);
@@ -226,10 +241,12 @@ static void watch_decision(const struct block_oracle *oracle, const struct core_
         return; /* a step whose own body cannot be computed fails by no reply */
     const struct block_oracle_command *command = &step->commands[event->command_kind];
     bool any = event->status == CORE_REPLY_OK || node_of(oracle, change->step)->kind == PLAN_SAGA;
-    if (any) /* attempts to start a child after the first only ask how it is */
+    if (any) { /* attempts to start a child after the first only ask how it is */
         PROMISE("S15", event->attempt <= command->sent);
-    else
+        PROMISE("S15", event->status == CORE_REPLY_OK || event->attempt > command->base);
+    } else {
         PROMISE("S15", event->attempt == command->sent);
+    }
 }
 
 static void watch_timeout(struct block_oracle *oracle, const struct core_change *change,
@@ -274,6 +291,7 @@ static void watch_decided(struct block_oracle *oracle, const struct core_change 
     if (change->state == CORE_STEP_UNDONE) {
         PROMISE("S8", block_oracle_owes(oracle, change->step));
         PROMISE("S8", step->undoing || event->kind == CORE_EVENT_FORCE);
+        PROMISE("S8", event->kind != CORE_EVENT_REPLY || event->attempt > step->undo_floor);
         step->undone++;
         step->undoing = false;
     }
@@ -319,6 +337,8 @@ static void watch_output(struct block_oracle *oracle, const struct core_change *
     step->undo_waived = false;
     step->undoing = false;
     undo->budget = undo->sent + attempts_of(oracle, change->step, CORE_UNDO);
+    undo->first_us = 0;
+    step->undo_floor = undo->sent;
 }
 
 static void watch_keep(struct block_oracle *oracle, const struct core_event *event)
@@ -491,6 +511,8 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
     case CORE_CHANGE_BUDGET: {
         struct block_oracle_command *command = &oracle->steps[change->step].commands[change->command];
         command->budget = command->sent + attempts_of(oracle, change->step, change->command);
+        command->base = command->sent;
+        command->first_us = 0;
         break;
     }
     case CORE_CHANGE_STATUS:

@@ -13,8 +13,10 @@ enum {
 };
 
 struct block_oracle_command {
-    uint32_t sent;   /* attempts */
-    uint32_t budget; /* attempts allowed so far: grows with each grant */
+    uint32_t sent;    /* attempts */
+    uint32_t budget;  /* attempts allowed so far: grows with each grant */
+    uint32_t base;    /* sent when the newest grant was made; */
+    int64_t first_us; /* when the first attempt of the present budget was made; 0: none was */
     bool outstanding;
 };
 struct block_oracle_step {
@@ -29,7 +31,8 @@ struct block_oracle_step {
     bool unanswered; /* an attempt to do it timed out, and no rejection came since */
     bool let_go;     /* an operator decided something for it */
     bool undo_waived;
-    uint32_t undone; /* compensations that were answered, since it last had to be */
+    uint32_t undo_floor; /* compensations that were commanded before its success: they count no more */
+    uint32_t undone;     /* compensations that were answered, since it last had to be */
     bool undoing;
     int64_t due_us;
     struct block_oracle_command commands[CORE_KIND_COUNT];

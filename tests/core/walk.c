@@ -8,6 +8,7 @@
 #include "engine/model/values.h"
 #include "engine/sim/random_definition.h"
 #include "engine/sim/block_oracle.h"
+#include "tests/core/data_oracle.h"
 #include "tests/core/twin.h"
 
 enum { MESSAGES_MAX = 2048, HEAL_MAX = 60000, COPY_EVERY = 8 };
@@ -27,6 +28,8 @@ struct truth {
     int effect;
     uint32_t refused; /* newest attempt that was; its duplicates are too */
     uint32_t put_off; /* likewise, told `retry` */
+    struct id child;  /* of the last do of a child saga */
+    bool granted;     /* fresh attempts since then */
 };
 struct walk {
     const struct plan *plan;
@@ -34,6 +37,7 @@ struct walk {
     struct walk_result *result;
     struct twin twin;
     struct block_oracle oracle;
+    struct data_oracle data;
     struct truth truths[BLOCK_ORACLE_STEPS];
     struct message messages[MESSAGES_MAX];
     unsigned count;
@@ -80,10 +84,28 @@ static void post(struct walk *walk, struct message message)
         MUST(walk, !walk->healed);
 }
 
+/* Fresh attempts are about another child. */
+static void check_child(struct walk *walk, const struct core_change *change)
+{
+    struct truth *truth = &walk->truths[change->step];
+    const struct core_saga *saga = &walk->twin.live;
+    bool child = saga->plan->nodes[saga->steps[change->step].node].kind == PLAN_SAGA;
+    if (child && change->command == CORE_DO && change->kind == CORE_CHANGE_BUDGET)
+        truth->granted = true;
+    if (!child || change->command != CORE_DO || change->kind != CORE_CHANGE_SEND)
+        return;
+    struct id id = core_child(saga, change->step);
+    MUST(walk, change->attempt == 1 || id_equal(id, truth->child) != truth->granted);
+    truth->child = id;
+    truth->granted = false;
+}
+
 static void collect(struct walk *walk, const struct core_record *record)
 {
     for (uint32_t i = 0; i < record->change_count; i++) {
         const struct core_change *change = &record->changes[i];
+        if (change->kind == CORE_CHANGE_SEND || change->kind == CORE_CHANGE_BUDGET)
+            check_child(walk, change);
         if (change->kind == CORE_CHANGE_SEND)
             post(walk,
                  (struct message){.step = change->step, .kind = change->command, .attempt = change->attempt});
@@ -160,6 +182,7 @@ static enum core_verdict give(struct walk *walk, const struct core_event *event)
     MUST(walk, str_is_utf8(twin->update.why));
     if (verdict == CORE_USED) {
         block_oracle_watch(&walk->oracle, &twin->update.record);
+        data_oracle_watch(&walk->data, &twin->update.record);
         if (walk->oracle.why[0] != '\0')
             broken(walk, walk->oracle.why);
         collect(walk, &twin->update.record);
@@ -344,7 +367,8 @@ static void undo(struct walk *walk)
     struct core_event event = {.kind = CORE_EVENT_UNDO, .at_us = walk->now_us};
     walk->undo_attempt += chance(walk, 60) || walk->undo_attempt == 0;
     event.attempt = walk->undo_attempt;
-    give(walk, &event);
+    enum core_verdict verdict = give(walk, &event);
+    MUST(walk, verdict != CORE_USED || walk->twin.live.direction == CORE_BACK);
 }
 
 static void operate(struct walk *walk)
@@ -512,6 +536,7 @@ static void start(struct walk *walk)
         event.stillborn = chance(walk, 5);
     }
     give(walk, &event);
+    MUST(walk, !event.stillborn || walk->twin.live.status == CORE_COMPENSATED);
 }
 
 void walk_run(const struct plan *plan, uint64_t seed, uint32_t events, const struct walk_choices *choices,
@@ -529,6 +554,7 @@ void walk_run(const struct plan *plan, uint64_t seed, uint32_t events, const str
     walk->operators = chance(walk, 40);
     twin_init(&walk->twin, plan);
     block_oracle_init(&walk->oracle, plan);
+    data_oracle_init(&walk->data, plan, walk->twin.live.id);
     start(walk);
     bool over = false; /* some time after the end, a few late ones are enough */
     for (uint32_t i = 0; i < events && !over; i++) {
@@ -540,6 +566,7 @@ void walk_run(const struct plan *plan, uint64_t seed, uint32_t events, const str
         check_effect(walk, i);
     result->status = walk->twin.live.status;
     result->steps = walk->twin.live.step_count;
+    data_oracle_fini(&walk->data);
     twin_fini(&walk->twin);
     memory_free(walk);
 }
