@@ -21,6 +21,8 @@
  *   two independent things goes first, and both choices are explored.
  * - More than one success that comes late: while a step is undone because its success came after it had been
  *   given up, no second one comes. Two such steps are undone as any two are, in their order.
+ * - Operators' verbs other than cancel, and one retry of each park. A saga that is parked may stay so.
+ * - A second event of a name before the first is taken: it is like the first, later.
  * - Items of a foreach beyond two: the third waits for, is undone beside and fails like the second.
  * Participants have a barrier: each of do and undo takes effect once, and no do after an undo; a participant
  * that rejects an attempt rejects all before it. To the core one without a barrier looks the same: the

@@ -69,6 +69,49 @@ static void watch_undo(struct explore *explore, struct explore_level *level, con
     fact->undo_sent = true;
 }
 
+/* The branch or item of the fan `fan` that the step stands in. */
+static uint16_t part_of(const struct core_saga *saga, uint16_t step, uint16_t fan)
+{
+    uint16_t frame = saga->steps[step].frame;
+    while (frame != 0 && saga->frames[frame].parent != fan)
+        frame = saga->frames[frame].parent;
+    return frame;
+}
+
+/* Other branches or items of the fan in which a command is under way in the same direction. */
+static uint32_t others_busy(const struct explore_level *level, uint16_t step, uint16_t fan)
+{
+    const struct core_saga *saga = &level->saga;
+    uint32_t count = 0;
+    uint16_t own = part_of(saga, step, fan);
+    for (uint16_t part = (uint16_t)(fan + 1); part < saga->frame_count; part++) {
+        bool busy = false;
+        for (uint16_t i = 0; i < saga->step_count && part != own && saga->frames[part].parent == fan; i++)
+            busy = busy || (explore_is_sent(saga->steps[i].state) && part_of(saga, i, fan) == part &&
+                            explore_is_back(level, i) == explore_is_back(level, step));
+        count += busy;
+    }
+    return count;
+}
+
+/* Looked at when a command begins. Whom a human tries again goes at once, whoever else is under way. */
+static void watch_fans(struct explore *explore, const struct explore_level *level, uint16_t step)
+{
+    const struct core_saga *saga = &level->saga;
+    uint16_t frame = saga->steps[step].frame;
+    bool by_hand = false;
+    for (uint16_t i = 0; i < level->world.count; i++)
+        by_hand = by_hand || level->world.facts[i].retried;
+    for (; frame != 0 && !by_hand; frame = saga->frames[frame].parent) {
+        uint16_t fan = saga->frames[frame].parent;
+        const struct plan_node *node = &saga->plan->nodes[saga->frames[fan].node];
+        if (node->fan && others_busy(level, step, fan) >= node->fan->concurrency_max)
+            explore_breach(explore, "No more branches or items run at once than max_concurrency allows.",
+                           "%.*s has more when %.*s is sent", STR_ARG(node->id),
+                           STR_ARG(core_step_path(saga, step)));
+    }
+}
+
 static void watch_send(struct explore *explore, struct explore_level *level, const struct core_change *change)
 {
     struct explore_fact *fact = fact_of(level, change->step);
@@ -85,6 +128,8 @@ static void watch_send(struct explore *explore, struct explore_level *level, con
     if (change->command == CORE_UNDO)
         watch_undo(explore, level, change);
     fact->sent[change->command] = change->attempt;
+    if (change->attempt == fact->granted[change->command] + 1)
+        watch_fans(explore, level, change->step);
 }
 
 /* Whether an effect is or may be there for which nothing was done yet. */
@@ -247,41 +292,6 @@ static void rest_ended(struct explore *explore, const struct explore_level *leve
         explore_breach(explore, "Nothing is undone that does not go back.", "%.*s was", STR_ARG(path));
 }
 
-/* Branches or items of this frame in which a command is under way, forward or back. */
-static uint32_t busy_parts(const struct explore_level *level, uint16_t fan, bool back)
-{
-    const struct core_saga *saga = &level->saga;
-    uint32_t count = 0;
-    for (uint16_t part = 1; part < saga->frame_count; part++) {
-        bool busy = false;
-        for (uint16_t i = 0; i < saga->step_count && saga->frames[part].parent == fan; i++) {
-            uint16_t frame = saga->steps[i].frame;
-            while (frame > part)
-                frame = saga->frames[frame].parent;
-            busy = busy || (frame == part && explore_is_sent(saga->steps[i].state) &&
-                            back == explore_is_back(level, i));
-        }
-        count += busy;
-    }
-    return count;
-}
-
-static void rest_fans(struct explore *explore, const struct explore_level *level)
-{
-    const struct core_saga *saga = &level->saga;
-    for (uint16_t i = 0; i < level->world.count; i++)
-        if (level->world.facts[i].retried)
-            return; /* whom a human tries again goes at once */
-    for (uint16_t i = 1; i < saga->frame_count; i++) {
-        const struct plan_node *node = &saga->plan->nodes[saga->frames[i].node];
-        const struct plan_fan *fan = node->fan;
-        if (fan && (busy_parts(level, i, false) > fan->concurrency_max ||
-                    busy_parts(level, i, true) > fan->concurrency_max))
-            explore_breach(explore, "No more branches or items run at once than max_concurrency allows.",
-                           "%.*s has more", STR_ARG(node->id));
-    }
-}
-
 static uint32_t count_parts(const struct core_saga *saga, uint16_t frame, uint16_t node)
 {
     uint32_t count = 0;
@@ -332,7 +342,6 @@ void explore_rest(struct explore *explore, const struct explore_level *level)
 {
     if (!core_ended(&level->saga)) {
         rest_open(explore, level);
-        rest_fans(explore, level);
         return;
     }
     for (uint16_t i = 0; i < level->world.count; i++)
