@@ -400,6 +400,64 @@ Test(blocks, a_parked_child_holds_its_cancelled_parent)
     end_tour(&tour);
 }
 
+static struct str child_of(struct world *world, const char *status)
+{
+    struct str sql = arena_printf(
+        &world->arena, "select count(*) = 1 from saga where parent is not null and status = '%s'", status);
+    world_await_query(world, sql.data, WORLD_PATIENCE_MS);
+    sql =
+        arena_printf(&world->arena, "select id from saga where parent is not null and status = '%s'", status);
+    return arena_copy(&world->arena, str_from(harness_query(world->database, sql.data)));
+}
+
+/* Its own command is still out when the parent is cancelled: it is told at once, and ends in its own time. */
+Test(blocks, a_cancel_reaches_a_child_under_way)
+{
+    static const struct course courses[] = {{"family", "", "", CHILD("ok", "mute", "retry"), "compensated"}};
+    struct tour tour;
+    open_tour(&tour, courses, 1);
+    struct world *world = &tour.world;
+    struct str id = start(&tour, 0, world->number++);
+    struct str child = child_of(world, "running");
+    world_await_lines(world, "recv", NULL, 3);
+    cr_assert_eq(world_verb(world, 0, id, "cancel", "").status, 200);
+    world_await_status(world, child, "compensating");
+    world_kill(world, 0);
+    (void)world_serve(world, 0, NULL);
+    struct str target = arena_printf(&world->arena, "/v1/sagas/%.*s/timers", STR_ARG(child));
+    struct client_answer fired =
+        world_post(world, 0, target.data, STR("{\"actor\":\"olga\",\"step\":\"b\",\"due\":\"now\"}"));
+    cr_assert_eq(fired.status, 200, "%.*s", STR_ARG(fired.body));
+    world_await_status(world, child, "compensated");
+    world_await_status(world, id, "compensated");
+    end_tour(&tour);
+}
+
+/* Nobody undid what it did: a human decides what becomes of its parent, and may have it begun once more. */
+Test(blocks, a_terminated_child_parks_its_parent)
+{
+    static const struct course courses[] = {{"family", "", "", CHILD("ok", "mute", "ok"), "parked"}};
+    struct tour tour;
+    open_tour(&tour, courses, 1);
+    struct world *world = &tour.world;
+    struct str id = start(&tour, 0, world->number++);
+    struct str child = child_of(world, "running");
+    world_await_lines(world, "recv", NULL, 3);
+    cr_assert_eq(world_verb(world, 0, child, "terminate", "").status, 200);
+    world_await_status(world, id, "parked");
+    struct str sql =
+        arena_printf(&world->arena, "select reason_code from saga where id = '%.*s'", STR_ARG(id));
+    cr_assert_str_eq(harness_query(world->database, sql.data), "CHILD_TERMINATED");
+    world_kill(world, 0);
+    (void)world_serve(world, 0, NULL);
+    cr_assert_eq(world_verb(world, 0, id, "retry", ",\"step\":\"b\"").status, 200);
+    struct str second = child_of(world, "running");
+    cr_assert(!str_equal(child, second));
+    cr_assert_eq(world_verb(world, 0, second, "terminate", "").status, 200);
+    world_await_status(world, id, "parked");
+    end_tour(&tour);
+}
+
 /* --- what operators name -------------------------------------------------------------------------------- */
 
 /* Items are stuck side by side; each is named by its path. */
