@@ -152,6 +152,8 @@ static bool do_says(struct explore_fact *fact, const struct explore_action *acti
     case CORE_REPLY_REJECTED:
         if (fact->did)
             return false;
+        if (str_equal(action->code, core_code_text(CORE_CODE_CHILD_TERMINATED)))
+            return true; /* what it did stays */
         if (!action->older)
             fact->newest_live = false;
         fact->older_live = false;
@@ -321,6 +323,19 @@ static bool foresee(const struct explore_level *from, const struct explore_actio
     return action->kind == EXPLORE_RETRY || says(fact, action);
 }
 
+/* The first success of a step, however late it comes, unless nobody could undo it any more. */
+static void must_be_heard(struct explore *explore, const struct explore_level *from,
+                          const struct explore_action *action)
+{
+    if (action->kind != EXPLORE_REPLY || action->command != CORE_DO || action->status != CORE_REPLY_OK ||
+        from->world.facts[action->step].known)
+        return;
+    bool undoable = explore_step(&from->saga, action->step)->has_undo && explore_is_back(from, action->step);
+    if (!core_ended(&from->saga) || undoable)
+        explore_breach(explore, "A success is never dropped.", "that of %.*s was",
+                       STR_ARG(core_step_path(&from->saga, action->step)));
+}
+
 bool explore_apply(struct explore *explore, const struct explore_level *from,
                    const struct explore_action *action, struct explore_level *to, struct buf *story)
 {
@@ -336,9 +351,17 @@ bool explore_apply(struct explore *explore, const struct explore_level *from,
         to->copy_of = NULL;
     core_step(&to->saga, &event, &explore->batch, &update);
     if (update.verdict != CORE_USED)
+        must_be_heard(explore, from, action);
+    if (update.verdict != CORE_USED && !explore->broken)
         return false;
     to->copy_of = NULL;
     to->taken = *action;
+    if (update.verdict != CORE_USED) {
+        if (story)
+            buf_printf(story, "%.*s of %.*s: %.*s\n", STR_ARG(core_event_text(event.kind)),
+                       STR_ARG(event.step), STR_ARG(update.why));
+        return true;
+    }
     if (story)
         record_narrate(story, &to->saga, &update.record);
     if (action->kind == EXPLORE_REPLY && action->older && action->status != CORE_REPLY_OK)

@@ -5,16 +5,17 @@
 
 /* What is true at the participant and what the oracle remembers, of one instance of a step. */
 struct explore_fact {
-    bool newest_live; /* the newest do may still take effect, or has without having said so */
-    bool older_live;  /* an older one likewise */
-    bool did;         /* the effect is there, or was: it has been reported */
-    bool undid;       /* the undo was carried out and has been reported */
-    bool known;       /* the engine took the success */
-    bool doubt;       /* the engine gave it up without knowing */
-    bool undo_sent;   /* since the success was known, or at all */
-    bool undone;      /* the engine took the answer to its undo */
-    bool retried;     /* an operator has tried it again once */
-    bool late;        /* its success came when it had been given up, and is being undone */
+    bool newest_live;    /* the newest do may still take effect, or has without having said so */
+    bool older_live;     /* an older one likewise */
+    bool did;            /* the effect is there, or was: it has been reported */
+    bool undid;          /* the undo was carried out and has been reported */
+    bool known;          /* the engine took the success */
+    bool doubt;          /* the engine gave it up without knowing */
+    bool undo_sent;      /* since the success was known, or at all */
+    bool undone;         /* the engine took the answer to its undo */
+    bool retried;        /* an operator has tried it again once */
+    bool late;           /* its success came when it had been given up, and is being undone */
+    uint32_t undo_floor; /* compensations sent before its success was known */
     uint32_t sent[CORE_KIND_COUNT];
     uint32_t granted[CORE_KIND_COUNT]; /* sent before the present budget */
 };

@@ -160,7 +160,50 @@ static void watch_order(struct explore *explore, const struct explore_level *lev
     }
 }
 
-static void watch_step(struct explore *explore, struct explore_level *level, const struct core_change *change)
+/* Nobody skips anything while exploring. */
+static bool may_be_waived(const struct plan_node *node, const struct core_event *event)
+{
+    if (node->kind == PLAN_AWAIT)
+        return node->await->on_timeout == PLAN_AWAIT_CONTINUE;
+    for (uint32_t i = 0; node->step && i < node->step->error_count; i++)
+        if (node->step->errors[i].then == PLAN_ON_ERROR_CONTINUE &&
+            str_equal(node->step->errors[i].code, event->error_code))
+            return event->status == CORE_REPLY_REJECTED;
+    return false;
+}
+
+static void watch_waived(struct explore *explore, const struct explore_level *level,
+                         const struct core_change *change, const struct core_event *event)
+{
+    const struct plan_node *node = &level->saga.plan->nodes[level->saga.steps[change->step].node];
+    struct str path = core_step_path(&level->saga, change->step);
+    if (change->state == CORE_STEP_WAIVED && !may_be_waived(node, event))
+        explore_breach(explore, "What failed is gone on without only where the definition says so.",
+                       "%.*s was", STR_ARG(path));
+    if (change->from == CORE_STEP_WAIVED && change->state == CORE_STEP_UNDO_WAITING &&
+        !explore_may_exist(&level->world.facts[change->step]))
+        explore_breach(explore, "What did not happen is not undone.",
+                       "%.*s, which was rejected and gone on without, is undone", STR_ARG(path));
+}
+
+static void watch_undone(struct explore *explore, struct explore_level *level,
+                         const struct core_change *change, const struct core_event *event)
+{
+    struct explore_fact *fact = fact_of(level, change->step);
+    struct str path = core_step_path(&level->saga, change->step);
+    if (!fact->undo_sent || fact->undone)
+        explore_breach(explore, "Each step is undone once.", "%.*s is undone without its undo",
+                       STR_ARG(path));
+    if (event->kind == CORE_EVENT_REPLY && event->attempt <= fact->undo_floor)
+        explore_breach(explore, "What is known to be done is undone anew.",
+                       "%.*s is undone by a compensation that was commanded before its success was known",
+                       STR_ARG(path));
+    fact->undone = true;
+    fact->late = false;
+}
+
+static void watch_step(struct explore *explore, struct explore_level *level, const struct core_change *change,
+                       const struct core_event *event)
 {
     struct explore_fact *fact = fact_of(level, change->step);
     struct str path = core_step_path(&level->saga, change->step);
@@ -176,17 +219,13 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
         if (plan && plan->pivot)
             level->world.committed = false;
     }
+    watch_waived(explore, level, change, event);
     if (change->state == CORE_STEP_UNDO_WAITING && change->from <= CORE_STEP_DOUBT) {
         fact->doubt = fact->doubt || change->from == CORE_STEP_WAIVED;
         watch_order(explore, level, change->step);
     }
-    if (change->state == CORE_STEP_UNDONE) {
-        if (!fact->undo_sent || fact->undone)
-            explore_breach(explore, "Each step is undone once.", "%.*s is undone without its undo",
-                           STR_ARG(path));
-        fact->undone = true;
-        fact->late = false;
-    }
+    if (change->state == CORE_STEP_UNDONE)
+        watch_undone(explore, level, change, event);
 }
 
 static void watch_output(struct explore *explore, struct explore_level *level,
@@ -199,7 +238,7 @@ static void watch_output(struct explore *explore, struct explore_level *level,
     fact->known = true;
     fact->late = level->saga.steps[change->step].waived || fact->doubt || fact->undone || fact->undo_sent;
     fact->undone = fact->undo_sent = false;
-    fact->granted[CORE_UNDO] = fact->sent[CORE_UNDO];
+    fact->granted[CORE_UNDO] = fact->undo_floor = fact->sent[CORE_UNDO];
 }
 
 static bool is_code(struct str code, enum core_code which)
@@ -256,7 +295,7 @@ void explore_watch(struct explore *explore, struct explore_level *level, const s
         if (change->kind == CORE_CHANGE_SEND)
             watch_send(explore, level, change);
         if (change->kind == CORE_CHANGE_STEP)
-            watch_step(explore, level, change);
+            watch_step(explore, level, change, &record->event);
         if (change->kind == CORE_CHANGE_BUDGET) {
             struct explore_fact *fact = fact_of(level, change->step);
             fact->granted[change->command] = fact->sent[change->command];
@@ -336,6 +375,12 @@ static void rest_open(struct explore *explore, const struct explore_level *level
     if (saga->status == CORE_PARKED ? saga->park_code.size == 0 : core_wake(saga) == INT64_MAX)
         explore_breach(explore, "Whatever has not ended has a timer, a command that is out, or a named park.",
                        "the saga waits for nothing");
+    enum core_step_state state = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP
+                                     ? saga->steps[saga->park_step].state
+                                     : CORE_STEP_STUCK;
+    if (state != CORE_STEP_STUCK && state != CORE_STEP_UNDO_STUCK)
+        explore_breach(explore, "A park names what waits for a human.", "%.*s does not",
+                       STR_ARG(core_step_path(saga, saga->park_step)));
 }
 
 void explore_rest(struct explore *explore, const struct explore_level *level)
