@@ -336,6 +336,22 @@ static void must_be_heard(struct explore *explore, const struct explore_level *f
                        STR_ARG(core_step_path(&from->saga, action->step)));
 }
 
+/* A stuck step gets fresh attempts, and the first of them at once. */
+static void must_be_tried(struct explore *explore, const struct explore_level *level,
+                          const struct core_record *record)
+{
+    uint16_t step = level->taken.step;
+    if (level->taken.kind != EXPLORE_RETRY || step == CORE_NO_STEP || !explore_step(&level->saga, step))
+        return;
+    bool held = level->saga.status == CORE_PARKED && level->saga.park_step == CORE_NO_STEP;
+    bool sent = false;
+    for (uint32_t i = 0; i < record->change_count; i++)
+        sent = sent || (record->changes[i].kind == CORE_CHANGE_SEND && record->changes[i].step == step);
+    if (!sent && !held)
+        explore_breach(explore, "What a human tries again is commanded again.", "%.*s was not",
+                       STR_ARG(core_step_path(&level->saga, step)));
+}
+
 bool explore_apply(struct explore *explore, const struct explore_level *from,
                    const struct explore_action *action, struct explore_level *to, struct buf *story)
 {
@@ -371,6 +387,7 @@ bool explore_apply(struct explore *explore, const struct explore_level *from,
     if (about_step && action->step != CORE_NO_STEP)
         to->world.facts[action->step] = fact;
     explore_watch(explore, to, &update.record);
+    must_be_tried(explore, to, &update.record);
     again(explore, to, &event);
     return true;
 }
