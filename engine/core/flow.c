@@ -179,11 +179,10 @@ static void complete(struct work *work)
 static void end_saga(struct work *work)
 {
     const struct core_saga *saga = work->saga;
-    const struct core_frame *root = &saga->frames[FRAMES_ROOT];
     check(saga->frame_count > 0);
     if (core_ended(saga))
         return;
-    bool at_end = root->cursor == frames_node(saga, FRAMES_ROOT)->child_count;
+    bool at_end = frames_at_end(saga);
     if (saga->direction == CORE_BACK && back_is_over(work))
         work_status(work, CORE_COMPENSATED, CORE_BACK);
     else if (saga->direction == CORE_FORWARD && saga->status == CORE_RUNNING && at_end && back_is_over(work))

@@ -279,7 +279,8 @@ static const char *step_inconsistent(const struct core_saga *saga, uint16_t inde
         return "a step is done without an output";
     if (state_is_active(step->state) && (saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED))
         return "it has ended with a step under way";
-    bool asked = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP;
+    bool asked = saga->status == CORE_PARKED &&
+                 (saga->park_step != CORE_NO_STEP || saga->plan->timeout_us > 0); /* its deadline parked it */
     if (state_is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
         return "nobody is asked about a step that is stuck";
     bool begins = step->state == CORE_STEP_WAITING || step->state == CORE_STEP_AWAITING ||

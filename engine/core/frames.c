@@ -71,6 +71,12 @@ bool frames_is_within(const struct core_saga *saga, uint16_t frame, uint16_t aro
     return frame == around;
 }
 
+bool frames_at_end(const struct core_saga *saga)
+{
+    check(saga->frame_count > 0);
+    return frame_at(saga, FRAMES_ROOT)->cursor == frames_node(saga, FRAMES_ROOT)->child_count;
+}
+
 uint16_t frames_order(const struct core_saga *saga, uint16_t frame)
 {
     const struct plan_node *node = frames_node(saga, frame);

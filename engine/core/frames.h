@@ -16,6 +16,8 @@ bool frames_is_back(const struct core_saga *saga, uint16_t frame);
 bool frames_is_halted(const struct core_saga *saga, uint16_t frame);
 /* Whether `frame` is `around` or stands within it. */
 bool frames_is_within(const struct core_saga *saga, uint16_t frame, uint16_t around);
+/* Everything has been done; what a scope left may still be being undone. */
+bool frames_at_end(const struct core_saga *saga);
 /* The position of the frame in the sequence that is its parent: the order of its block. */
 uint16_t frames_order(const struct core_saga *saga, uint16_t frame);
 /* The frame of the foreach `loop` (a node) around the frame, and which item it belongs to. False: it stands

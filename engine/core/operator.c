@@ -24,7 +24,7 @@ static void cancel(struct work *work)
         work_leave(work, CORE_REFUSED, "the pivot was commanded: there is no way back; possible: terminate");
         return;
     }
-    if (saga->frames[FRAMES_ROOT].cursor == frames_node(saga, FRAMES_ROOT)->child_count) {
+    if (frames_at_end(saga)) {
         work_leave(work, CORE_REFUSED,
                    "it has done everything; only what a scope left is still being undone");
         return;

@@ -4,6 +4,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/frames.h"
 #include "engine/core/words.h"
 
 static bool is_held(const struct core_saga *saga, const struct core_step *step)
@@ -32,19 +33,21 @@ int64_t timer_next(const struct core_saga *saga, uint16_t *step)
     return due_us;
 }
 
-/* Before the pivot there is a way back; behind it the saga waits for a human, who may let it go on. */
+/* Before the pivot there is a way back; behind it the saga waits for a human, who may let it go on. What has
+ * done everything kept its time: only what a scope left is still being undone. */
 static void deadline(struct work *work)
 {
     check(work->saga->direction == CORE_FORWARD);
     check(work->saga->deadline_us <= work->event.at_us);
     struct str limit = duration_text(work->scratch, work->saga->deadline_us - work->saga->started_us);
     struct str message = work_text(work, "it was not done within %.*s", WORDS(limit));
-    if (!work->saga->pivot_commanded) {
+    bool at_end = frames_at_end(work->saga);
+    if (!work->saga->pivot_commanded && !at_end) {
         back_begin(work, CORE_NO_STEP, core_code_text(CORE_CODE_DEADLINE), message);
         return;
     }
     work_deadline(work, 0);
-    if (work->saga->status != CORE_PARKED)
+    if (!at_end && work->saga->status != CORE_PARKED)
         work_park(work, CORE_NO_STEP, core_code_text(CORE_CODE_DEADLINE), message);
 }
 

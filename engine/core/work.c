@@ -251,9 +251,10 @@ void work_park(struct work *work, uint16_t step, struct str code, struct str mes
 {
     const struct core_saga *saga = work->saga;
     check(code.size > 0);
-    bool other = saga->status == CORE_PARKED && saga->park_step != CORE_NO_STEP && saga->park_step != step &&
+    bool late = saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP; /* holds until it is lifted */
+    bool other = saga->status == CORE_PARKED && !late && saga->park_step != step &&
                  state_is_stuck(saga->steps[saga->park_step].state);
-    if (other)
+    if (late || other)
         return;
     work_change(
         work, (struct core_change){.kind = CORE_CHANGE_PARK, .step = step, .code = code, .message = message});
