@@ -238,6 +238,10 @@ static bool find_saga(struct router *router, struct inbox_item *item, const stru
         inbox_item_free(item);
         return false;
     }
+    if (count == 0 && item->delivery.delivery_count < 2) {
+        inbox_item_free(item); /* its start may be on its way to the store: it comes again */
+        return false;
+    }
     if (count == 0) {
         dead(router, item,
              arena_printf(&item->arena, "no saga of %.*s has the key \"%.*s\"", STR_ARG(signal->definition),

@@ -113,6 +113,24 @@ Test(signals, come_by_message_too)
     bed_close(&bed);
 }
 
+/* One publisher sends both, in this order: the event is looked up before the start is stored. */
+Test(signals, come_right_behind_the_start)
+{
+    struct bed bed;
+    struct bus_message start = {.subject = STR("saga.start.paid"), .body = STR("{}")};
+    bed_open(&bed, 1);
+    bed_define(&bed, paid);
+    bus_header_add(&start, STR("Saga-Start-Key"), STR("k"));
+    memory_bus_send(bed.world.broker, &start);
+    send_signal(&bed, "saga.signal.money.came", "Saga-Definition", "paid", "k", "{\"amount\":5}");
+    memory_bus_redeliver(bed.world.broker);
+    bed_settle(&bed);
+    bed_answer(&bed, "shop.reserve", "ok", "1");
+    expect_amount(&bed, "{\"amount\":5}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 0));
+    bed_close(&bed);
+}
+
 Test(signals, none_that_nobody_can_take_is_dropped)
 {
     struct bed bed;
@@ -121,6 +139,9 @@ Test(signals, none_that_nobody_can_take_is_dropped)
     struct id id = begun(&bed, "k");
     id_format(id, text);
     send_signal(&bed, "saga.signal.money.came", "Saga-Definition", "paid", "another", "{\"amount\":5}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 0), "its start may be on its way");
+    memory_bus_redeliver(bed.world.broker);
+    bed_settle(&bed);
     cr_assert(eq(u32, bed_dead_letters(&bed, "no saga of paid has the key"), 1));
     send_signal(&bed, "saga.signal.money.came", "Saga-Id", "00000000-0000-7000-8000-000000000000", "", "1");
     cr_assert(eq(u32, bed_dead_letters(&bed, "there is no such saga"), 1));
