@@ -296,6 +296,7 @@ void load_checks(struct load *load)
         check_reach(load, node, of);
         check_await(load, node);
     }
+    load->plan->commands_max = of[0].commands;
     check_deadline(load, &of[0]);
     load_names(load);
 }

@@ -153,6 +153,7 @@ struct plan {
     const struct plan_node *nodes;
     uint16_t node_count;
     uint16_t step_count;            /* nodes of kind STEP */
+    uint32_t commands_max;          /* under way at once, at most */
     const struct str *participants; /* distinct, of steps carried by the stream, sorted */
     uint32_t participant_count;
 };

@@ -214,6 +214,19 @@ static void list_unreached(struct explore *explore)
     explore->result->unreached_count = count;
 }
 
+/* More items than were explored are under way at once: then only the plan knows how many commands. */
+static void count_commands(const struct plan *plan, struct explore_result *result)
+{
+    bool more = false;
+    for (uint16_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        more |= node->kind == PLAN_FOREACH && node->fan->items_max > EXPLORE_ITEMS &&
+                node->fan->concurrency_max > EXPLORE_ITEMS;
+    }
+    if (more && plan->commands_max > result->in_flight_max)
+        result->in_flight_max = plan->commands_max;
+}
+
 static void finish(struct search *search)
 {
     struct explore *explore = search->explore;
@@ -229,6 +242,7 @@ static void finish(struct search *search)
     bool capped = search->capped || explore->result->data_left_out > 0;
     explore->result->verdict = explore->broken ? EXPLORE_REFUTED : (capped ? EXPLORE_CAPPED : EXPLORE_PROVED);
     list_unreached(explore);
+    count_commands(explore->plan, explore->result);
 }
 
 void explore_run(const struct plan *plan, const struct explore_options *options, struct arena *arena,

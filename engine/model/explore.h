@@ -34,7 +34,7 @@
 #include "engine/core/core.h"
 #include "engine/definition/plan.h"
 
-enum { EXPLORE_STATES_DEFAULT = 2000000 };
+enum { EXPLORE_STATES_DEFAULT = 2000000, EXPLORE_ITEMS = 2 /* of a foreach, at most; see above */ };
 
 struct explore_options {
     uint64_t states_max; /* 0: the default */

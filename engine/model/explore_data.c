@@ -12,7 +12,6 @@ enum {
     MIXED = 200,        /* candidates in which every source is drawn anew */
     PAIR_MOST = 12,     /* variants of a source that are tried with those of another */
     CANDIDATES = 20000, /* bounds the time: some microseconds each */
-    FOREACH_ITEMS = 2,  /* explore.h says why no more */
 };
 
 struct pool {
@@ -71,7 +70,7 @@ static bool read_signature(struct pool *pool, const struct explore_data *data, u
     *signature = 0;
     for (uint32_t i = 0; i < pool->program_count; i++) {
         uint64_t outcome =
-            explore_outcome_of(pool->plan, &pool->programs[i], data, FOREACH_ITEMS, &pool->scratch);
+            explore_outcome_of(pool->plan, &pool->programs[i], data, EXPLORE_ITEMS, &pool->scratch);
         *signature = rng_mix(*signature, outcome);
         news = note_facet(pool, rng_mix(i, outcome)) || news;
     }
@@ -82,7 +81,7 @@ static bool is_bounded(const struct pool *pool, const struct explore_data *data,
 {
     for (uint32_t i = 0; i < pool->program_count; i++)
         if (pool->programs[i].use == EXPLORE_USE_ITEMS &&
-            explore_items_of(pool->plan, &pool->programs[i], data, scratch) > FOREACH_ITEMS)
+            explore_items_of(pool->plan, &pool->programs[i], data, scratch) > EXPLORE_ITEMS)
             return false;
     return true;
 }

@@ -102,7 +102,8 @@ static void print_text(struct arena *arena, const char *path, const struct explo
     for (uint32_t i = 0; i < result->outcome_count; i++)
         print_outcome(&result->outcomes[i]);
     for (uint32_t i = 0; i < result->unreached_count; i++)
-        printf("never reached: %.*s\n", STR_ARG(result->unreached[i]));
+        printf("%s reached: %.*s\n", result->verdict == EXPLORE_CAPPED ? "not yet" : "never",
+               STR_ARG(result->unreached[i]));
 }
 
 static void put_member(struct buf *out, const char *name, struct str text)
