@@ -114,12 +114,15 @@ static void step(const struct invocation *invocation, const struct json *one, in
     const struct json *in_doubt = json_get(one, STR("in_doubt"));
     struct str output = tree(invocation, json_get(one, STR("output")));
     struct str ended = moment(invocation, one, "ended_at");
+    struct str child = text(invocation, one, "child");
     printf("  ");
     cell(text(invocation, one, "id"), id_width + 2);
     cell(text(invocation, one, "state"), state_width + 2);
     cell(attempts(invocation, one), ATTEMPTS_WIDTH + 2);
     cell(moment(invocation, one, "sent_at"), ended.size > 0 ? TIME_WIDTH + 2 : 0);
     printf("%.*s\n", STR_ARG(ended));
+    if (child.size > 0)
+        printf("    child    %.*s\n", STR_ARG(child));
     if (error != NULL && error->kind == JSON_OBJECT)
         printf("    error    %.*s: %.*s\n", STR_ARG(text(invocation, error, "code")),
                STR_ARG(text(invocation, error, "message")));
@@ -146,6 +149,14 @@ static void steps_of(const struct invocation *invocation, const struct json *sag
     }
 }
 
+static void parent_of(const struct invocation *invocation, const struct json *saga)
+{
+    const struct json *parent = json_get(saga, STR("parent"));
+    if (parent != NULL && parent->kind == JSON_OBJECT)
+        printf("%-12s %.*s, step %.*s\n", "parent", STR_ARG(text(invocation, parent, "id")),
+               STR_ARG(text(invocation, parent, "step")));
+}
+
 void show_saga(const struct invocation *invocation, const struct json *saga)
 {
     const struct json *paused = json_get(saga, STR("paused"));
@@ -153,6 +164,7 @@ void show_saga(const struct invocation *invocation, const struct json *saga)
     printf("%-12s %.*s version %.*s\n", "definition", STR_ARG(text(invocation, saga, "definition")),
            STR_ARG(text(invocation, saga, "version")));
     line("key", text(invocation, saga, "key"));
+    parent_of(invocation, saga);
     printf("%-12s %.*s%s\n", "status", STR_ARG(text(invocation, saga, "status")),
            paused != NULL && paused->boolean ? ", paused" : "");
     reason(invocation, "because", json_get(saga, STR("reason")));
