@@ -111,6 +111,15 @@ void attempt_go_if_due(struct work *work, uint16_t step)
         attempt_go(work, step);
 }
 
+void attempt_poke(struct work *work, uint16_t step)
+{
+    enum core_kind kind = state_kind(work_step(work, step)->state);
+    check(work_node(work, step)->kind == PLAN_SAGA);
+    check(work_step(work, step)->state == state_sent(kind));
+    struct budget budget = budget_of(work->saga, work_step(work, step), kind);
+    work_move(work, step, state_waiting(kind), work_after(work, budget_pause(&budget, 0)));
+}
+
 void attempt_again(struct work *work, uint16_t step, int64_t retry_after_us, struct str code,
                    struct str message)
 {

@@ -8,6 +8,8 @@
 void attempt_go(struct work *work, uint16_t step);
 /* attempt_go when the step waits and its time has come. */
 void attempt_go_if_due(struct work *work, uint16_t step);
+/* A child saga has not ended yet, which is no failure and leaves nothing in doubt: it is asked again. */
+void attempt_poke(struct work *work, uint16_t step);
 /* The step's present command failed for now, code (may be empty) and message say how: the next attempt is
  * planned, or the budget is over and what follows is decided. */
 void attempt_again(struct work *work, uint16_t step, int64_t retry_after_us, struct str code,

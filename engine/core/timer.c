@@ -56,6 +56,10 @@ static void timed_out(struct work *work, uint16_t step)
     enum core_kind kind = state_kind(work_step(work, step)->state);
     check(work_step(work, step)->due_us <= work->event.at_us);
     check(work_step(work, step)->attempts[kind] > 0);
+    if (work_node(work, step)->kind == PLAN_SAGA) {
+        attempt_poke(work, step);
+        return;
+    }
     struct str code = core_code_text(CORE_CODE_TIMEOUT);
     struct str name = core_kind_text(kind);
     struct str message = work_text(work, "%.*s attempt %u was not answered in time", WORDS(name),
