@@ -220,6 +220,7 @@ static void watch_send(struct block_oracle *oracle, const struct core_change *ch
         PROMISE("S6", block_oracle_is_reached(oracle, step->frame, node_of(oracle, change->step)->order));
     }
     if (change->command == CORE_UNDO) {
+        PROMISE("S8", step->commands[CORE_DO].sent > 0);
         PROMISE("S8", block_oracle_owes(oracle, change->step));
         PROMISE("the pivot", !node_of(oracle, change->step)->after_pivot);
         step->undoing = true;
