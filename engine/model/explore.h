@@ -20,7 +20,8 @@
  * - The order in which steps of different branches were opened: the core looks at it only to choose which of
  *   two independent things goes first, and both choices are explored.
  * - More than one success that comes late: while a step is undone because its success came after it had been
- *   given up, no second one comes. Two such steps are undone as any two are, in their order.
+ *   given up, no second one comes, and its compensation is answered, or refused, at the first attempt. Two
+ * such steps are undone as any two are, in their order, and a compensation is tried again like any other.
  * - Operators' verbs other than cancel, and one retry of each park. A saga that is parked may stay so.
  * - A second event of a name before the first is taken: it is like the first, later.
  * - Items of a foreach beyond two: the third waits for, is undone beside and fails like the second.

@@ -68,7 +68,7 @@ static void list_replies(const struct explore *explore, struct explore_level *le
     add_reply(level, step, kind, CORE_REPLY_OK, false, STR(""));
     for (uint32_t i = 0; i < (all ? codes->count : 1); i++)
         add_reply(level, step, kind, CORE_REPLY_REJECTED, false, all ? codes->items[i] : STR(""));
-    if (child)
+    if (child || (kind == CORE_UNDO && level->world.facts[step].late))
         return;
     add_reply(level, step, kind, CORE_REPLY_RETRY, false, STR(""));
     add_reply(level, step, kind, CORE_REPLY_PENDING, false, STR(""));
@@ -82,7 +82,8 @@ static void list_step(const struct explore *explore, struct explore_level *level
 {
     const struct core_step *it = &level->saga.steps[step];
     const struct explore_fact *fact = &level->world.facts[step];
-    if (it->due_us > 0)
+    bool late = fact->late && it->state == CORE_STEP_UNDO_SENT;
+    if (it->due_us > 0 && !late)
         add(level, (struct explore_action){.kind = EXPLORE_TIMER, .step = step});
     if (it->attempts[CORE_DO] > 0 && !fact->known)
         list_replies(explore, level, step, CORE_DO);
@@ -91,7 +92,7 @@ static void list_step(const struct explore *explore, struct explore_level *level
     if (it->attempts[CORE_UNDO] > 0 && !fact->undone)
         list_replies(explore, level, step, CORE_UNDO);
     bool stuck = it->state == CORE_STEP_STUCK || it->state == CORE_STEP_UNDO_STUCK;
-    if (stuck && !fact->retried)
+    if (stuck && !fact->retried && !fact->late)
         add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = step});
 }
 
