@@ -87,6 +87,27 @@ static void note_outcome(struct explore *explore, const struct core_saga *saga)
                                  .step = arena_copy(explore->arena, step)};
 }
 
+/* Ends first, then parks by their steps. */
+static bool is_before(const struct explore_outcome *a, const struct explore_outcome *b)
+{
+    bool parked = a->status == CORE_PARKED;
+    if (a->status != b->status)
+        return b->status == CORE_PARKED || (!parked && a->status < b->status);
+    int order = str_compare(a->step, b->step);
+    return order != 0 ? order < 0 : str_compare(a->code, b->code) < 0;
+}
+
+static void sort_outcomes(struct explore *explore)
+{
+    for (uint32_t i = 1; i < explore->outcome_count; i++) {
+        struct explore_outcome outcome = explore->outcomes[i];
+        uint32_t at = i;
+        for (; at > 0 && is_before(&outcome, &explore->outcomes[at - 1]); at--)
+            explore->outcomes[at] = explore->outcomes[at - 1];
+        explore->outcomes[at] = outcome;
+    }
+}
+
 static bool is_unlimited(const struct explore_level *level)
 {
     const struct explore_action *taken = &level->taken;
@@ -237,6 +258,7 @@ static void finish(struct search *search)
     memory_free(search->levels);
     memory_free(explore->seen);
     arena_fini(&explore->batch);
+    sort_outcomes(explore);
     explore->result->outcomes = explore->outcomes;
     explore->result->outcome_count = explore->outcome_count;
     bool capped = search->capped || explore->result->data_left_out > 0;

@@ -12,22 +12,28 @@
  * - The number of attempts. A budget of n is explored as 2: an attempt that is neither the first nor the last
  *   does what the first does (the saga waits and tries again) or what the last does (it is decided), and what
  *   an unanswered one leaves behind (effect unknown, an old attempt on its way) the first leaves too. A time
- *   limit of the attempts only decides which one is the last. An unlimited budget stays unlimited; from the
- *   third attempt on the states are the same.
+ *   limit of the attempts only decides which one is the last. An unlimited budget stays unlimited; its
+ *   attempts are one state.
  * - Messages. A command that was sent may be carried out at any time from then on, and any answer that a
  *   participant can give may come at any time, once or twice: the network's loss, delay, repetition and order
  *   need no queue. Whether an unanswered command took effect stays open until something depends on it.
  * - The order in which steps of different branches were opened: the core looks at it only to choose which of
  *   two independent things goes first, and both choices are explored.
- * - More than one success that comes late: while a step is undone because its success came after it had been
- *   given up, no second one comes, and its compensation is answered, or refused, at the first attempt. Two
- * such steps are undone as any two are, in their order, and a compensation is tried again like any other.
- * - Operators' verbs other than cancel, and one retry of each park. A saga that is parked may stay so.
- * - A second event of a name before the first is taken: it is like the first, later.
- * - Items of a foreach beyond two: the third waits for, is undone beside and fails like the second.
- * Participants have a barrier: each of do and undo takes effect once, and no do after an undo; a participant
- * that rejects an attempt rejects all before it. To the core one without a barrier looks the same: the
- * success that it reports after an undo is here one that came late.
+ * - Orders of what is independent: compensations side by side, where nothing can come late any more, are
+ *   looked at one after the other, and so is a compensation between two attempts (persistent sets,
+ *   explore_act.c).
+ * - Participants without a barrier. The explored ones have it: each of do and undo takes effect once, and no
+ *   do after an undo; who rejects an attempt rejects all before it. To the core one without looks the same:
+ *   the success that it reports after an undo is here one that came late.
+ *
+ * What is bounded, so that a proof does not speak of more:
+ * - Data: explore_data.c chooses by what expressions do with many candidates. A fault with a value that was
+ *   not among them is not found.
+ * - One success at a time comes late: while a step is undone because its success came after it had been given
+ *   up, no second one comes, and that compensation is answered, or refused, at its first attempt.
+ * - Operators cancel at every point, and try each park again once (that of a compensation when all else
+ *   rests). Other verbs are not explored.
+ * - One event of a name is kept before its await. A foreach has up to two items.
  *
  * Everything returned is in `arena`; the plan is borrowed. One thread. */
 #pragma once

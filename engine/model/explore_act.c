@@ -1,6 +1,7 @@
 /* What can happen to a saga, and doing it. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/core/record.h"
 
 static const int64_t epoch_us = INT64_C(1767225600000000); /* 2026-01-01T00:00:00Z: any day will do */
@@ -78,6 +79,15 @@ static void list_replies(const struct explore *explore, struct explore_level *le
     add_reply(level, step, kind, CORE_REPLY_REJECTED, true, STR(""));
 }
 
+/* Nothing moves by itself. */
+static bool is_at_rest(const struct explore_level *level)
+{
+    for (uint16_t i = 0; i < level->saga.step_count; i++)
+        if (level->saga.steps[i].due_us > 0)
+            return false;
+    return true;
+}
+
 static void list_step(const struct explore *explore, struct explore_level *level, uint16_t step)
 {
     const struct core_step *it = &level->saga.steps[step];
@@ -91,7 +101,7 @@ static void list_step(const struct explore *explore, struct explore_level *level
         list_replies(explore, level, step, CORE_VERIFY);
     if (it->attempts[CORE_UNDO] > 0 && !fact->undone)
         list_replies(explore, level, step, CORE_UNDO);
-    bool stuck = it->state == CORE_STEP_STUCK || it->state == CORE_STEP_UNDO_STUCK;
+    bool stuck = it->state == CORE_STEP_STUCK || (it->state == CORE_STEP_UNDO_STUCK && is_at_rest(level));
     if (stuck && !fact->retried && !fact->late)
         add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = step});
 }
@@ -120,6 +130,46 @@ static size_t most_actions(const struct explore *explore, const struct core_saga
     return most;
 }
 
+static bool is_undoing(enum core_step_state state)
+{
+    return state == CORE_STEP_UNDO_WAITING || state == CORE_STEP_UNDO_SENT;
+}
+
+/* Whether what can still happen to the step is about its compensation alone. */
+static bool is_calm(const struct explore_level *level, uint16_t step)
+{
+    const struct explore_fact *fact = &level->world.facts[step];
+    enum core_step_state state = level->saga.steps[step].state;
+    bool late = !fact->known && explore_may_exist(fact);
+    return state >= CORE_STEP_DONE && !late && !fact->late;
+}
+
+/* When everything goes back and nothing can come late, compensations under way are independent of each other:
+ * what the next ones are depends on which are over, not on the order in which they ended. Then one of them is
+ * enough: the others' turn comes when it is over (a persistent set of one step's events). Not one that is
+ * tried without limit, which may never be over. A compensation between two attempts goes on first in any
+ * case: nothing but its own answers can matter to it, and it to nothing. CORE_NO_STEP: all must be looked
+ * at. */
+static uint16_t persistent(const struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    uint16_t chosen = CORE_NO_STEP;
+    if (saga->direction != CORE_BACK || core_ended(saga))
+        return CORE_NO_STEP;
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (saga->steps[i].state == CORE_STEP_UNDO_WAITING)
+            return i;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        if (!is_calm(level, i))
+            return CORE_NO_STEP;
+        bool limited =
+            explore_step(saga, i) && explore_step(saga, i)->undo.retry.attempts_max < LIMITS_ATTEMPTS_MAX;
+        if (chosen == CORE_NO_STEP && limited && is_undoing(saga->steps[i].state))
+            chosen = i;
+    }
+    return chosen;
+}
+
 void explore_list(struct explore *explore, struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
@@ -127,6 +177,11 @@ void explore_list(struct explore *explore, struct explore_level *level)
     if (saga->status == CORE_TERMINATED)
         return;
     level->actions = arena_array(&level->arena, most_actions(explore, saga), sizeof *level->actions);
+    uint16_t alone = persistent(level);
+    if (alone != CORE_NO_STEP) {
+        list_step(explore, level, alone);
+        return;
+    }
     for (uint16_t i = 0; i < saga->step_count; i++)
         list_step(explore, level, i);
     if (core_ended(saga))
