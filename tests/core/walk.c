@@ -480,7 +480,10 @@ static void heal(struct walk *walk)
     walk->healed = true;
     for (int i = 0; i < HEAL_MAX && (!core_ended(saga) || walk->count > 0); i++) {
         resume.at_us = walk->now_us;
-        if (walk->count > 0)
+        bool hasty = saga->status == CORE_PARKED && walk->count > 0 && chance(walk, 20);
+        if (hasty) /* what is on its way comes late, then */
+            resolve(walk);
+        else if (walk->count > 0)
             deliver(walk);
         else if (!core_ended(saga) && saga->paused)
             give(walk, &resume);
