@@ -351,8 +351,11 @@ static void watch_keep(struct block_oracle *oracle, const struct core_event *eve
         if (oracle->plan->nodes[i].kind == PLAN_AWAIT &&
             str_equal(oracle->plan->nodes[i].await->event, event->signal))
             oracle->signals[oracle->signal_count].name = oracle->plan->nodes[i].await->event;
+    uint64_t id = event->signal_id.size > 0 ? str_hash(event->signal_id) : 0;
+    for (uint16_t i = 0; i < oracle->signal_count && id != 0; i++)
+        PROMISE("signals", oracle->signals[i].id != id);
     PROMISE("signals", oracle->signals[oracle->signal_count].name.size > 0);
-    oracle->signal_count++;
+    oracle->signals[oracle->signal_count++].id = id;
 }
 
 /* The first that came and was not taken. */

@@ -47,6 +47,7 @@ struct block_oracle_frame {
 };
 struct block_oracle_signal {
     struct str name; /* of the plan's await */
+    uint64_t id;     /* hash of its id; 0: none */
     bool taken;
 };
 struct block_oracle {
