@@ -24,12 +24,12 @@ static enum world_fate choose_publish(void *context, struct world_host *host,
 {
     struct sim *sim = context;
     (void)host;
-    (void)message;
+    uint32_t more = str_starts(message->subject, STR("saga.start.")) ? 4 : 1; /* children are few */
     if (sim_strikes(sim, SIM_ANSWER_LOST, 30))
         return WORLD_ANSWER_LOST;
-    if (sim_strikes(sim, SIM_LOST, 20))
+    if (sim_strikes(sim, SIM_LOST, 20 * more))
         return WORLD_LOST;
-    if (sim_strikes(sim, SIM_LATE, 30))
+    if (sim_strikes(sim, SIM_LATE, 30 * more))
         return WORLD_LATE;
     if (sim_strikes(sim, SIM_FORGOTTEN, 30))
         return WORLD_FORGOTTEN;
