@@ -282,6 +282,9 @@ static void deliver_reply(struct walk *walk, struct message message)
     bool success = message.status == CORE_REPLY_OK && message.kind != CORE_UNDO;
     if (message.status == CORE_REPLY_REJECTED)
         event.error_code = codes[message.attempt % 5]; /* the same for each copy of a reply */
+    bool child = walk->plan->nodes[walk->oracle.steps[message.step].node].kind == PLAN_SAGA;
+    if (child && message.status == CORE_REPLY_REJECTED && message.attempt % 2 == 1)
+        event.error_code = core_code_text(CORE_CODE_CHILD_TERMINATED);
     if (success && (walk->healed || chance(walk, 95)))
         event.body = output_of(walk, message.step);
     else if (success && plan->output_schema == NULL)
