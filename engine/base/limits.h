@@ -21,6 +21,7 @@ enum {
                                  transition sends */
     LIMITS_ITEMS = 1000,      /* of one foreach */
     LIMITS_CASES = 64,        /* of a switch, branches of a parallel */
+    LIMITS_CHILD_DEPTH = 16,  /* sagas above a child saga: two definitions that start each other end here */
     LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
     LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */

@@ -109,6 +109,7 @@ void envelope_child(const struct envelope_child *child, struct arena *arena, str
     add_number(message, arena, STR("Saga-Attempt"), child->attempt);
     bus_header_add(message, STR("Saga-Reply-To"), reply_subject(arena, child->parent));
     bus_header_add(message, STR("Saga-Child"), arena_copy(arena, str_from(text)));
+    add_number(message, arena, STR("Saga-Depth"), child->depth);
     if (child->version > 0)
         add_number(message, arena, STR("Saga-Version"), child->version);
     bus_header_add(message, STR("Saga-Definition"), child->parent_definition);

@@ -73,6 +73,7 @@ struct envelope_child {
     enum core_kind kind;          /* DO: start it; UNDO: undo it, or see to it that it never begins */
     uint32_t attempt;
     struct id child; /* core_child: the same over all attempts */
+    uint32_t depth;  /* sagas above the child, at least 1 */
     struct str definition;
     int32_t version; /* 0: the newest */
     struct str correlation;
@@ -81,9 +82,9 @@ struct envelope_child {
     const struct json *input; /* reading: the same, never NULL */
 };
 /* saga.start.<definition>: body = input; headers Saga-Command (of the parent, also the id), Saga-Key,
- * Saga-Kind, Saga-Attempt, Saga-Reply-To (saga.reply.<parent's shard>.sagad), Saga-Child, Saga-Version
- * (unless the newest), Saga-Definition (the parent's), Saga-Correlation-Id, traceparent. The child's shard is
- * in its id. */
+ * Saga-Kind, Saga-Attempt, Saga-Reply-To (saga.reply.<parent's shard>.sagad), Saga-Child, Saga-Depth,
+ * Saga-Version (unless the newest), Saga-Definition (the parent's), Saga-Correlation-Id, traceparent. The
+ * child's shard is in its id. */
 void envelope_child(const struct envelope_child *child, struct arena *arena, struct bus_message *message,
                     struct str *id);
 /* Whether a message on saga.start.> is a child command (it has Saga-Child) and not a start from outside. */

@@ -301,6 +301,20 @@ static bool read_child_command(const struct bus_message *message, struct arena *
     return false;
 }
 
+static bool read_depth(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
+                       struct str *reason)
+{
+    struct str text = bus_header(message, STR("Saga-Depth"));
+    int64_t depth = 0;
+    if (str_to_i64(text, &depth) && depth > 0 && depth <= LIMITS_ATTEMPTS_MAX) {
+        child->depth = (uint32_t)depth;
+        return true;
+    }
+    *reason = arena_printf(arena, "Saga-Depth \"%.*s\" is not the number of sagas above this one",
+                           STR_ARG(quote(arena, text)));
+    return false;
+}
+
 bool envelope_child_read(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
                          struct str *reason)
 {
@@ -308,6 +322,7 @@ bool envelope_child_read(const struct bus_message *message, struct arena *arena,
     if (!read_definition(message->subject, arena, &child->definition, reason) ||
         !read_child_command(message, arena, child, reason) ||
         !read_id(message, "Saga-Child", arena, &child->child, reason) ||
+        !read_depth(message, arena, child, reason) ||
         !read_version(message, arena, &child->version, reason) ||
         !read_body(message->body, arena, &child->input, reason))
         return false;

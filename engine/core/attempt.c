@@ -43,7 +43,9 @@ static void send(struct work *work, uint16_t step, enum core_kind kind)
     const struct plan_action *action = work_action(work, step, kind);
     struct str code, message;
     const struct json *body =
-        evaluate(work->saga, work_step(work, step)->frame, action->with, work->scratch, &code, &message);
+        kind == CORE_UNDO ? evaluate_undo(work->saga, step, action->with, work->scratch, &code, &message)
+                          : evaluate(work->saga, work_step(work, step)->frame, action->with, work->scratch,
+                                     &code, &message);
     check(!work_held(work->saga));
     if (body == NULL) {
         faulted(work, step, kind, code, message);

@@ -74,11 +74,12 @@ struct core_event {
     struct id parent;
     struct str parent_step;  /* path */
     uint32_t parent_attempt; /* of the do that started it */
+    uint32_t depth;          /* sagas above it: 1 for the child of a saga without a parent */
     bool stillborn;          /* undone by its parent before it began: ends compensated at once */
 
     /* SIGNAL: also body */
     struct str signal;    /* "delivery.signed" */
-    struct str signal_id; /* a second one with the same is a duplicate; "" : none */
+    struct str signal_id; /* a second one of this name with the same is a duplicate; "" : none */
 
     /* MOVE: step is the timer's path, "" the saga's deadline */
     int64_t due_us; /* not after `at`: fires now */
@@ -277,6 +278,7 @@ struct core_saga {
     struct id parent;
     struct str parent_step;
     uint32_t parent_attempt;
+    uint32_t depth;        /* 0: no parent */
     uint32_t undo_attempt; /* newest that the parent asked for; 0: it did not */
 };
 

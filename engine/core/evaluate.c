@@ -10,6 +10,7 @@ static const struct json empty_object = {.kind = JSON_OBJECT};
 struct viewer {
     const struct core_saga *saga;
     uint16_t frame;
+    uint16_t own; /* the step whose compensation it is; CORE_NO_STEP: none's */
 };
 
 /* Whether the instance stands in the same item of each foreach that is around both. */
@@ -29,8 +30,8 @@ static bool is_mine(const struct viewer *viewer, const struct core_step *step)
 }
 
 /* A step that was gone on without stays null for what comes after it, even when its success arrives late:
- * whether it does must not decide what later steps are told. Its compensation does see the output. The same
- * holds for what a scope has undone, seen from behind the scope. */
+ * whether it does must not decide what they are told, nor what their compensations are. Its own compensation
+ * does see the output. The same holds for what a scope has undone, seen from behind the scope. */
 static const struct json *output_of(const struct viewer *viewer, const struct core_step *step)
 {
     const struct core_saga *saga = viewer->saga;
@@ -38,7 +39,7 @@ static const struct json *output_of(const struct viewer *viewer, const struct co
     check(step->opened_us > 0);
     if (scope != CORE_NO_STEP && !frames_is_within(saga, viewer->frame, scope))
         return NULL;
-    return step->waived && !frames_is_back(saga, viewer->frame) ? NULL : step->output;
+    return step->waived && (uint16_t)(step - saga->steps) != viewer->own ? NULL : step->output;
 }
 
 /* From behind a foreach: the outputs of all items, in their order. */
@@ -194,17 +195,17 @@ static bool fits(const struct json *value)
     return json_depth(value) <= LIMITS_PAYLOAD_DEPTH && text_size(value, 0) <= LIMITS_PAYLOAD_BYTES;
 }
 
-const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const struct expr *program,
-                            struct arena *scratch, struct str *code, struct str *message)
+static const struct json *value_of(const struct viewer *viewer, const struct expr *program,
+                                   struct arena *scratch, struct str *code, struct str *message)
 {
+    const struct core_saga *saga = viewer->saga;
     check(saga->seq > 0);
     check(scratch != saga->arena);
     if (program == NULL)
         return &empty_object;
     const struct json *value = NULL;
     struct expr_error error;
-    struct viewer viewer = {.saga = saga, .frame = frame};
-    struct expr_env env = {.context = &viewer, .get = get};
+    struct expr_env env = {.context = viewer, .get = get};
     enum expr_fault fault = expr_eval(program, &env, scratch, &value, &error);
     if (fault != EXPR_FAULT_NONE) {
         *code = expr_fault_code(fault);
@@ -217,4 +218,20 @@ const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const 
     *message = arena_printf(scratch, "the value is over %d bytes or %d levels", LIMITS_PAYLOAD_BYTES,
                             LIMITS_PAYLOAD_DEPTH);
     return NULL;
+}
+
+const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const struct expr *program,
+                            struct arena *scratch, struct str *code, struct str *message)
+{
+    struct viewer viewer = {.saga = saga, .frame = frame, .own = CORE_NO_STEP};
+    check(frame < saga->frame_count);
+    return value_of(&viewer, program, scratch, code, message);
+}
+
+const struct json *evaluate_undo(const struct core_saga *saga, uint16_t step, const struct expr *program,
+                                 struct arena *scratch, struct str *code, struct str *message)
+{
+    struct viewer viewer = {.saga = saga, .frame = saga->steps[step].frame, .own = step};
+    check(step < saga->step_count);
+    return value_of(&viewer, program, scratch, code, message);
 }

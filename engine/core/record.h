@@ -9,7 +9,8 @@
  *            reply   {"kind": "do", "participant", "status": "ok", "code", "message", "retry_after_us",
  * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
  * {"due"} signal  {"signal", "id", "body"} start of a child also {"parent": id, "parent_step",
- * "parent_attempt", "stillborn": true}; of any saga of an installation with several shards {"shards"}
+ * "parent_attempt", "depth", "stillborn": true}; of any saga of an installation with several shards
+ * {"shards"}
  *
  *   changes
  * open    {"step": path, "node": n, "frame": n} send    {"step", "kind": "do", "attempt": n, "due": us, "to":

@@ -263,7 +263,9 @@ static const char *read_parent(const struct json *from, struct core_event *event
         return "parent_step";
     const struct json *stillborn = json_get(from, STR("stillborn"));
     event->stillborn = stillborn != NULL && stillborn->kind == JSON_BOOL && stillborn->boolean;
-    return read_u32(from, STR("parent_attempt"), &event->parent_attempt) ? NULL : "parent_attempt";
+    if (!read_u32(from, STR("parent_attempt"), &event->parent_attempt))
+        return "parent_attempt";
+    return read_u32(from, STR("depth"), &event->depth) ? NULL : "depth";
 }
 
 static const char *read_start(const struct json *from, struct core_event *event)

@@ -52,6 +52,7 @@ static void write_parent(struct buf *out, const struct core_event *event)
     put_text(out, STR("parent"), str_from(id));
     put_text(out, STR("parent_step"), event->parent_step);
     put_number(out, STR("parent_attempt"), event->parent_attempt);
+    put_number(out, STR("depth"), event->depth);
     if (event->stillborn) {
         name(out, STR("stillborn"));
         buf_put(out, STR("true"));

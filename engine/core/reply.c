@@ -181,13 +181,17 @@ static enum plan_on_error rule_of(const struct work *work, uint16_t step)
     return PLAN_ON_ERROR_FAIL;
 }
 
-/* A child that was stopped without being undone: nobody but a human can say what is to be done. */
-static bool is_terminated_child(const struct work *work, uint16_t step)
+/* A child that was stopped without being undone, or that an operator's retry could not begin anew: nobody but
+ * a human can say what is to be done. */
+static bool asks_human(const struct work *work, uint16_t step)
 {
-    struct str code = core_code_text(CORE_CODE_CHILD_TERMINATED);
+    struct str code = work->event.error_code;
     check(work->event.status == CORE_REPLY_REJECTED);
-    return work_node(work, step)->kind == PLAN_SAGA && str_equal(work->event.error_code, code) &&
-           !work_halted(work, step);
+    if (work_node(work, step)->kind != PLAN_SAGA || work_halted(work, step))
+        return false;
+    bool retried = work_step(work, step)->budget_base[CORE_DO] > 0;
+    return str_equal(code, core_code_text(CORE_CODE_CHILD_TERMINATED)) ||
+           (retried && str_equal(code, core_code_text(CORE_CODE_CHILD_REFUSED)));
 }
 
 /* Going back, whatever the rule says, a rejection is good news: there is nothing to undo. */
@@ -203,7 +207,7 @@ static void do_rejected(struct work *work, uint16_t step)
         return;
     }
     work_take(work);
-    if (is_terminated_child(work, step)) {
+    if (asks_human(work, step)) {
         forward_stuck(work, step, code, message);
         return;
     }

@@ -42,11 +42,12 @@ void signal_await(struct work *work, uint16_t step)
         take(work, step, kept);
 }
 
-static bool is_repeated(const struct core_saga *saga, struct str id)
+static bool is_repeated(const struct core_saga *saga, const struct core_event *event)
 {
     check(saga->signal_count <= saga->signal_room);
-    for (uint16_t i = 0; i < saga->signal_count && id.size > 0; i++)
-        if (str_equal(saga->signals[i].id, id))
+    for (uint16_t i = 0; i < saga->signal_count && event->signal_id.size > 0; i++)
+        if (str_equal(saga->signals[i].id, event->signal_id) &&
+            str_equal(saga->signals[i].name, event->signal))
             return true;
     return false;
 }
@@ -97,7 +98,7 @@ void signal_take(struct work *work)
 {
     const struct json *body = work->event.body ? work->event.body : &json_null;
     check(work->event.kind == CORE_EVENT_SIGNAL);
-    if (is_repeated(work->saga, work->event.signal_id)) {
+    if (is_repeated(work->saga, &work->event)) {
         work_leave(work, CORE_DUPLICATE, "the event with the id \"%.*s\" was taken already",
                    WORDS(work->event.signal_id));
         return;

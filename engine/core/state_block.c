@@ -26,6 +26,7 @@ static void start_parent(struct core_saga *saga, const struct core_event *event)
     saga->parent = event->parent;
     saga->parent_step = arena_copy(saga->arena, event->parent_step);
     saga->parent_attempt = event->parent_attempt;
+    saga->depth = event->depth;
     saga->undo_attempt = event->stillborn ? event->parent_attempt : 0;
 }
 

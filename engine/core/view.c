@@ -48,6 +48,20 @@ static void put_quiet_wait(struct buf *out, const struct core_saga *saga, uint16
     }
 }
 
+/* A child that was asked for once is asked again and again: what the saga waits for is its end. */
+static void put_child_wait(struct buf *out, const struct core_saga *saga, uint16_t index)
+{
+    const struct core_step *step = &saga->steps[index];
+    char child[ID_TEXT_SIZE + 1];
+    id_format(core_child(saga, index), child);
+    check(step->due_us > 0);
+    buf_printf(out, "waiting for child saga %s at ", child);
+    buf_put(out, core_step_path(saga, index));
+    buf_puts(out,
+             state_kind(step->state) == CORE_UNDO ? " to be undone, asked again at " : ", asked again at ");
+    buf_put(out, duration_time_text(out->arena, step->due_us));
+}
+
 static void put_wait(struct buf *out, const struct core_saga *saga, uint16_t index)
 {
     static const struct str subjects[CORE_KIND_COUNT] = {[CORE_DO] = {"", 0},
@@ -57,6 +71,10 @@ static void put_wait(struct buf *out, const struct core_saga *saga, uint16_t ind
     enum core_kind kind = state_kind(step->state);
     bool sent = step->state == state_sent(kind);
     check(step->due_us > 0);
+    if (saga->plan->nodes[step->node].kind == PLAN_SAGA && step->attempts[CORE_DO] > 0) {
+        put_child_wait(out, saga, index);
+        return;
+    }
     buf_puts(out, sent ? "waiting for reply to " : "waiting to send ");
     buf_put(out, subjects[kind]);
     buf_put(out, core_step_path(saga, index));

@@ -1,5 +1,6 @@
 #include "engine/runtime/child.h"
 
+#include "engine/base/limits.h"
 #include "engine/core/core.h"
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
@@ -79,6 +80,8 @@ static struct str obstacle(struct runner *runner, const struct inbox_item *item,
     if (child->kind == CORE_DO && !registry_is_enabled(runner->engine->registry, item->start.plan))
         return arena_printf(arena, "the definition %.*s takes no new starts of version %d",
                             STR_ARG(child->definition), item->start.plan->version);
+    if (child->kind == CORE_DO && child->depth > LIMITS_CHILD_DEPTH)
+        return arena_printf(arena, "sagas start each other more than %d deep", LIMITS_CHILD_DEPTH);
     if (item->child_refusal.size > 0 || key_owner == NULL)
         return item->child_refusal;
     char owner[ID_TEXT_SIZE + 1];
@@ -97,6 +100,7 @@ static struct resident_entry *begin(struct runner *runner, struct inbox_item *it
     start.parent = child->parent;
     start.parent_step = child->step;
     start.parent_attempt = child->attempt;
+    start.depth = child->depth;
     start.stillborn = child->kind == CORE_UNDO;
     resident_place(&runner->resident, entry, item->start.plan);
     uint32_t row = decide_step(runner, entry, &start, &update);

@@ -67,7 +67,8 @@ static void write_child(struct buf *out, const struct inbox_item *item)
     const struct envelope_child *child = &item->child;
     char parent[ID_TEXT_SIZE + 1];
     id_format(child->parent, parent);
-    buf_printf(out, "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32, child->version, child->attempt);
+    buf_printf(out, "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32 ",\"depth\":%" PRIu32,
+               child->version, child->attempt, child->depth);
     member(out, "definition", child->definition);
     identity(out, child->child);
     member(out, "parent", str_from(parent));
@@ -145,7 +146,7 @@ static bool read_verb(const struct json *body, struct inbox_item *item, struct s
 
 static bool read_child(const struct json *body, struct inbox_item *item, struct str *reason)
 {
-    int64_t version = -1, attempt = 0;
+    int64_t version = -1, attempt = 0, depth = 0;
     struct envelope_child *child = &item->child;
     *child = (struct envelope_child){.step = json_get_str(body, STR("step")),
                                      .definition = json_get_str(body, STR("definition")),
@@ -157,15 +158,18 @@ static bool read_child(const struct json *body, struct inbox_item *item, struct 
                 core_kind_parse(json_get_str(body, STR("kind")), &child->kind) &&
                 child->kind != CORE_VERIFY && json_get_i64(body, STR("version"), &version) && version >= 0 &&
                 version <= INT32_MAX && json_get_i64(body, STR("attempt"), &attempt) && attempt > 0 &&
-                attempt <= LIMITS_ATTEMPTS_MAX && child->step.size > 0 && child->definition.size > 0 &&
+                attempt <= LIMITS_ATTEMPTS_MAX && json_get_i64(body, STR("depth"), &depth) && depth > 0 &&
+                depth <= LIMITS_ATTEMPTS_MAX && child->step.size > 0 && child->definition.size > 0 &&
                 child->input != NULL;
     item->kind = INBOX_CHILD;
     item->has_id = fine;
     item->id = child->child;
     child->version = (int32_t)version;
     child->attempt = (uint32_t)attempt;
+    child->depth = (uint32_t)depth;
     if (!fine)
-        *reason = STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\" or \"input\" is not one");
+        *reason =
+            STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\", \"depth\" or \"input\" is not one");
     return fine;
 }
 

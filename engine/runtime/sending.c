@@ -15,6 +15,7 @@ static struct bus_message *child_message(const struct core_saga *saga, uint16_t 
                                    .kind = kind,
                                    .attempt = attempt,
                                    .child = core_child(saga, step),
+                                   .depth = saga->depth + 1,
                                    .definition = wanted->name,
                                    .version = wanted->version,
                                    .correlation = saga->correlation,

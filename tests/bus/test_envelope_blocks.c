@@ -47,6 +47,7 @@ static struct envelope_child child_of(enum core_kind kind)
                                    .step = STR("bill[2]"),
                                    .kind = kind,
                                    .attempt = 3,
+                                   .depth = 2,
                                    .definition = STR("invoicing"),
                                    .version = 2,
                                    .correlation = STR("web-7"),
@@ -70,6 +71,7 @@ Test(envelope_blocks, a_child_command_names_everything)
                                            "Saga-Attempt: 3\n"
                                            "Saga-Reply-To: saga.reply.3.sagad\n"
                                            "Saga-Child: " CHILD "\n"
+                                           "Saga-Depth: 2\n"
                                            "Saga-Version: 2\n"
                                            "Saga-Definition: order\n"
                                            "Saga-Correlation-Id: web-7\n"
@@ -148,6 +150,7 @@ Test(envelope_blocks, each_mistake_in_a_child_command_is_named)
         {"saga.start.a", "Saga-Kind", "undo", "", "Saga-Kind \"undo\" is not that of Saga-Command, do"},
         {"saga.start.a", "Saga-Kind", "", "", "Saga-Kind \"\" is not that of Saga-Command, do"},
         {"saga.start.a", "Saga-Child", "7", "", "Saga-Child \"7\" is not the id of a saga"},
+        {"saga.start.a", "Saga-Depth", "0", "", "Saga-Depth \"0\" is not the number of sagas above this one"},
         {"saga.start.a", "Saga-Version", "two", "", "Saga-Version \"two\" is not a version"},
         {"saga.start.a", "", "", "{", "the body is not JSON: 1:2: expected a key in quotes, found the end"},
     };

@@ -208,6 +208,10 @@ static const struct {
      "\"seed\":\"1\",\"parent\":\"019b774c-9000-7000-8000-000000000000\",\"parent_step\":\"s\","
      "\"parent_attempt\":\"x\"",
      "parent_attempt"},
+    {"start",
+     "\"seed\":\"1\",\"parent\":\"019b774c-9000-7000-8000-000000000000\",\"parent_step\":\"s\","
+     "\"depth\":-1",
+     "depth"},
     {"signal", "", "signal"},
     {"move", "", "due"},
 };

@@ -53,14 +53,6 @@ static bool is_within(const struct data_oracle *oracle, uint16_t frame, uint16_t
     return frame == around;
 }
 
-static bool goes_back(const struct data_oracle *oracle, uint16_t frame)
-{
-    bool back = oracle->back;
-    for (; frame > 0; frame = oracle->frames[frame].parent)
-        back = back || oracle->frames[frame].went_back;
-    return back;
-}
-
 /* What the frame of something in these foreach and outwards has in common with the asker: each item. */
 static bool shares_items(const struct asker *asker, uint16_t frame, uint16_t loop)
 {
@@ -79,7 +71,7 @@ static const struct json *seen(const struct asker *asker, const struct data_orac
     for (uint16_t frame = step->frame; frame > 0; frame = oracle->frames[frame].parent)
         if (oracle->frames[frame].went_back && !is_within(oracle, asker->frame, frame))
             return NULL;
-    return step->waived && !goes_back(oracle, asker->frame) ? NULL : step->output;
+    return step->waived && step != oracle->undoing ? NULL : step->output;
 }
 
 static const struct json *list_of(const struct asker *asker, uint16_t node, uint16_t fan, struct arena *arena)
@@ -274,7 +266,9 @@ static void watch_send(struct data_oracle *oracle, const struct core_change *cha
     const struct plan_action *action = change->command == CORE_DO     ? &plan->run
                                        : change->command == CORE_UNDO ? &plan->undo
                                                                       : &plan->verify;
+    oracle->undoing = change->command == CORE_UNDO ? step : NULL;
     PROMISE(gives(oracle, step->frame, action->with, change->body), step->path);
+    oracle->undoing = NULL;
 }
 
 /* As long as it says; what is past already is over at once. */

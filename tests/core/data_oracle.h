@@ -26,6 +26,7 @@ struct data_oracle_frame {
     struct data_oracle_cause cause;
 };
 struct data_oracle {
+    const struct data_oracle_step *undoing; /* whose compensation is being computed; NULL: none's */
     const struct plan *plan;
     struct id id;
     struct arena arena;

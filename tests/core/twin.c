@@ -125,7 +125,7 @@ static const char *outside_difference(const struct core_saga *a, const struct co
 {
     if (a->shards != b->shards || a->has_parent != b->has_parent || !id_equal(a->parent, b->parent) ||
         !str_equal(a->parent_step, b->parent_step) || a->parent_attempt != b->parent_attempt ||
-        a->undo_attempt != b->undo_attempt)
+        a->depth != b->depth || a->undo_attempt != b->undo_attempt)
         return "shards or the parent";
     if (a->signal_count != b->signal_count)
         return "count of signals";

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/base/duration.h"
+#include "engine/base/limits.h"
 #include "tests/runtime/bed.h"
 
 static const char sold[] = "saga: sold\n"
@@ -267,5 +268,36 @@ Test(children, a_child_lives_wherever_its_shard_is)
     for (uint32_t i = 0; i < 8; i++)
         bed_expect(&bed, ids[i], i % 2 == 0 ? "completed" : "compensated");
     cr_assert(gt(u32, apart, 0), "none of the children had to cross");
+    bed_close(&bed);
+}
+
+/* Each child has one child: counts the family below a saga. */
+static uint32_t generations(struct bed *bed, struct id parent)
+{
+    struct store_saga *rows = NULL;
+    uint32_t count = 0;
+    while (children(bed, parent, &rows) > 0) {
+        parent = rows[0].id;
+        count++;
+    }
+    return count;
+}
+
+Test(children, a_saga_that_starts_itself_comes_to_an_end)
+{
+    struct bed bed;
+    open_bed(&bed);
+    bed_define(&bed, "saga: mirror\n"
+                     "version: 1\n"
+                     "steps:\n"
+                     "  - saga: { id: again, name: mirror }\n");
+    struct bed_call *call = bed_start_of(&bed, 0, "mirror", "", "{}");
+    bed_settle(&bed);
+    cr_assert(call->count == 1 && call->answer.error == ERR_OK, "%s", call->message);
+    for (int i = 0; i < 4 * LIMITS_CHILD_DEPTH; i++) /* a few turns for each one's begin and end */
+        bed_settle(&bed);
+    bed_expect(&bed, call->answer.id, "compensated");
+    cr_assert(str_equal(bed_row(&bed, call->answer.id).reason_code, STR("CHILD_REFUSED")));
+    cr_assert(eq(u32, generations(&bed, call->answer.id), LIMITS_CHILD_DEPTH));
     bed_close(&bed);
 }

@@ -85,6 +85,7 @@ Test(control, a_command_for_a_child_survives_the_way)
                                           .step = STR("book[3]"),
                                           .kind = CORE_UNDO,
                                           .attempt = 7,
+                                          .depth = 3,
                                           .child = id_make(5, 9, &rng),
                                           .definition = STR("billing"),
                                           .version = 2,
@@ -94,7 +95,7 @@ Test(control, a_command_for_a_child_survives_the_way)
     cr_assert(control_read(control_write(sent, &arena), registry, got, &reason), "%.*s", STR_ARG(reason));
     cr_assert(got->kind == INBOX_CHILD && id_equal(got->id, sent->child.child));
     cr_assert(id_equal(got->child.parent, sent->child.parent) && got->child.kind == CORE_UNDO);
-    cr_assert(got->child.attempt == 7 && got->child.version == 2);
+    cr_assert(got->child.attempt == 7 && got->child.depth == 3 && got->child.version == 2);
     cr_assert(str_equal(got->child.step, STR("book[3]")) && str_equal(got->child.definition, STR("billing")));
     cr_assert(json_equal(got->child.input, &json_true));
     sent->child.kind = CORE_VERIFY;
