@@ -353,7 +353,7 @@ static void watch_keep(struct block_oracle *oracle, const struct core_event *eve
             oracle->signals[oracle->signal_count].name = oracle->plan->nodes[i].await->event;
     uint64_t id = event->signal_id.size > 0 ? str_hash(event->signal_id) : 0;
     for (uint16_t i = 0; i < oracle->signal_count && id != 0; i++)
-        PROMISE("signals", oracle->signals[i].id != id);
+        PROMISE("signals", oracle->signals[i].id != id || !str_equal(oracle->signals[i].name, event->signal));
     PROMISE("signals", oracle->signals[oracle->signal_count].name.size > 0);
     oracle->signals[oracle->signal_count++].id = id;
 }

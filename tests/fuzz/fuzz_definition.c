@@ -39,13 +39,14 @@ static void check_nodes(const struct plan *plan)
     for (uint16_t i = 0; i < plan->node_count; i++) {
         const struct plan_node *node = &plan->nodes[i];
         check(node->index == i && (i == 0 ? node->parent == 0 : node->parent < i));
-        check((node->kind == PLAN_STEP) == (node->step != NULL));
+        bool commands = node->kind == PLAN_STEP || node->kind == PLAN_SAGA;
+        check(commands == (node->step != NULL));
         steps = (uint16_t)(steps + (node->kind == PLAN_STEP));
+        check(node->kind == PLAN_SEQUENCE || plan_find(plan, node->id) == node);
         if (node->step == NULL)
             continue;
         check(node->step->run.timeout_us > 0 && node->step->run.retry.attempts_max > 0);
         check(!node->after_pivot || !node->step->has_undo);
-        check(plan_find(plan, node->id) == node);
     }
     check(steps == plan->step_count && steps <= LIMITS_STEPS);
     for (uint32_t i = 1; i < plan->participant_count; i++)
