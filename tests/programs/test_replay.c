@@ -25,6 +25,14 @@ static bool is_settled(void *context)
                "select count(*) = 6 from saga where ended_at is not null or status = 'parked'")[0] == 't';
 }
 
+static bool is_at_two(void *context)
+{
+    (void)context;
+    struct str sql = arena_printf(
+        &stand.arena, "select waiting like 'waiting for reply to two%%' from saga where id = '%s'", ids[6]);
+    return harness_query(stand.postgres, sql.data)[0] == 't';
+}
+
 /* Completed, completed after a retry, compensated, parked, cancelled, terminated, and one that still waits.
  */
 static void open_stand(void)
@@ -39,6 +47,11 @@ static void open_stand(void)
     ids[4] = started("cancelled", ",\"two\":\"silent\"");
     ids[5] = started("terminated", ",\"two\":\"silent\"");
     ids[6] = started("waiting", ",\"two\":\"silent\"");
+    /* It waits for longer than any test: what the service writes must not come between a test's own writes.
+     */
+    cr_assert(harness_await(is_at_two, NULL, STAND_PATIENCE_MS), "it does not come to its silent step");
+    cr_assert_eq(stand_run(&stand, "sagactl timer %s two --in 1h", ids[6]).code, 0);
+    cr_assert_eq(stand_run(&stand, "sagactl timer %s --in 1h", ids[6]).code, 0);
     cr_assert_eq(stand_run(&stand, "sagactl cancel %s --reason enough", ids[4]).code, 0);
     cr_assert_eq(stand_run(&stand, "sagactl terminate %s --reason enough", ids[5]).code, 0);
     cr_assert(harness_await(is_settled, NULL, STAND_PATIENCE_MS), "they do not come to rest");
