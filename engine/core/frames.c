@@ -101,3 +101,14 @@ bool frames_item(const struct core_saga *saga, uint16_t frame, uint16_t loop, ui
     }
     return false;
 }
+
+void frames_put_items(struct buf *out, const struct core_saga *saga, uint16_t frame)
+{
+    check(frame < saga->frame_count);
+    if (frame == FRAMES_ROOT)
+        return;
+    uint16_t parent = saga->frames[frame].parent;
+    frames_put_items(out, saga, parent);
+    if (frames_node(saga, parent)->kind == PLAN_FOREACH)
+        buf_printf(out, "[%u]", saga->frames[frame].index);
+}

@@ -1,6 +1,7 @@
-/* Where a step or a block stands: questions about the tree of frames. Nothing is written here. Internal to
+/* Where a step or a block stands: questions about the tree of frames. No saga is written here. Internal to
  * the core. */
 #pragma once
+#include "engine/base/buf.h"
 #include "engine/core/core.h"
 
 enum { FRAMES_ROOT = 0 };
@@ -25,3 +26,6 @@ uint16_t frames_order(const struct core_saga *saga, uint16_t frame);
 bool frames_item(const struct core_saga *saga, uint16_t frame, uint16_t loop, uint16_t *fan, uint16_t *index);
 /* The frame of the scope that goes or went back around it; CORE_NO_STEP: none does. */
 uint16_t frames_undone_scope(const struct core_saga *saga, uint16_t frame);
+/* The items of each foreach that the frame stands in, from the outermost inwards: "[0][2]"; nothing when it
+ * stands in none. */
+void frames_put_items(struct buf *out, const struct core_saga *saga, uint16_t frame);

@@ -191,18 +191,6 @@ static void line_deadline(struct buf *out, const struct core_record *record, con
         put_span(out, record, change->due_us);
 }
 
-/* The items of the foreach around a block, from the outermost inwards: "[0][2]". */
-static void put_items(struct buf *out, const struct core_saga *saga, uint16_t frame)
-{
-    check(frame < saga->frame_count);
-    if (frame == FRAMES_ROOT)
-        return;
-    uint16_t parent = saga->frames[frame].parent;
-    put_items(out, saga, parent);
-    if (frames_node(saga, parent)->kind == PLAN_FOREACH)
-        buf_printf(out, "[%u]", saga->frames[frame].index);
-}
-
 /* "parallel:1", "parcels[2]", "parallel:1/label", "switch:1 case 2", "extras/steps", "the saga". */
 static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t frame)
 {
@@ -215,7 +203,7 @@ static void put_frame(struct buf *out, const struct core_saga *saga, uint16_t fr
     const struct plan_node *block = part ? &saga->plan->nodes[node->parent] : node;
     check(block->kind != PLAN_SEQUENCE);
     buf_put(out, block->id);
-    put_items(out, saga, frame);
+    frames_put_items(out, saga, frame);
     if (part && block->kind == PLAN_SWITCH)
         buf_printf(out, " case %u", node->order + 1);
     else if (part && block->kind == PLAN_PARALLEL)

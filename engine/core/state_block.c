@@ -1,5 +1,4 @@
 #include "engine/core/state_block.h"
-#include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/frames.h"
@@ -49,18 +48,6 @@ void state_start(struct core_saga *saga, const struct core_event *event)
     saga->frames[FRAMES_ROOT] = new_frame(&(struct core_change){.kind = CORE_CHANGE_FRAME});
 }
 
-/* The items from the outermost foreach inwards. */
-static void put_items(struct buf *out, const struct core_saga *saga, uint16_t frame)
-{
-    check(frame < saga->frame_count);
-    if (frame == FRAMES_ROOT)
-        return;
-    uint16_t parent = saga->frames[frame].parent;
-    put_items(out, saga, parent);
-    if (frames_node(saga, parent)->kind == PLAN_FOREACH)
-        buf_printf(out, "[%u]", saga->frames[frame].index);
-}
-
 struct str state_path(struct core_saga *saga, uint16_t node, uint16_t frame)
 {
     struct str id = saga->plan->nodes[node].id;
@@ -71,7 +58,7 @@ struct str state_path(struct core_saga *saga, uint16_t node, uint16_t frame)
     struct buf out;
     buf_init(&out, saga->arena);
     buf_put(&out, id);
-    put_items(&out, saga, frame);
+    frames_put_items(&out, saga, frame);
     return buf_str(&out);
 }
 
