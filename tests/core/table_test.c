@@ -27,6 +27,7 @@ struct explorer {
     struct map seen;
     struct map *cells; /* over all plans */
     struct arena *cells_arena;
+    struct twin scratch; /* each event is tried in it first: few lead to a new state */
     struct twin **states;
     size_t count;
     size_t next;
@@ -118,17 +119,14 @@ static void note(struct explorer *explorer, const struct core_saga *before, cons
     cell->statuses |= 1u << after->live.status;
 }
 
-static void add_state(struct explorer *explorer, struct twin *twin)
+static struct twin *add_state(struct explorer *explorer, struct str key)
 {
-    struct str key = signature(&explorer->arena, &twin->live);
-    if (map_get(&explorer->seen, key)) {
-        twin_fini(twin);
-        memory_free(twin);
-        return;
-    }
+    struct twin *twin = memory_new(1, sizeof *twin);
+    twin_init(twin, explorer->plan);
     map_set(&explorer->seen, key, twin);
     cr_assert(explorer->count < STATES_MAX, "too many states");
     explorer->states[explorer->count++] = twin;
+    return twin;
 }
 
 static bool was_sent(const struct core_saga *saga, const struct core_event *event)
@@ -187,18 +185,20 @@ static void check_verdict(const struct core_saga *before, const struct core_even
 
 static void try_event(struct explorer *explorer, const struct twin *from, const struct core_event *event)
 {
-    struct twin *twin = memory_new(1, sizeof *twin);
+    struct twin *scratch = &explorer->scratch;
+    twin_copy(scratch, from);
+    twin_step(scratch, event);
+    check_verdict(&from->live, event, scratch);
+    note(explorer, &from->live, event, scratch);
+    if (scratch->update.verdict != CORE_USED)
+        return;
+    struct str key = signature(&scratch->batch, &scratch->live);
+    if (map_get(&explorer->seen, key))
+        return;
+    struct twin *twin = add_state(explorer, arena_copy(&explorer->arena, key));
     twin_copy(twin, from);
     twin_step(twin, event);
-    check_verdict(&from->live, event, twin);
-    note(explorer, &from->live, event, twin);
     twin_clear(twin);
-    if (twin->update.verdict != CORE_USED) {
-        twin_fini(twin);
-        memory_free(twin);
-        return;
-    }
-    add_state(explorer, twin);
 }
 
 static void try_answers(struct explorer *explorer, const struct twin *from, uint16_t index,
@@ -268,9 +268,8 @@ static size_t explore(const struct plan *plan, struct map *cells, struct arena *
     arena_init(&explorer.arena, 0);
     map_init(&explorer.seen);
     explorer.states = memory_new(STATES_MAX, sizeof *explorer.states);
-    struct twin *first = memory_new(1, sizeof *first);
-    twin_init(first, plan);
-    add_state(&explorer, first);
+    twin_init(&explorer.scratch, plan);
+    add_state(&explorer, STR("fresh"));
     for (; explorer.next < explorer.count; explorer.next++)
         try_all(&explorer, explorer.states[explorer.next]);
     for (size_t i = 0; i < explorer.count; i++) {
@@ -278,6 +277,7 @@ static size_t explore(const struct plan *plan, struct map *cells, struct arena *
         memory_free(explorer.states[i]);
     }
     memory_free(explorer.states);
+    twin_fini(&explorer.scratch);
     cr_log_info("%zu states", explorer.count);
     map_fini(&explorer.seen);
     arena_fini(&explorer.arena);

@@ -49,7 +49,10 @@ static void copy_saga(struct core_saga *to, const struct core_saga *from, struct
 
 void twin_copy(struct twin *to, const struct twin *from)
 {
-    twin_init(to, from->plan);
+    arena_reset(&to->live_arena);
+    arena_reset(&to->twin_arena);
+    arena_reset(&to->batch);
+    to->plan = from->plan;
     copy_saga(&to->live, &from->live, &to->live_arena);
     copy_saga(&to->twin, &from->twin, &to->twin_arena);
 }

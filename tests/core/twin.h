@@ -22,7 +22,7 @@ extern const int64_t twin_epoch_us;
 
 void twin_init(struct twin *twin, const struct plan *plan);
 void twin_fini(struct twin *twin);
-/* Another one in the same state; what is immutable is shared, so `from` must outlive it. */
+/* Puts a twin into the state of another; what is immutable is shared, so `from` must outlive it. */
 void twin_copy(struct twin *to, const struct twin *from);
 /* Forgets the last step's update and what was made in `batch`. */
 void twin_clear(struct twin *twin);
