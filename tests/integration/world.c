@@ -419,9 +419,15 @@ static bool is_quiet(void *context)
 void world_await_rest(struct world *world, int timeout_ms)
 {
     world_await_query(world, at_rest, timeout_ms);
-    cr_assert(harness_await(is_quiet, world, timeout_ms), "not quiet: %ld, %ld, %ld commands, %llu replies",
-              shop_busy(world, participants[0]), shop_busy(world, participants[1]),
-              shop_busy(world, participants[2]), (unsigned long long)world_stream_count(world, "SAGA_REPLY"));
+    bool quiet = harness_await(is_quiet, world, timeout_ms);
+    if (!quiet) {
+        world_stream_show(world, "SAGA_REPLY");
+        world_stream_show(world, "SAGA_IN");
+        show_engines(world);
+    }
+    cr_assert(quiet, "not quiet: %ld, %ld, %ld commands, %llu replies", shop_busy(world, participants[0]),
+              shop_busy(world, participants[1]), shop_busy(world, participants[2]),
+              (unsigned long long)world_stream_count(world, "SAGA_REPLY"));
 }
 
 void world_await_ready(struct world *world, uint32_t engine, int status)

@@ -90,6 +90,8 @@ void world_await_lines(struct world *world, const char *what, const char *kind, 
 void world_publish(struct world *world, const char *subject, const char *const *headers, struct str body);
 /* Messages of a stream that nobody has acknowledged yet. */
 uint64_t world_stream_count(struct world *world, const char *stream);
+/* What the broker says of a stream and its consumers, on stderr. */
+void world_stream_show(struct world *world, const char *stream);
 void world_stream_delete(struct world *world, const char *stream);
 
 /* Stops the engines that run, reads all sources and asks the checker, sagactl replay and sagactl doctor:

@@ -49,6 +49,28 @@ uint64_t world_stream_count(struct world *world, const char *stream)
     return count;
 }
 
+static void show_answer(struct line *line, const char *subject)
+{
+    natsMsg *answer = NULL;
+    natsStatus status = natsConnection_RequestString(&answer, line->connection, subject, "", 2000);
+    fprintf(stderr, "%s: %s %.*s\n", subject, natsStatus_GetText(status),
+            answer ? natsMsg_GetDataLength(answer) : 0, answer ? natsMsg_GetData(answer) : "");
+    natsMsg_Destroy(answer);
+}
+
+void world_stream_show(struct world *world, const char *stream)
+{
+    struct line line;
+    char subject[128];
+    if (line_open(&line, world)) {
+        (void)snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", stream);
+        show_answer(&line, subject);
+        (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.LIST.%s", stream);
+        show_answer(&line, subject);
+    }
+    line_close(&line);
+}
+
 void world_stream_delete(struct world *world, const char *stream)
 {
     struct line line;
