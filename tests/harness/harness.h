@@ -3,7 +3,8 @@
  *
  * A harness cannot fail halfway: what does not work stops the test process with a sentence on stderr.
  * Everything started dies with the process that started it, so a crashed test leaves no server behind; its
- * folder is removed at harness_stop, or when the runner ends.
+ * folder is removed at harness_stop, or when the runner ends. A new PostgreSQL is a copy of the cluster in
+ * $SAGA_HARNESS_TEMPLATE/data where that is set, which saves the seconds of initdb.
  *
  * Own servers, for tests that kill or freeze them:
  *     struct harness harness;
