@@ -61,6 +61,25 @@ void buf_i64(struct buf *buf, int64_t value)
     buf_put(buf, (struct str){digits + begin, sizeof digits - begin});
 }
 
+void buf_xml(struct buf *buf, struct str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (c == '&')
+            buf_puts(buf, "&amp;");
+        else if (c == '<')
+            buf_puts(buf, "&lt;");
+        else if (c == '>')
+            buf_puts(buf, "&gt;");
+        else if (c == '"')
+            buf_puts(buf, "&quot;");
+        else if ((unsigned char)c < ' ' && c != '\t' && c != '\n' && c != '\r')
+            buf_char(buf, '?');
+        else
+            buf_char(buf, c);
+    }
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list values, again;

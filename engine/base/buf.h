@@ -18,6 +18,9 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text as content or attribute of XML 1.0, which has no control characters but tab and line ends: '?'
+ * instead. */
+void buf_xml(struct buf *buf, struct str text);
 /* Room for `more` bytes behind the text, for a caller that writes them itself and then adds them to size. */
 char *buf_reserve(struct buf *buf, size_t more);
 /* The text so far, NUL-terminated behind its size; valid until the next put. */

@@ -73,8 +73,6 @@ bool graph_sequence_ends(const struct plan *plan, const struct plan_node *sequen
 unsigned graph_columns(struct str text);
 struct str graph_cut(struct arena *arena, struct str text, unsigned columns);
 struct str graph_plain(struct arena *arena, struct str text);
-/* Appends with & < > " as XML wants them. */
-void graph_put_xml(struct buf *out, struct str text);
 
 void graph_write_mermaid(struct buf *out, const struct graph *graph);
 void graph_write_dot(struct buf *out, const struct graph *graph);

@@ -31,7 +31,7 @@ static const struct plan_node *child(const struct draw *draw, const struct plan_
 static void put_text(struct draw *draw, const char *class, int x, int y, struct str text)
 {
     buf_printf(draw->out, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class, x, y);
-    graph_put_xml(draw->out, text);
+    buf_xml(draw->out, text);
     buf_puts(draw->out, "</text>\n");
 }
 
@@ -105,7 +105,7 @@ static void draw_node(struct draw *draw, uint16_t at, int x, int y, int height)
     int text = y + (height - (int)node->line_count * LAYOUT_LINE) / 2 + BASELINE;
     buf_printf(draw->out, "<g class=\"%s%s %s\"><title>", graph_shape_class(node->shape),
                node->pivot ? " pivot" : "", graph_mark_class(node->mark));
-    graph_put_xml(draw->out, node->full);
+    buf_xml(draw->out, node->full);
     buf_puts(draw->out, "</title>\n");
     draw_outline(draw, node->shape, x - width / 2, y, width, height);
     for (unsigned i = 0; i < node->line_count; i++)
@@ -273,7 +273,7 @@ static void put_head(struct draw *draw, int width, int height)
                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n"
                "<title>",
                width, height, width, height);
-    graph_put_xml(draw->out, draw->graph->title);
+    buf_xml(draw->out, draw->graph->title);
     buf_puts(draw->out, "</title>\n");
     put_style(draw);
     buf_printf(draw->out, "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", width, height);

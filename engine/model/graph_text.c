@@ -59,20 +59,3 @@ struct str graph_plain(struct arena *arena, struct str text)
     }
     return str_trim(buf_str(&out));
 }
-
-void graph_put_xml(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (c == '&')
-            buf_puts(out, "&amp;");
-        else if (c == '<')
-            buf_puts(out, "&lt;");
-        else if (c == '>')
-            buf_puts(out, "&gt;");
-        else if (c == '"')
-            buf_puts(out, "&quot;");
-        else
-            buf_char(out, c);
-    }
-}

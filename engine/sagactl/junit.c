@@ -2,30 +2,10 @@
 
 #include <inttypes.h>
 
-/* XML 1.0 has no control characters but tab and line end. */
-static void put_escaped(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (c == '&')
-            buf_puts(out, "&amp;");
-        else if (c == '<')
-            buf_puts(out, "&lt;");
-        else if (c == '>')
-            buf_puts(out, "&gt;");
-        else if (c == '"')
-            buf_puts(out, "&quot;");
-        else if ((unsigned char)c < ' ' && c != '\t' && c != '\n')
-            buf_char(out, '?');
-        else
-            buf_char(out, c);
-    }
-}
-
 static void put_attribute(struct buf *out, const char *name, struct str value)
 {
     buf_printf(out, " %s=\"", name);
-    put_escaped(out, value);
+    buf_xml(out, value);
     buf_char(out, '"');
 }
 
@@ -47,11 +27,11 @@ static void put_failure(struct buf *out, const struct scenario_result *result)
     put_attribute(out, "message", str_slice(first, 0, str_find(first, '\n')));
     buf_char(out, '>');
     for (uint32_t i = 0; i < result->failure_count; i++) {
-        put_escaped(out, result->failures[i]);
+        buf_xml(out, result->failures[i]);
         buf_char(out, '\n');
     }
     buf_puts(out, "timeline:\n");
-    put_escaped(out, result->timeline);
+    buf_xml(out, result->timeline);
     buf_puts(out, "</failure>\n");
 }
 
@@ -77,7 +57,7 @@ void junit_add_broken(struct junit *junit, struct str file, struct str why)
     put_attribute(out, "classname", file);
     put_attribute(out, "name", STR("the file can be run"));
     buf_puts(out, ">\n    <failure message=\"the file has mistakes\">");
-    put_escaped(out, why);
+    buf_xml(out, why);
     buf_puts(out, "</failure>\n  </testcase>\n");
 }
 

@@ -57,10 +57,6 @@ PASS(unpublished,
      (struct store * store, uint32_t shard, int64_t after_lsn, uint32_t most, struct arena *arena,
       struct store_record **records, uint32_t *count, struct err_note *note),
      (store, shard, after_lsn, most, arena, records, count, note))
-PASS(load,
-     (struct store * store, struct id id, struct arena *arena, struct store_saga *saga,
-      struct store_record **records, uint32_t *count, struct err_note *note),
-     (store, id, arena, saga, records, count, note))
 PASS(load_many,
      (struct store * store, const struct id *ids, uint32_t id_count, struct arena *arena,
       struct store_saga **sagas, uint32_t *saga_count, struct store_record **records, uint32_t *record_count,
@@ -154,7 +150,6 @@ static const struct store_ops ops = {
     .committed = committed,
     .open_sagas = open_sagas,
     .unpublished = unpublished,
-    .load = load,
     .load_many = load_many,
     .find_keys = find_keys,
     .list = list,

@@ -326,7 +326,6 @@ static const struct store_ops ops = {
     .committed = memory_world_committed,
     .open_sagas = memory_world_open_sagas,
     .unpublished = memory_world_unpublished,
-    .load = memory_world_load,
     .load_many = memory_world_load_many,
     .find_keys = memory_world_find_keys,
     .list = memory_world_list,

@@ -59,7 +59,6 @@ static const struct store_ops ops = {
     .committed = postgres_committed,
     .open_sagas = postgres_open_sagas,
     .unpublished = postgres_unpublished,
-    .load = postgres_load,
     .load_many = postgres_load_many,
     .find_keys = postgres_find_keys,
     .list = postgres_list,

@@ -38,8 +38,6 @@ enum err postgres_open_sagas(struct store *store, uint32_t shard, struct arena *
 enum err postgres_unpublished(struct store *store, uint32_t shard, int64_t after_lsn, uint32_t most,
                               struct arena *arena, struct store_record **records, uint32_t *count,
                               struct err_note *note);
-enum err postgres_load(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
-                       struct store_record **records, uint32_t *count, struct err_note *note);
 enum err postgres_load_many(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
                             struct store_saga **sagas, uint32_t *saga_count, struct store_record **records,
                             uint32_t *record_count, struct err_note *note);

@@ -60,22 +60,6 @@ enum err postgres_load_many(struct store *store, const struct id *ids, uint32_t 
     return ERR_OK;
 }
 
-enum err postgres_load(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
-                       struct store_record **records, uint32_t *count, struct err_note *note)
-{
-    struct store_saga *found = NULL;
-    uint32_t found_count = 0;
-    char text[ID_TEXT_SIZE + 1];
-    enum err error = postgres_load_many(store, &id, 1, arena, &found, &found_count, records, count, note);
-    if (error != ERR_OK)
-        return error;
-    id_format(id, text);
-    if (found_count == 0)
-        return err_note(note, ERR_NOT_FOUND, "there is no saga %s", text);
-    *saga = *found;
-    return ERR_OK;
-}
-
 enum err postgres_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                             uint32_t count, struct arena *arena, struct store_keyed **found,
                             uint32_t *found_count, struct err_note *note)

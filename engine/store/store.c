@@ -59,7 +59,17 @@ enum err store_unpublished(struct store *store, uint32_t shard, int64_t after_ls
 enum err store_load(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
                     struct store_record **records, uint32_t *count, struct err_note *note)
 {
-    return store->ops->load(store, id, arena, saga, records, count, note);
+    struct store_saga *found = NULL;
+    uint32_t found_count = 0;
+    char text[ID_TEXT_SIZE + 1];
+    enum err error = store_load_many(store, &id, 1, arena, &found, &found_count, records, count, note);
+    if (error != ERR_OK)
+        return error;
+    id_format(id, text);
+    if (found_count == 0)
+        return err_note(note, ERR_NOT_FOUND, "there is no saga %s", text);
+    *saga = *found;
+    return ERR_OK;
 }
 
 enum err store_load_many(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,

@@ -154,8 +154,6 @@ struct store_ops {
     enum err (*unpublished)(struct store *store, uint32_t shard, int64_t after_lsn, uint32_t most,
                             struct arena *arena, struct store_record **records, uint32_t *count,
                             struct err_note *note);
-    enum err (*load)(struct store *store, struct id id, struct arena *arena, struct store_saga *saga,
-                     struct store_record **records, uint32_t *count, struct err_note *note);
     enum err (*load_many)(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
                           struct store_saga **sagas, uint32_t *saga_count, struct store_record **records,
                           uint32_t *record_count, struct err_note *note);

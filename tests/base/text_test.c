@@ -1,6 +1,7 @@
 /* struct str: slices, numbers, UTF-8, edit distance. */
 #include <stdint.h>
 #include "engine/base/arena.h"
+#include "engine/base/buf.h"
 #include "engine/base/rng.h"
 #include "tests/base/expect.h"
 
@@ -81,6 +82,17 @@ static size_t encode(uint32_t code, char *to)
     to[2] = (char)(0x80 + code / 64 % 64);
     to[3] = (char)(0x80 + code % 64);
     return 4;
+}
+
+Test(buf, writes_text_into_xml)
+{
+    struct arena arena;
+    struct buf buf;
+    arena_init(&arena, 0);
+    buf_init(&buf, &arena);
+    buf_xml(&buf, STR("a<b> & \"c\"\t\r\n\x01\x1f\xc3\xa9"));
+    EXPECT_TEXT(buf_str(&buf), "a&lt;b&gt; &amp; &quot;c&quot;\t\r\n??\xc3\xa9");
+    arena_fini(&arena);
 }
 
 Test(utf8, takes_every_character_and_no_surrogate)
