@@ -187,6 +187,8 @@ enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consu
     /* A stalled consumer of 2.9 may also lose count of what waits for it. */
     if (look->waiting && info->NumAckPending == 0 && info->NumPending == 0)
         look->backlog = holds_messages(bus, consumer);
+    look->owing = look->waiting && info->NumAckPending > 0;
+    look->floor = info->AckFloor.Consumer;
     look->progress = info->Delivered.Consumer + info->AckFloor.Consumer;
     jsConsumerInfo_Destroy(info);
     return ERR_OK;
@@ -214,7 +216,7 @@ void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
                                        .name = pull->consumer,
                                        .filter = in ? NULL : filter,
                                        .mark = pull->mark,
-                                       .ack_wait_ms = 10000,
+                                       .ack_wait_ms = NATS_ACK_WAIT_MS,
                                        .ack_pending_max = NATS_PULL_WINDOW};
 }
 

@@ -21,6 +21,9 @@ enum {
     NATS_KEEPER_PERIOD_MS = 5000,   /* streams and consumers are looked at this often, */
     NATS_KEEPER_REST_MS = 200,      /* and when something failed, but not more often than this; */
     NATS_KEEPER_UNEASY_MS = 1000,   /* and so often while a consumer does not move */
+    NATS_ACK_WAIT_MS = 10000,       /* of our consumers: then the server delivers again; */
+    NATS_OWING_US = 15000000,       /* if nothing at all moves for so long, it forgot to, */
+    NATS_FLOOR_US = 60000000,       /* and so it did if others pass the oldest one for so long */
     NATS_STREAM_COUNT = 5,
     NATS_GONE_US = 1000000, /* before a vanished stream is made again; deleting files takes less */
     NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
@@ -47,6 +50,9 @@ struct nats_pull {
     bool lost;                 /* another bus took the shard over */
     uint64_t seen;             /* progress at the keeper's last look, to notice a stalled consumer */
     uint32_t still;            /* looks without progress while messages wait */
+    uint64_t floor;            /* at the keeper's last look */
+    int64_t moved_us;          /* the last look that saw progress, or nothing owed; 0: none yet */
+    int64_t rose_us;           /* the last look that saw the floor rise, or nothing owed */
     natsSubscription *control; /* saga.ctl.<shard>; NULL for SAGA_IN */
 };
 
@@ -138,7 +144,9 @@ struct nats_consumer_look {
     bool ours;    /* it bears the mark */
     bool waiting; /* somebody pulls */
     bool backlog; /* messages wait though a pull and room for them are there */
+    bool owing;   /* somebody pulls, and messages that were delivered are not acknowledged */
     uint64_t progress;
+    uint64_t floor; /* all deliveries up to this one are acknowledged */
 };
 enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consumer,
                          struct nats_consumer_look *look, struct err_note *note);

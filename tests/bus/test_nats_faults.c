@@ -257,6 +257,38 @@ Test(nats_faults, deleted_consumers_are_made_again, .timeout = 60)
     bed_stop(&bed);
 }
 
+static bool was_delivered_again(void *context)
+{
+    struct bed_witness *engine = context;
+    pthread_mutex_lock(&engine->mutex);
+    bool again = engine->seen_count >= 2;
+    pthread_mutex_unlock(&engine->mutex);
+    return again;
+}
+
+/* A server that forgot what it delivered, played by one that waits an hour for the acknowledgement. */
+Test(nats_faults, what_is_not_delivered_again_is_noticed, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    natsConnection *beside = connect_beside();
+    jsCtx *js = NULL;
+    jsConsumerInfo *info = NULL;
+    cr_assert_eq(natsConnection_JetStream(&js, beside, NULL), NATS_OK);
+    cr_assert_eq(js_GetConsumerInfo(&info, js, "SAGA_REPLY", "shard-1", NULL, NULL), NATS_OK);
+    info->Config->AckWait = INT64_C(3600) * 1000000000;
+    cr_assert_eq(js_UpdateConsumer(NULL, js, "SAGA_REPLY", info->Config, NULL, NULL), NATS_OK);
+    jsConsumerInfo_Destroy(info);
+    bed_reply(engine, 1, "one", "1", 1);
+    cr_assert(bed_await(&bed, was_delivered_again, engine, 2 * BED_PATIENCE_MS), "it is forgotten");
+    cr_assert_str_eq(engine->seen[1].body, "1");
+    bed_ack(engine, 1);
+    bed_await_acknowledged(&bed, 1, 0);
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
 /* A service of another language, seen from NATS: answers as the request's body says. */
 static void serve(natsConnection *connection, natsSubscription *subscription, natsMsg *request, void *closure)
 {
