@@ -33,7 +33,8 @@
  *   up, no second one comes, and that compensation is answered, or refused, at its first attempt.
  * - Operators cancel at every point, and try each park again once (that of a compensation when all else
  *   rests). Other verbs are not explored.
- * - One event of a name is kept before its await. A foreach has up to two items.
+ * - One event of a name is kept before its await. A foreach has up to two items, as many as the shortest list
+ *   where a schema asks for more; and too many, where a schema allows that.
  *
  * Everything returned is in `arena`; the plan is borrowed. One thread. */
 #pragma once

@@ -6,6 +6,7 @@
  * Where there is no schema, the value is an object that has what expressions read from it, or null. */
 #include "engine/model/explore_data.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/rng.h"
 
 enum {
@@ -29,8 +30,9 @@ struct pool {
     struct explore_data *chosen;
     uint32_t chosen_count;
     uint32_t candidates;
-    uint32_t left_out; /* ways of going that are not explored */
-    uint32_t *pick;    /* variant of each source */
+    uint32_t left_out;  /* ways of going that are not explored */
+    uint32_t *pick;     /* variant of each source */
+    uint32_t items_max; /* of a foreach: EXPLORE_ITEMS, or more where all lists are longer */
 };
 
 static struct explore_data assemble(struct pool *pool, struct arena *arena)
@@ -70,20 +72,24 @@ static bool read_signature(struct pool *pool, const struct explore_data *data, u
     *signature = 0;
     for (uint32_t i = 0; i < pool->program_count; i++) {
         uint64_t outcome =
-            explore_outcome_of(pool->plan, &pool->programs[i], data, EXPLORE_ITEMS, &pool->scratch);
+            explore_outcome_of(pool->plan, &pool->programs[i], data, pool->items_max, &pool->scratch);
         *signature = rng_mix(*signature, outcome);
         news = note_facet(pool, rng_mix(i, outcome)) || news;
     }
     return news;
 }
 
-static bool is_bounded(const struct pool *pool, const struct explore_data *data, struct arena *scratch)
+/* The longest list that a foreach goes through. */
+static uint32_t longest(const struct pool *pool, const struct explore_data *data, struct arena *scratch)
 {
-    for (uint32_t i = 0; i < pool->program_count; i++)
-        if (pool->programs[i].use == EXPLORE_USE_ITEMS &&
-            explore_items_of(pool->plan, &pool->programs[i], data, scratch) > EXPLORE_ITEMS)
-            return false;
-    return true;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < pool->program_count; i++) {
+        if (pool->programs[i].use != EXPLORE_USE_ITEMS)
+            continue;
+        uint32_t items = explore_items_of(pool->plan, &pool->programs[i], data, pool->items_max, scratch);
+        most = items > most ? items : most;
+    }
+    return most;
 }
 
 static void consider(struct pool *pool)
@@ -93,7 +99,7 @@ static void consider(struct pool *pool)
         return;
     arena_reset(&pool->scratch);
     struct explore_data data = assemble(pool, &pool->scratch);
-    if (!is_bounded(pool, &data, &pool->scratch))
+    if (longest(pool, &data, &pool->scratch) > pool->items_max)
         return;
     bool news = read_signature(pool, &data, &signature);
     for (uint32_t i = 0; i < pool->chosen_count; i++)
@@ -142,6 +148,15 @@ static void mixed(struct pool *pool)
     }
 }
 
+/* Where a schema asks for long lists, the ordinary data have them. */
+static uint32_t items_max_of(struct pool *pool)
+{
+    struct explore_data ordinary = assemble(pool, &pool->scratch);
+    pool->items_max = LIMITS_ITEMS;
+    uint32_t most = longest(pool, &ordinary, &pool->scratch);
+    return most > EXPLORE_ITEMS ? most : EXPLORE_ITEMS;
+}
+
 const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count,
                                              uint32_t *left_out)
 {
@@ -153,14 +168,11 @@ const struct explore_data *explore_data_make(const struct plan *plan, struct are
     pool.chosen = arena_array(arena, EXPLORE_DATA_MAX, sizeof *pool.chosen);
     pool.pick = arena_array(arena, pool.source_count, sizeof *pool.pick);
     check(pool.source_count > 0);
+    pool.items_max = items_max_of(&pool);
     one_by_one(&pool);
     in_pairs(&pool);
     mixed(&pool);
-    if (pool.chosen_count == 0) { /* lists can only be long: take what there is */
-        for (uint32_t i = 0; i < pool.source_count; i++)
-            pool.pick[i] = 0;
-        pool.chosen[pool.chosen_count++] = assemble(&pool, arena);
-    }
+    check(pool.chosen_count > 0); /* the first candidate is the ordinary one */
     arena_fini(&pool.scratch);
     *count = pool.chosen_count;
     *left_out = pool.left_out;

@@ -32,9 +32,10 @@ struct explore_source *explore_sources(const struct plan *plan, const struct exp
  * missing in turn. */
 uint64_t explore_outcome_of(const struct plan *plan, const struct explore_program *program,
                             const struct explore_data *data, uint32_t items_max, struct arena *scratch);
-/* How many items the list has; 0 when it is none. */
+/* How many items the list of a foreach has, the longest within the first items_max items of the foreach
+ * around it; 0 when it is none, or longer than the foreach takes, which ends it before the first item. */
 uint32_t explore_items_of(const struct plan *plan, const struct explore_program *program,
-                          const struct explore_data *data, struct arena *scratch);
+                          const struct explore_data *data, uint32_t items_max, struct arena *scratch);
 /* Whether the program faults with these data. */
 bool explore_faults(const struct plan *plan, const struct explore_program *program,
                     const struct explore_data *data, struct arena *scratch);

@@ -192,11 +192,17 @@ uint64_t explore_outcome_of(const struct plan *plan, const struct explore_progra
 }
 
 uint32_t explore_items_of(const struct plan *plan, const struct explore_program *program,
-                          const struct explore_data *data, struct arena *scratch)
+                          const struct explore_data *data, uint32_t items_max, struct arena *scratch)
 {
     struct viewer viewer = {.plan = plan, .data = data, .missing = -1};
-    const struct json *value = compute(&viewer, program->expr, program->node, scratch);
-    return value && value->kind == JSON_ARRAY ? value->count : 0;
+    uint32_t most = 0, count = rounds(&viewer, program, items_max, scratch);
+    for (; viewer.item < count; viewer.item++) {
+        const struct json *value = compute(&viewer, program->expr, program->node, scratch);
+        uint32_t items = value && value->kind == JSON_ARRAY ? value->count : 0;
+        if (items > most && items <= plan->nodes[program->node].fan->items_max)
+            most = items;
+    }
+    return most;
 }
 
 bool explore_faults(const struct plan *plan, const struct explore_program *program,

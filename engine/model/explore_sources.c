@@ -2,10 +2,18 @@
  * and values drawn at random; each held against its schema. */
 #include "engine/model/explore_data.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/model/explore_shape.h"
 #include "engine/model/values.h"
 
-enum { DRAWN = 24, VARIANTS_MAX = 200, CHANGES_MAX = 2000, NESTED_MAX = 6, LITERALS_MAX = 64 };
+enum {
+    DRAWN = 24,
+    DRAWN_ORDINARY = 64,
+    VARIANTS_MAX = 200,
+    CHANGES_MAX = 2000,
+    NESTED_MAX = 6,
+    LITERALS_MAX = 64
+};
 
 /* Values that authors compare with: the literals of their expressions. */
 struct literals {
@@ -16,6 +24,7 @@ struct changes {
     const struct json **items;
     uint32_t count;
     const struct literals *literals;
+    const struct plan *bounds; /* NULL: lists stay short */
     struct arena *arena;
 };
 
@@ -90,6 +99,31 @@ static void change_members(struct changes *changes, const struct json *value, ui
     }
 }
 
+/* One item more than a foreach takes: the schema must not allow it. */
+static void put_too_many(struct changes *changes, const struct json *item, uint32_t items_max)
+{
+    size_t item_bytes = json_text(changes->arena, item).size + 1;
+    uint32_t count = items_max + 1;
+    if (item_bytes * count > LIMITS_PAYLOAD_BYTES / 2)
+        return; /* too large to arrive */
+    const struct json **items = arena_array(changes->arena, count, sizeof *items);
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = item;
+    put(changes, json_new_array(changes->arena, items, count));
+}
+
+static void put_long(struct changes *changes, const struct json *item)
+{
+    const struct plan *plan = changes->bounds;
+    bool done[LIMITS_ITEMS + 1] = {false};
+    for (uint16_t i = 0; plan && i < plan->node_count; i++) {
+        if (plan->nodes[i].kind != PLAN_FOREACH || done[plan->nodes[i].fan->items_max])
+            continue;
+        done[plan->nodes[i].fan->items_max] = true;
+        put_too_many(changes, item, plan->nodes[i].fan->items_max);
+    }
+}
+
 static void change_items(struct changes *changes, const struct json *value, uint32_t depth)
 {
     struct arena *arena = changes->arena;
@@ -101,13 +135,16 @@ static void change_items(struct changes *changes, const struct json *value, uint
         items[0] = items[1] = value->items[0];
         put(changes, json_new_array(arena, items, size));
     }
+    put_long(changes, value->items[0]);
     uint32_t begin = changes->count;
     change(changes, value->items[0], depth + 1);
+    uint32_t size = value->count < 2 ? 2 : value->count;
     for (uint32_t k = begin; k < changes->count; k++) {
-        const struct json **items = arena_array(arena, 2, sizeof *items);
-        items[0] = value->items[0];
+        const struct json **items = arena_array(arena, size, sizeof *items);
+        for (uint32_t i = 0; i < value->count; i++)
+            items[i] = value->items[i];
         items[1] = changes->items[k];
-        changes->items[k] = json_new_array(arena, items, 2);
+        changes->items[k] = json_new_array(arena, items, size);
     }
 }
 
@@ -128,6 +165,8 @@ static void change(struct changes *changes, const struct json *value, uint32_t d
         put(changes, json_new_string(arena, STR("")));
     for (int64_t number = -1; number <= 1 && value->kind == JSON_NUMBER; number++)
         put(changes, json_new_i64(arena, number));
+    if (value->kind == JSON_NUMBER)
+        put(changes, json_new_number(arena, STR("0.5"))); /* `%` cuts it to 0 */
     for (uint32_t i = 0; i < changes->literals->count; i++)
         if (changes->literals->items[i]->kind == value->kind)
             put(changes, changes->literals->items[i]);
@@ -146,11 +185,12 @@ static void keep(struct explore_source *source, const struct json *value, struct
     source->variants[source->count++] = value;
 }
 
-static void vary(struct explore_source *source, const struct json *base, const struct literals *literals,
-                 struct arena *arena, struct arena *scratch)
+static void vary(struct explore_source *source, const struct plan *plan, const struct json *base,
+                 const struct literals *literals, struct arena *arena, struct arena *scratch)
 {
     struct changes changes = {.items = arena_array(arena, CHANGES_MAX, sizeof *changes.items),
                               .literals = literals,
+                              .bounds = source->schema ? plan : NULL,
                               .arena = arena};
     struct rng rng;
     keep(source, base, scratch);
@@ -165,18 +205,36 @@ static void vary(struct explore_source *source, const struct json *base, const s
     }
 }
 
-/* The most ordinary of some drawings: the one with most in it, lists of at most two items. */
+/* How far its lists are from having one or two items. */
+static uint32_t oddness(const struct json *value)
+{
+    uint32_t odd = 0;
+    if (value->kind == JSON_ARRAY)
+        odd = value->count == 0 ? 1 : (value->count > 2 ? value->count - 2 : 0);
+    for (uint32_t i = 0; i < value->count; i++)
+        if (value->kind == JSON_ARRAY || value->kind == JSON_OBJECT)
+            odd += oddness(value->kind == JSON_ARRAY ? value->items[i] : value->members[i].value);
+    return odd;
+}
+
+/* The most ordinary of some drawings: the one with most members, and of those the one whose lists have one or
+ * two items. Others differ from it in one place: with a list too long to be explored none would be. */
 static const struct json *ordinary(const struct schema *schema, uint64_t seed, struct arena *arena)
 {
     const struct json *best = NULL;
     size_t most = 0;
+    uint32_t least = 0;
     struct rng rng;
     rng_init(&rng, seed);
-    for (uint32_t i = 0; i < DRAWN; i++) {
+    for (uint32_t i = 0; i < DRAWN_ORDINARY; i++) {
         const struct json *drawn = values_make(schema, &rng, arena);
-        size_t size = drawn ? 1 + (size_t)drawn->count : 0;
-        if (size > most) {
+        if (!drawn)
+            continue;
+        size_t size = 1 + (drawn->kind == JSON_OBJECT ? (size_t)drawn->count : 0);
+        uint32_t odd = oddness(drawn);
+        if (size > most || (size == most && odd < least)) {
             most = size;
+            least = odd;
             best = drawn;
         }
     }
@@ -241,7 +299,7 @@ struct explore_source *explore_sources(const struct plan *plan, const struct exp
         source->variants = arena_array(arena, VARIANTS_MAX, sizeof *source->variants);
         const struct json *base = known.outputs[i] ? known.outputs[i] : explore_shape_build(&shape, i, arena);
         if (is_read(programs, program_count, i))
-            vary(source, base, &literals, arena, &scratch);
+            vary(source, plan, base, &literals, arena, &scratch);
         else
             source->variants[source->count++] = base;
         check(source->count > 0);
