@@ -146,7 +146,6 @@ struct bound {
 static const struct bound bounds[] = {
     COUNTED(MIN_PROPERTIES, true, min_properties, "minProperties"),
     COUNTED(MAX_PROPERTIES, false, max_properties, "maxProperties"),
-    COUNTED(MIN_CONTAINS, true, min_contains, "minContains"),
     COUNTED(MAX_CONTAINS, false, max_contains, "maxContains"),
     COUNTED(MIN_ITEMS, true, min_items, "minItems"),
     COUNTED(MAX_ITEMS, false, max_items, "maxItems"),
@@ -180,6 +179,21 @@ static void compare_bound(const struct spot *spot, const struct bound *bound)
     else if (looser)
         add(spot, SCHEMA_WIDER,
             arena_printf(spot->compare->arena, "has a looser `%.*s`", STR_ARG(bound->words)));
+}
+
+/* Where it is not said, one item. */
+static int64_t least_contained(const struct schema *schema)
+{
+    return schema_has(schema, SCHEMA_KEYWORD_MIN_CONTAINS) ? schema->min_contains : 1;
+}
+
+static void compare_least_contained(const struct spot *spot)
+{
+    int64_t was = least_contained(spot->older), is = least_contained(spot->newer);
+    if (is > was)
+        add(spot, SCHEMA_NARROWER, STR("has a tighter `minContains`"));
+    else if (is < was)
+        add(spot, SCHEMA_WIDER, STR("has a looser `minContains`"));
 }
 
 /* ---- members ---- */
@@ -220,9 +234,10 @@ static void compare_new_member(const struct spot *spot, const struct schema_prop
     const struct schema *before = additional_of(spot->older);
     if (before->never && !requires(spot->newer, property->key))
         add(&member, SCHEMA_WIDER, STR("is a new field"));
-    else if ((is_any(before) || before->never) && requires(spot->newer, property->key))
+    else if ((is_any(before) || before->never) && requires(spot->newer, property->key) &&
+             !requires(spot->older, property->key))
         return; /* said with the member's being required */
-    else if (is_any(before))
+    else if (is_any(before) && !requires(spot->older, property->key))
         add(&member, SCHEMA_DECLARED, STR("is a new field, described now; it could be anything before"));
     else
         compare_below(spot, before, property->schema, property->key);
@@ -275,6 +290,8 @@ static void compare_items(const struct spot *spot)
     compare_below(spot, older, newer, STR("*"));
     if (!spot->older->unique_items && spot->newer->unique_items)
         add(spot, SCHEMA_NARROWER, STR("may not hold an item twice now"));
+    else if (spot->older->unique_items && !spot->newer->unique_items)
+        add(spot, SCHEMA_WIDER, STR("may hold an item twice now"));
 }
 
 /* ---- what is compared as written ---- */
@@ -354,6 +371,7 @@ static void compare_keywords(const struct spot *spot)
     compare_values(spot);
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
         compare_bound(spot, &bounds[i]);
+    compare_least_contained(spot);
     compare_members(spot);
     compare_items(spot);
     compare_patterns(spot);
