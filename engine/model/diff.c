@@ -115,6 +115,14 @@ static bool is_expression(const struct json *value)
 
 static const struct json no_fields = {.kind = JSON_OBJECT};
 
+static enum diff_kind changed_how(const struct diff_fields *kinds, const struct json *older,
+                                  const struct json *newer)
+{
+    if (!is_expression(older) && !is_expression(newer))
+        return older->kind != newer->kind ? kinds->retyped : kinds->changed;
+    return older->kind == JSON_OBJECT || newer->kind == JSON_OBJECT ? kinds->unknown : kinds->changed;
+}
+
 /* Objects field by field, so that the place is told; all else as a whole. */
 static void compare_values(struct diff_work *work, const struct diff_fields *kinds, struct str place,
                            struct str path, const struct json *older, const struct json *newer)
@@ -122,9 +130,8 @@ static void compare_values(struct diff_work *work, const struct diff_fields *kin
     if (json_equal(older, newer))
         return;
     if (older->kind != JSON_OBJECT || newer->kind != JSON_OBJECT) {
-        bool retyped = !is_expression(older) && !is_expression(newer) && older->kind != newer->kind;
         struct str change = diff_became(work, json_text(work->arena, older), json_text(work->arena, newer));
-        diff_add(work, retyped ? kinds->retyped : kinds->changed, place,
+        diff_add(work, changed_how(kinds, older, newer), place,
                  arena_printf(work->arena, "%.*s: %.*s", STR_ARG(path), STR_ARG(change)));
         return;
     }
@@ -265,6 +272,18 @@ static void find_events(struct diff_work *work, const struct plan *plan, const s
     }
 }
 
+/* Each await takes an event of its own. */
+static void find_more_awaits(struct diff_work *work)
+{
+    for (uint16_t i = 0; i < work->newer->node_count; i++) {
+        const struct plan_node *node = &work->newer->nodes[i];
+        if (node->kind == PLAN_AWAIT && work->older_of[i] == DIFF_NONE &&
+            plan_find_await(work->older, node->await->event) != NULL)
+            diff_add(work, DIFF_SIGNAL_NEW, node->id,
+                     arena_printf(work->arena, "%.*s is awaited once more", STR_ARG(node->await->event)));
+    }
+}
+
 /* ---- the nodes ---- */
 
 static struct str described(struct diff_work *work, const struct plan_node *node)
@@ -322,7 +341,7 @@ static void compare_pivot(struct diff_work *work)
 void diff_plans(const struct plan *older, const struct plan *newer, struct arena *arena, struct diff *diff)
 {
     static const struct diff_fields output = {DIFF_OUTPUT_REMOVED, DIFF_OUTPUT_CHANGED, DIFF_OUTPUT_CHANGED,
-                                              DIFF_OUTPUT_ADDED};
+                                              DIFF_OUTPUT_ADDED, DIFF_OUTPUT_UNKNOWN};
     struct diff_work work = {.arena = arena, .diff = diff, .older = older, .newer = newer};
     *diff = (struct diff){0};
     compare_head(&work);
@@ -333,6 +352,7 @@ void diff_plans(const struct plan *older, const struct plan *newer, struct arena
     find_actions(&work, newer, older, DIFF_ACTION_NEW, "a new command");
     find_actions(&work, older, newer, DIFF_ACTION_GONE, "not sent any more");
     find_events(&work, newer, older, DIFF_SIGNAL_NEW, "awaited now");
+    find_more_awaits(&work);
     find_events(&work, older, newer, DIFF_SIGNAL_GONE, "not awaited any more");
     diff_reads(&work);
     diff_value(&work, &output, STR("output"), "output", older->output, newer->output);

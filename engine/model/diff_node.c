@@ -59,7 +59,7 @@ static void compare_action(struct diff_work *work, struct str place, const char 
                            const struct plan_action *was, const struct plan_action *is, bool with)
 {
     static const struct diff_fields fields = {DIFF_FIELD_REMOVED, DIFF_FIELD_RETYPED, DIFF_FIELD_CHANGED,
-                                              DIFF_FIELD_ADDED};
+                                              DIFF_FIELD_ADDED, DIFF_FIELD_UNKNOWN};
     struct arena *arena = work->arena;
     became(work, DIFF_COMMAND_CHANGED, place, arena_printf(arena, "%scommand", prefix).data, was->command,
            is->command);
@@ -104,8 +104,12 @@ static void compare_verify(struct diff_work *work, struct str place, const struc
 {
     became(work, DIFF_RULE_CHANGED, place, "on_timeout", plan_on_timeout_text(was->on_timeout),
            plan_on_timeout_text(is->on_timeout));
-    became(work, DIFF_RULE_CHANGED, place, "verify", was->has_verify ? was->verify.command : STR("nothing"),
-           is->has_verify ? is->verify.command : STR("nothing"));
+    if (was->has_verify && is->has_verify) /* its body is the step's */
+        compare_action(work, place, "verify's ", &was->verify, &is->verify, false);
+    else
+        became(work, DIFF_RULE_CHANGED, place, "verify",
+               was->has_verify ? was->verify.command : STR("nothing"),
+               is->has_verify ? is->verify.command : STR("nothing"));
     became(work, DIFF_RULE_CHANGED, place, "errors", rules_text(work, was), rules_text(work, is));
 }
 
@@ -167,7 +171,7 @@ static void compare_choice(struct diff_work *work, const struct plan_node *was, 
 static void compare_child(struct diff_work *work, const struct plan_node *was, const struct plan_node *is)
 {
     static const struct diff_fields fields = {DIFF_CHILD_CHANGED, DIFF_CHILD_CHANGED, DIFF_CHILD_CHANGED,
-                                              DIFF_CHILD_CHANGED};
+                                              DIFF_CHILD_CHANGED, DIFF_CHILD_CHANGED};
     became(work, DIFF_CHILD_CHANGED, is->id, "name", was->saga->name, is->saga->name);
     became(work, DIFF_CHILD_CHANGED, is->id, "version",
            was->saga->version == 0 ? STR("the newest") : number(work, (uint32_t)was->saga->version),

@@ -24,7 +24,7 @@ void diff_reads(struct diff_work *work);
 
 /* Kinds for the fields of a value, as its author wrote it. */
 struct diff_fields {
-    enum diff_kind removed, retyped, changed, added;
+    enum diff_kind removed, retyped, changed, added, unknown;
 };
 /* programs: NULL is an empty object. what: "with", "compensation's with" */
 void diff_value(struct diff_work *work, const struct diff_fields *kinds, struct str place, const char *what,
