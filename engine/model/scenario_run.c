@@ -9,6 +9,7 @@
 struct stage {
     const struct scenario *scenario;
     bool *asked; /* for each of the scenario's own answers */
+    bool *came;  /* for each of its events */
     struct arena *arena;
     struct rng rng; /* of bodies nobody wrote */
     struct scenario_judge judge;
@@ -143,7 +144,8 @@ static bool was_before(const struct stage *stage, const struct scenario_name *na
 static void post_events_on(struct stage *stage, struct str path, const struct plan_node *node,
                            const struct play_command *command)
 {
-    for (const struct scenario_event *event = stage->scenario->events; event; event = event->next) {
+    uint32_t index = 0;
+    for (const struct scenario_event *event = stage->scenario->events; event; event = event->next, index++) {
         const struct scenario_name *name = &event->on;
         if (!event->is_on || name->node != node)
             continue;
@@ -151,7 +153,27 @@ static void post_events_on(struct stage *stage, struct str path, const struct pl
                             : !node->step && str_equal(name->path, path);
         if (this)
             post_event(stage, event);
+        stage->came[index] = stage->came[index] || this;
     }
+}
+
+static uint32_t event_count(const struct scenario *scenario)
+{
+    uint32_t count = 0;
+    for (const struct scenario_event *event = scenario->events; event; event = event->next)
+        count++;
+    return count;
+}
+
+/* What was to be tried was not. */
+static void judge_events(struct stage *stage)
+{
+    uint32_t index = 0;
+    for (const struct scenario_event *event = stage->scenario->events; event; event = event->next, index++)
+        if (event->is_on && !stage->came[index])
+            scenario_fail(&stage->judge, "%.*s (line %" PRIu32 "): its moment never came: there was no %.*s",
+                          STR_ARG(core_event_text(event->event.kind)), event->place.line,
+                          STR_ARG(event->on.text));
 }
 
 static void on_command(void *context, struct play *play, const struct play_command *command)
@@ -227,6 +249,7 @@ static void run(struct stage *stage, struct coverage *coverage)
     if (play_run(&stage->play) == PLAY_TIRED)
         scenario_fail(&stage->judge, "it does not come to rest within %d events", PLAY_EVENTS_MAX);
     scenario_judge(&stage->judge);
+    judge_events(stage);
     if (stage->judge.result->failure_count > 0)
         tell_unasked(stage);
     if (coverage)
@@ -248,6 +271,7 @@ void scenario_run(const struct scenario_file *file, uint32_t index, struct arena
     stage->judge =
         (struct scenario_judge){.scenario = scenario, .play = &stage->play, .arena = arena, .result = result};
     stage->asked = arena_array(arena, answer_count(scenario), sizeof *stage->asked);
+    stage->came = arena_array(arena, event_count(scenario), sizeof *stage->came);
     rng_init(&rng, scenario->seed);
     rng_init(&stage->rng, scenario->seed);
     play_init(&stage->play, file->plan, id_make(scenario->starts_us, 0, &rng), scenario->starts_us, arena,
