@@ -1,5 +1,6 @@
 #include "engine/model/against.h"
 
+#include "engine/base/duration.h"
 #include "engine/core/core.h"
 #include "engine/core/record.h"
 #include "engine/definition/definition.h"
@@ -40,11 +41,13 @@ const char *against_meaning(enum against_outcome outcome)
 
 /* ---- what a record commands ---- */
 
-/* One thing that a record brought about: `name` is what it is, `content` its body or time. */
+/* One thing that a record brought about: `name` is what it is, `content` its body or time, `joint` the word
+ * between them. */
 struct deed {
     const struct core_change *change;
     struct str path;
     struct str name;
+    const char *joint;
     struct str content;
 };
 struct deeds {
@@ -68,6 +71,7 @@ static struct deed send_deed(struct arena *arena, const struct core_saga *saga,
                          .name = arena_printf(arena, "send %.*s %.*s/%u to %.*s", STR_ARG(path),
                                               STR_ARG(core_kind_text(change->command)), change->attempt,
                                               STR_ARG(command)),
+                         .joint = "with",
                          .content = body_text(arena, change->body)};
 }
 
@@ -86,7 +90,8 @@ static struct deed step_deed(struct arena *arena, const struct core_saga *saga,
         return (struct deed){0};
     return (struct deed){.path = path,
                          .name = arena_printf(arena, "wait at %.*s", STR_ARG(path)),
-                         .content = arena_printf(arena, "until %lld us", (long long)change->due_us)};
+                         .joint = "until",
+                         .content = duration_time_text(arena, change->due_us)};
 }
 
 static struct deed reason_deed(struct arena *arena, const struct core_saga *saga,
@@ -114,7 +119,7 @@ static struct deed deed_of(struct arena *arena, const struct core_saga *saga,
     case CORE_CHANGE_PARK:
         return reason_deed(arena, saga, change, "parked for");
     case CORE_CHANGE_RESULT:
-        return (struct deed){.name = STR("output"), .content = body_text(arena, change->body)};
+        return (struct deed){.name = STR("output"), .joint = "is", .content = body_text(arena, change->body)};
     case CORE_CHANGE_OPEN:
     case CORE_CHANGE_FRAME:
     case CORE_CHANGE_BLOCK:
@@ -171,9 +176,12 @@ static struct str lines(struct arena *arena, const struct deeds *deeds)
 {
     struct buf out;
     buf_init(&out, arena);
-    for (uint32_t i = 0; i < deeds->count; i++)
-        buf_printf(&out, "%s%.*s%s%.*s", i > 0 ? "\n" : "", STR_ARG(deeds->items[i].name),
-                   deeds->items[i].content.size > 0 ? " with " : "", STR_ARG(deeds->items[i].content));
+    for (uint32_t i = 0; i < deeds->count; i++) {
+        const struct deed *deed = &deeds->items[i];
+        buf_printf(&out, "%s%.*s", i > 0 ? "\n" : "", STR_ARG(deed->name));
+        if (deed->content.size > 0)
+            buf_printf(&out, " %s %.*s", deed->joint, STR_ARG(deed->content));
+    }
     return buf_str(&out);
 }
 

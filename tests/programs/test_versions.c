@@ -131,6 +131,7 @@ static const struct try block_tries[] = {
     {"max_items: 5", "max_items: 2", 1, ": 0 same, 2 diverges", "goes back for TOO_MANY_ITEMS"},
     {"$input.parcels[0] > 5", "$input.parcels[0] > 0", 1, ": 0 same, 2 reply missing",
      "reply missing: 2 sagas: send crane do/1 to stand.crane: no answer was recorded\n"},
+    {"  - await:", "  - wait: { id: pause, for: 5m }\n  - await:", 1, ": 0 same", "wait at pause until 20"},
     {"event: parcel.signed", "event: parcel.received", 1, ": 0 same, 2 reply missing",
      "await parcel.received at signed: no answer was recorded\n"},
     {"timeout: 1h }", "timeout: 1h, schema: { type: object, required: [at] } }", 1,
