@@ -433,6 +433,7 @@ const struct tree *tree_read(struct arena *arena, struct str text, struct diag_l
     bool nothing = !build->root || (build->root->kind == TREE_NULL && build->root->text.size == 0);
     if (nothing && diags->error_count == errors_before)
         problem_add(diags, (struct diag_place){1, 1, 1}, PROBLEM_EMPTY_FILE,
-                    STR("a definition begins with `saga: name`"), "the file is empty");
+                    STR("a definition begins with `saga: name`, a file of scenarios with `definition: FILE`"),
+                    "the file is empty");
     return nothing ? NULL : build->root;
 }
