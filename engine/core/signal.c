@@ -4,21 +4,15 @@
 #include "engine/core/words.h"
 #include "engine/definition/schema.h"
 
-static bool fits(struct work *work, const struct plan_await *await, const struct json *body)
-{
-    struct schema_problems problems = {.count = 0};
-    check(body != NULL);
-    return await->schema == NULL || schema_check(await->schema, body, work->scratch, &problems);
-}
-
-/* First come, first taken. CORE_NO_STEP: none is kept. */
+/* First come, first taken. CORE_NO_STEP: none is kept. What is kept fits each await of its event: a
+ * definition gives them one schema, and signal_take has held it. */
 static uint16_t find_kept(struct work *work, const struct plan_await *await)
 {
     const struct core_saga *saga = work->saga;
     check(saga->signal_count <= saga->signal_room);
     for (uint16_t i = 0; i < saga->signal_count; i++) {
         const struct core_signal *signal = &saga->signals[i];
-        if (!signal->taken && str_equal(signal->name, await->event) && fits(work, await, signal->body))
+        if (!signal->taken && str_equal(signal->name, await->event))
             return i;
     }
     return CORE_NO_STEP;
@@ -53,7 +47,7 @@ static bool is_repeated(const struct core_saga *saga, const struct core_event *e
 }
 
 /* An await that was given up waits on: a human has been asked, and the event is the answer. */
-static uint16_t find_waiting(struct work *work, const struct json *body)
+static uint16_t find_waiting(struct work *work)
 {
     const struct core_saga *saga = work->saga;
     for (uint16_t i = 0; i < saga->step_count; i++) {
@@ -62,7 +56,7 @@ static uint16_t find_waiting(struct work *work, const struct json *body)
         if (node->kind != PLAN_AWAIT || !str_equal(node->await->event, work->event.signal) ||
             (state != CORE_STEP_AWAITING && state != CORE_STEP_STUCK))
             continue;
-        if (!work_halted(work, i) && fits(work, node->await, body))
+        if (!work_halted(work, i))
             return i;
     }
     return CORE_NO_STEP;
@@ -105,7 +99,7 @@ void signal_take(struct work *work)
     }
     if (!is_welcome(work, body))
         return;
-    uint16_t step = find_waiting(work, body);
+    uint16_t step = find_waiting(work);
     work_take(work);
     work_change(work, (struct core_change){.kind = CORE_CHANGE_KEEP, .step = CORE_NO_STEP});
     if (step != CORE_NO_STEP)

@@ -1,6 +1,7 @@
 /* Broken journals of sagas with blocks: what core_fold refuses, with its sentence. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include "engine/base/limits.h"
 #include "engine/core/record.h"
 #include "engine/definition/definition.h"
 #include "tests/core/twin.h"
@@ -230,5 +231,19 @@ Test(core, broken_events_of_blocks_are_refused)
         struct str expected = arena_printf(&twin.batch, "\"%s\" is missing", unreadable[i].field);
         cr_assert(strstr(note.text, expected.data) != NULL, "%s: %s", unreadable[i].event, note.text);
     }
+    leave();
+}
+
+/* Each await takes one event; what comes early is kept, but not without end. */
+Test(core, only_so_many_events_are_kept)
+{
+    reach(IN_AWAIT);
+    for (int i = 0; i < LIMITS_SIGNALS; i++)
+        send_event((struct core_event){.kind = CORE_EVENT_SIGNAL, .signal = STR("a.word")});
+    struct core_event one_more = {
+        .kind = CORE_EVENT_SIGNAL, .signal = STR("a.word"), .at_us = twin.live.updated_us};
+    cr_assert_eq(twin_step(&twin, &one_more), CORE_REFUSED);
+    cr_assert(str_equal(twin.update.why, STR("it was sent 256 events already, which is the most")), "%.*s",
+              STR_ARG(twin.update.why));
     leave();
 }
