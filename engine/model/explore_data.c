@@ -2,6 +2,8 @@
  * that can make a difference: many candidates are drawn (from the schemas, and from each such value by
  * leaving out, replacing, emptying), every expression is computed with each, and of those that agree in what
  * faults and in which way each `when` and `in` goes, one is explored.
+ * Candidates that differ from the ordinary in several places (a condition on two fields asks for that) count
+ * only when something is met with them for the first time.
  *
  * Where there is no schema, the value is an object that has what expressions read from it, or null. */
 #include "engine/model/explore_data.h"
@@ -32,6 +34,7 @@ struct pool {
     uint32_t candidates;
     uint32_t left_out;  /* ways of going that are not explored */
     uint32_t *pick;     /* variant of each source */
+    bool only_news;     /* candidates that only combine what was met are passed over */
     uint32_t items_max; /* of a foreach: EXPLORE_ITEMS, or more where all lists are longer */
 };
 
@@ -64,19 +67,52 @@ static bool note_facet(struct pool *pool, uint64_t facet)
     return true;
 }
 
+/* Whether it depends on the condition if the program is computed at all. */
+static bool governs(const struct plan *plan, const struct explore_program *condition,
+                    const struct explore_program *program)
+{
+    if (condition->use != EXPLORE_USE_TRUTH || condition == program)
+        return false;
+    if (plan->nodes[condition->node].kind == PLAN_FAIL)
+        return condition->node != program->node;
+    for (uint16_t at = program->node; at != 0; at = plan->nodes[at].parent)
+        if (plan->nodes[at].parent == condition->node)
+            return true;
+    return false;
+}
+
+/* A fault, or a way to go, is one thing where a condition holds and another where it does not: there nobody
+ * gets to it. */
+static bool note_governed(struct pool *pool, const struct explore_data *data, const uint64_t *outcomes)
+{
+    bool news = false;
+    for (uint32_t i = 0; i < pool->program_count; i++) {
+        const struct explore_program *program = &pool->programs[i];
+        if (program->use == EXPLORE_USE_VALUE && !explore_faults(pool->plan, program, data, &pool->scratch))
+            continue;
+        for (uint32_t k = 0; k < pool->program_count; k++)
+            if (governs(pool->plan, &pool->programs[k], program))
+                news = note_facet(pool, rng_mix(rng_mix(i, outcomes[i]),
+                                                rng_mix(pool->program_count + k, outcomes[k]))) ||
+                       news;
+    }
+    return news;
+}
+
 /* What is special about the candidate, program by program; true when one of the programs did something that
  * it did with no candidate before. */
 static bool read_signature(struct pool *pool, const struct explore_data *data, uint64_t *signature)
 {
+    uint64_t *outcomes = arena_array(&pool->scratch, pool->program_count, sizeof *outcomes);
     bool news = false;
     *signature = 0;
     for (uint32_t i = 0; i < pool->program_count; i++) {
-        uint64_t outcome =
+        outcomes[i] =
             explore_outcome_of(pool->plan, &pool->programs[i], data, pool->items_max, &pool->scratch);
-        *signature = rng_mix(*signature, outcome);
-        news = note_facet(pool, rng_mix(i, outcome)) || news;
+        *signature = rng_mix(*signature, outcomes[i]);
+        news = note_facet(pool, rng_mix(i, outcomes[i])) || news;
     }
-    return news;
+    return note_governed(pool, data, outcomes) || news;
 }
 
 /* The longest list that a foreach goes through. */
@@ -102,6 +138,8 @@ static void consider(struct pool *pool)
     if (longest(pool, &data, &pool->scratch) > pool->items_max)
         return;
     bool news = read_signature(pool, &data, &signature);
+    if (pool->only_news && !news)
+        return;
     for (uint32_t i = 0; i < pool->chosen_count; i++)
         if (pool->signatures[i] == signature)
             return;
@@ -148,6 +186,19 @@ static void mixed(struct pool *pool)
     }
 }
 
+/* Conditions on several fields at once. */
+static void scattered(struct pool *pool)
+{
+    pool->only_news = true;
+    for (uint32_t i = 0; i < pool->source_count; i++) {
+        for (uint32_t k = pool->sources[i].count; k < pool->sources[i].all_count; k++) {
+            pool->pick[i] = k;
+            consider(pool);
+        }
+        pool->pick[i] = 0;
+    }
+}
+
 /* Where a schema asks for long lists, the ordinary data have them. */
 static uint32_t items_max_of(struct pool *pool)
 {
@@ -172,6 +223,7 @@ const struct explore_data *explore_data_make(const struct plan *plan, struct are
     one_by_one(&pool);
     in_pairs(&pool);
     mixed(&pool);
+    scattered(&pool);
     check(pool.chosen_count > 0); /* the first candidate is the ordinary one */
     arena_fini(&pool.scratch);
     *count = pool.chosen_count;

@@ -23,6 +23,7 @@ struct explore_source {
     const struct schema *schema;
     const struct json **variants;
     uint32_t count;
+    uint32_t all_count; /* with those behind that differ from it in several places */
 };
 
 struct explore_program *explore_programs(const struct plan *plan, struct arena *arena, uint32_t *count);

@@ -9,10 +9,11 @@
 enum {
     DRAWN = 24,
     DRAWN_ORDINARY = 64,
-    VARIANTS_MAX = 200,
+    VARIANTS_MAX = 300,
+    SCATTERED = 300,
     CHANGES_MAX = 2000,
     NESTED_MAX = 6,
-    LITERALS_MAX = 64
+    LITERALS_MAX = 64,
 };
 
 /* Values that authors compare with: the literals of their expressions. */
@@ -174,15 +175,82 @@ static void change(struct changes *changes, const struct json *value, uint32_t d
 
 static void keep(struct explore_source *source, const struct json *value, struct arena *scratch)
 {
-    if (source->count == VARIANTS_MAX)
-        return;
     arena_reset(scratch);
     if (source->schema && !schema_check(source->schema, value, scratch, NULL))
         return;
-    for (uint32_t i = 0; i < source->count; i++)
+    for (uint32_t i = 0; i < source->all_count; i++)
         if (json_equal(source->variants[i], value))
             return;
-    source->variants[source->count++] = value;
+    source->variants[source->all_count++] = value;
+}
+
+/* ---- what differs in several places ---- */
+
+struct scatter {
+    const struct literals *literals;
+    struct rng *rng;
+    struct arena *arena;
+    bool drops; /* members */
+};
+
+static const struct json *scatter_value(const struct scatter *scatter, const struct json *value,
+                                        uint32_t depth);
+
+static const struct json *scatter_members(const struct scatter *scatter, const struct json *value,
+                                          uint32_t depth)
+{
+    struct json_member *members = arena_array(scatter->arena, value->count, sizeof *members);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < value->count; i++) {
+        if (scatter->drops && rng_below(scatter->rng, 4) == 0)
+            continue;
+        members[count].key = value->members[i].key;
+        members[count++].value = scatter_value(scatter, value->members[i].value, depth + 1);
+    }
+    return json_new_object(scatter->arena, members, count);
+}
+
+static const struct json *scatter_items(const struct scatter *scatter, const struct json *value,
+                                        uint32_t depth)
+{
+    const struct json **items = arena_array(scatter->arena, value->count, sizeof *items);
+    for (uint32_t i = 0; i < value->count; i++)
+        items[i] = scatter_value(scatter, value->items[i], depth + 1);
+    return json_new_array(scatter->arena, items, value->count);
+}
+
+/* Every other text and number is one that the file compares with: a condition on several fields is met. */
+static const struct json *scatter_value(const struct scatter *scatter, const struct json *value,
+                                        uint32_t depth)
+{
+    const struct literals *literals = scatter->literals;
+    if (depth > NESTED_MAX)
+        return value;
+    if (value->kind == JSON_OBJECT)
+        return scatter_members(scatter, value, depth);
+    if (value->kind == JSON_ARRAY)
+        return scatter_items(scatter, value, depth);
+    if (rng_below(scatter->rng, 2) == 0)
+        return value;
+    if (value->kind == JSON_BOOL)
+        return json_new_bool(!value->boolean);
+    for (uint32_t i = 0, at = 0; i < literals->count; i++) {
+        at = (uint32_t)rng_below(scatter->rng, literals->count);
+        if (literals->items[at]->kind == value->kind)
+            return literals->items[at];
+    }
+    return value;
+}
+
+static void scatter(struct explore_source *source, const struct json *base, const struct literals *literals,
+                    struct arena *arena, struct arena *scratch)
+{
+    struct rng rng;
+    rng_init(&rng, source->node + 1u);
+    for (uint32_t i = 0; i < SCATTERED; i++) {
+        const struct scatter turn = {literals, &rng, arena, i % 2 == 1};
+        keep(source, scatter_value(&turn, base, 0), scratch);
+    }
 }
 
 static void vary(struct explore_source *source, const struct plan *plan, const struct json *base,
@@ -195,14 +263,16 @@ static void vary(struct explore_source *source, const struct plan *plan, const s
     struct rng rng;
     keep(source, base, scratch);
     change(&changes, base, 0);
-    for (uint32_t i = 0; i < changes.count; i++)
+    for (uint32_t i = 0; i < changes.count && source->all_count < VARIANTS_MAX; i++)
         keep(source, changes.items[i], scratch);
     rng_init(&rng, source->node + 1u);
-    for (uint32_t i = 0; i < DRAWN && source->schema; i++) {
+    for (uint32_t i = 0; i < DRAWN && source->schema && source->all_count < VARIANTS_MAX; i++) {
         const struct json *drawn = values_make(source->schema, &rng, arena);
         if (drawn)
             keep(source, drawn, scratch);
     }
+    source->count = source->all_count;
+    scatter(source, base, literals, arena, scratch);
 }
 
 /* How far its lists are from having one or two items. */
@@ -296,13 +366,14 @@ struct explore_source *explore_sources(const struct plan *plan, const struct exp
         struct explore_source *source = &sources[(*count)++];
         source->node = i;
         source->schema = schema_of(plan, i);
-        source->variants = arena_array(arena, VARIANTS_MAX, sizeof *source->variants);
+        source->variants = arena_array(arena, VARIANTS_MAX + SCATTERED, sizeof *source->variants);
         const struct json *base = known.outputs[i] ? known.outputs[i] : explore_shape_build(&shape, i, arena);
         if (is_read(programs, program_count, i))
             vary(source, plan, base, &literals, arena, &scratch);
         else
-            source->variants[source->count++] = base;
-        check(source->count > 0);
+            source->variants[0] = base;
+        source->count = source->count > 0 ? source->count : 1;
+        source->all_count = source->all_count > 0 ? source->all_count : 1;
     }
     arena_fini(&scratch);
     return sources;
