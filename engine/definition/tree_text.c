@@ -79,8 +79,8 @@ bool tree_check_text(struct str text, struct diag_list *diags)
 {
     struct scan scan = {.text = text, .diags = diags, .line = 1, .usable = true};
     if (text.size > LIMITS_DEFINITION_BYTES) {
-        problem_add(diags, place_at(&scan, 0), PROBLEM_TOO_LARGE, STR(""),
-                    "the file has %zu bytes, at most %d are allowed", text.size, LIMITS_DEFINITION_BYTES);
+        problem_add(diags, place_at(&scan, 0), PROBLEM_TOO_LARGE, STR(""), "the file has more than %d bytes",
+                    LIMITS_DEFINITION_BYTES); /* read no further */
         return false;
     }
     size_t valid = str_utf8_size(text);

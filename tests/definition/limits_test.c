@@ -51,6 +51,19 @@ Test(limits, values_and_bytes)
     arena_fini(&arena);
 }
 
+/* Files are read only so far: how large one is nobody knows. */
+Test(limits, a_file_that_is_too_large)
+{
+    struct arena arena;
+    struct diag_list diags;
+    arena_init(&arena, 0);
+    struct str text = repeated(&arena, "# ", "0123456789abcdef", LIMITS_DEFINITION_BYTES / 16);
+    (void)support_load_text(&arena, text, &diags);
+    cr_assert_eq(diags.count, 1);
+    cr_expect_str_eq(diags.items[0].message.data, "the file has more than 1048576 bytes");
+    arena_fini(&arena);
+}
+
 Test(limits, duplicate_keys_in_a_large_mapping)
 {
     struct arena arena;
