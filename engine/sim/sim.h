@@ -57,8 +57,9 @@ struct sim_result {
     uint64_t hash; /* of everything observed */
     uint32_t definitions, sagas;
     uint32_t completed, compensated, parked;
-    uint32_t children; /* of sagas that have ended */
-    uint32_t replayed; /* the same as they were recorded */
+    uint32_t children;  /* of sagas that have ended */
+    uint32_t stillborn; /* children undone before they began: the undo came before its do */
+    uint32_t replayed;  /* the same as they were recorded */
     uint32_t faults[SIM_FAULT_COUNT];
 };
 void sim_run(const struct sim_options *options, struct sim_result *result);

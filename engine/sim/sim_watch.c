@@ -88,6 +88,7 @@ static void keep_record(struct sim *sim, const struct store_record *record)
         sim_fail(sim, "S4: a journal row is not JSON: %s", note.text);
         return;
     }
+    sim->result->stillborn += json_get(json_get(data, STR("event")), STR("stillborn")) != NULL;
     const struct json *changes = json_get(data, STR("changes"));
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
         keep_command(sim, record, saga, changes->items[i]);

@@ -1,18 +1,30 @@
 /* Random faults under running sagas, from a seed, judged by the same checker: three engines on one database,
- * a fault every few seconds, then everything heals and must come to rest.
+ * a fault every few seconds, while clients, somebody with events and an operator go on; then everything heals
+ * and must come to rest as planned.
  *
  * SAGA_CHAOS_SEED (1), SAGA_CHAOS_SECONDS (20); SAGA_CHAOS_WIPE=1 lets the broker lose its data too, which
  * the rules about lost messages then allow for. What is drawn depends on the seed alone; what it hits does
  * not. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "engine/base/clock.h"
 #include "engine/ops/process.h"
+#include "tests/chaos/courses.h"
+#include "tests/chaos/outside.h"
 #include "tests/integration/mixture.h"
 
-enum { HEAL_MS = 90000, LONGEST_OUTAGE_MS = 1500, FROZEN_MS = 3500, PAUSE_MS = 20, GAP_MS = 1500 };
+enum {
+    HEAL_MS = 90000,
+    LONGEST_OUTAGE_MS = 1500,
+    FROZEN_MS = 3500,
+    PAUSE_MS = 20,
+    SETTLE_MS = 250,
+    GAP_MS = 1500,
+    COURSES_PERCENT = 50
+};
 
 /* X(NAME, what happens) */
 #define FAULTS(X)                                                                                            \
@@ -44,6 +56,7 @@ struct chaos {
     struct rng
         faults; /* apart from the plans, whose number depends on the machine: a seed names its faults */
     struct rng plans;
+    struct outside outside;
     bool wipe;
 };
 
@@ -68,35 +81,74 @@ static uint32_t any_engine(struct chaos *chaos)
     return from;
 }
 
-/* Starts for so long; while a server is frozen or away the answers are slow or none. */
+static struct facts_start *last_start(struct chaos *chaos)
+{
+    return &chaos->world.facts.starts[chaos->world.facts.start_count - 1];
+}
+
+static void start_course(struct chaos *chaos)
+{
+    struct world *world = &chaos->world;
+    uint32_t number = world->number++;
+    struct courses_plan plan = courses_draw(&chaos->plans, &world->arena, number);
+    struct str key = arena_printf(&world->arena, "key-%u", number);
+    (void)world_start_with(world, any_engine(chaos), plan.definition, key, plan.input);
+    last_start(chaos)->end = str_from(plan.end);
+    outside_expect(&chaos->outside, &plan);
+}
+
+static void start_mixed(struct chaos *chaos)
+{
+    struct world_plan plan = mixture_draw(&chaos->plans);
+    (void)world_start(&chaos->world, any_engine(chaos), &plan);
+}
+
+/* Starts and speaks for so long; while a server is frozen or away the answers are slow or none. */
 static void go_on(struct chaos *chaos, int64_t milliseconds)
 {
     int64_t until_us = clock_monotonic_us() + milliseconds * 1000;
     do {
-        struct world_plan plan = mixture_draw(&chaos->plans);
-        (void)world_start(&chaos->world, any_engine(chaos), &plan);
+        if (rng_below(&chaos->plans, 100) < COURSES_PERCENT)
+            start_course(chaos);
+        else
+            start_mixed(chaos);
+        outside_speak(&chaos->outside, any_engine(chaos));
         process_pause(PAUSE_MS);
     } while (clock_monotonic_us() < until_us);
 }
 
+static int outage_ms(struct chaos *chaos)
+{
+    return (int)rng_below(&chaos->faults, LONGEST_OUTAGE_MS);
+}
+
 static void outage(struct chaos *chaos)
 {
-    process_pause((int)rng_below(&chaos->faults, LONGEST_OUTAGE_MS));
+    go_on(chaos, outage_ms(chaos));
 }
 
-static void freeze_engine(struct chaos *chaos, uint32_t engine)
+struct thaw {
+    struct process *process;
+    int after_ms;
+};
+
+static void *thaw_later(void *context)
 {
-    struct process *process = &chaos->world.engines[engine].program.process;
-    process_freeze(process);
-    process_pause(FROZEN_MS);
-    process_thaw(process);
+    struct thaw *thaw = context;
+    process_pause(thaw->after_ms);
+    process_thaw(thaw->process);
+    return NULL;
 }
 
-static void freeze_server(struct chaos *chaos, struct process *process)
+/* Whoever asks it meanwhile waits, so somebody else must wake it up. */
+static void freeze(struct chaos *chaos, struct process *process, int milliseconds)
 {
+    struct thaw thaw = {process, milliseconds};
+    pthread_t thread;
     process_freeze(process);
-    outage(chaos);
-    process_thaw(process);
+    cr_assert_eq(pthread_create(&thread, NULL, thaw_later, &thaw), 0);
+    go_on(chaos, milliseconds);
+    pthread_join(thread, NULL);
 }
 
 static void wipe(struct chaos *chaos)
@@ -125,7 +177,7 @@ static void inject(struct chaos *chaos, enum fault fault)
         (void)world_serve(world, engine, NULL);
         return;
     case FAULT_FREEZE_ENGINE:
-        freeze_engine(chaos, engine);
+        freeze(chaos, &world->engines[engine].program.process, FROZEN_MS);
         return;
     case FAULT_KILL_POSTGRES:
         process_kill(&harness->postgres.process);
@@ -138,7 +190,7 @@ static void inject(struct chaos *chaos, enum fault fault)
         harness_restart_postgres(harness);
         return;
     case FAULT_FREEZE_POSTGRES:
-        freeze_server(chaos, &harness->postgres.process);
+        freeze(chaos, &harness->postgres.process, outage_ms(chaos));
         return;
     case FAULT_KILL_NATS:
         process_kill(&harness->nats.process);
@@ -151,7 +203,7 @@ static void inject(struct chaos *chaos, enum fault fault)
         harness_restart_nats(harness);
         return;
     case FAULT_FREEZE_NATS:
-        freeze_server(chaos, &harness->nats.process);
+        freeze(chaos, &harness->nats.process, outage_ms(chaos));
         return;
     case FAULT_KILL_SHOP:
         process_kill(&world->shop.process);
@@ -180,19 +232,57 @@ static void start_again(struct chaos *chaos)
     for (uint32_t i = 0; i < count; i++) {
         struct facts_start lost = world->facts.starts[i];
         int status = lost.status;
-        for (; !is_accepted(status) && clock_monotonic_us() < until_us; process_pause(PAUSE_MS))
+        for (; !is_accepted(status) && clock_monotonic_us() < until_us; process_pause(PAUSE_MS)) {
             status =
                 world_start_with(world, any_engine(chaos), lost.definition.data, lost.key, lost.input).status;
+            last_start(chaos)->end = lost.end;
+        }
         cr_assert(is_accepted(status), "a repeated start is still answered with %d", status);
     }
 }
 
+static void show_restless(struct chaos *chaos)
+{
+    static const char sql[] =
+        "select string_agg(concat_ws(' ', id, definition, parent, status, waiting, wake_at - now()), E'\\n') "
+        "from (select * from saga where ended_at is null and status <> 'parked' limit 20) as these";
+    static const char *const streams[] = {"SAGA_CMD", "SAGA_REPLY", "SAGA_IN"};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        world_stream_show(&chaos->world, streams[i]);
+    fprintf(stderr, "not at rest:\n%s\n", harness_query(chaos->world.database, sql));
+}
+
+static void settle(struct chaos *chaos)
+{
+    int64_t until_us = clock_monotonic_us() + (int64_t)HEAL_MS * 1000;
+    while (!world_at_rest(&chaos->world) && clock_monotonic_us() < until_us) {
+        outside_settle(&chaos->outside, any_engine(chaos));
+        process_pause(SETTLE_MS);
+    }
+    if (!world_at_rest(&chaos->world))
+        show_restless(chaos);
+    world_await_rest(&chaos->world, SETTLE_MS);
+}
+
+static unsigned count_children(struct chaos *chaos)
+{
+    const char *sums =
+        harness_query(chaos->world.database, "select count(*) from saga where parent is not null");
+    int64_t count = 0;
+    cr_assert(str_to_i64(str_from(sums), &count));
+    return (unsigned)count;
+}
+
 static void report(struct chaos *chaos)
 {
+    const struct outside *outside = &chaos->outside;
     static const char by_status[] = "select string_agg(status || ' ' || count, ', ') from "
                                     "(select status, count(*) from saga group by status) as sums";
     const char *sums = harness_query(chaos->world.database, by_status);
     printf("%u starts: %s\n", chaos->world.facts.start_count, sums);
+    printf("%u children; %u of %u events answered, %u timers moved, %u cancelled, %u skipped\n",
+           count_children(chaos), outside->said, outside->signal_count, outside->moved, outside->cancelled,
+           outside->skipped);
 }
 
 Test(chaos, everything_ends_right)
@@ -203,6 +293,7 @@ Test(chaos, everything_ends_right)
     rng_init(&chaos.faults, seed);
     rng_init(&chaos.plans, rng_mix(seed, 1));
     world_open(&chaos.world);
+    outside_init(&chaos.outside, &chaos.world, &chaos.plans);
     for (uint32_t i = 0; i < WORLD_ENGINES; i++)
         (void)world_serve(&chaos.world, i, NULL);
     int64_t until_us = clock_monotonic_us() + seconds * 1000000;
@@ -212,7 +303,7 @@ Test(chaos, everything_ends_right)
         inject(&chaos, (enum fault)rng_below(&chaos.faults, chaos.wipe ? FAULT_COUNT : FAULT_WIPE));
     }
     start_again(&chaos);
-    world_await_rest(&chaos.world, HEAL_MS);
+    settle(&chaos);
     report(&chaos);
     cr_expect_gt(faults, 0);
     world_judge(&chaos.world);

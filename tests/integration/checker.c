@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include "tests/integration/checker_parts.h"
 
-enum { SHOWN = 40 };
+enum { SHOWN = 40, MAPS = 8 };
 
-enum { A = 1, B = 2, C = 4, D = 8, E = 16, G = 64 };
+enum { A = 1, B = 2, C = 4, D = 8, E = 16, F = 32, G = 64 };
 #define INN(...)                                                                                             \
     {                                                                                                        \
         .participant = "inn", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                             \
@@ -18,6 +18,11 @@ enum { A = 1, B = 2, C = 4, D = 8, E = 16, G = 64 };
 #define TOUR(...)                                                                                            \
     {                                                                                                        \
         .participant = "tour", .attempts = {4, 0, 4}, .logged = true, __VA_ARGS__                            \
+    }
+/* With attempts enough for whatever is lost on the way. */
+#define LASTING(who, ...)                                                                                    \
+    {                                                                                                        \
+        .participant = who, .attempts = {12, 0, 12}, .logged = true, __VA_ARGS__                             \
     }
 /* As long as it takes: pokes. */
 #define SAGA(...)                                                                                            \
@@ -62,6 +67,24 @@ static const struct checker_plan plans[] = {
     {"fail", {INN(.before = 0), QUIET(.before = A, .maybe = true), TOUR(.before = A)}},
     {"family", {INN(.before = 0), SAGA(.before = A), TOUR(.before = A | B)}},
     {"child", {TAXI(.before = 0), TOUR(.before = A)}},
+    {"errand",
+     {LASTING("inn", .before = 0), QUIET(.before = A), LASTING("tour", .before = A | B),
+      SAGA(.before = A), [5] = QUIET(.before = A | B | C | D, .maybe = true),
+      [7] = LASTING("inn", .before = A | B | C | D | F)}},
+    {"caravan",
+     {LASTING("inn", .before = 0), SAGA(.before = A, .item = true, .maybe = true),
+      LASTING("taxi", .before = A | B, .item = true, .maybe = true), QUIET(.before = A | B | C),
+      QUIET(.before = A, .maybe = true), LASTING("tour", .before = A | B | C | D, .scoped = true),
+      SAGA(.before = A | B | C | D | F, .scoped = true), LASTING("inn", .before = A | B | C | D | F | G)}},
+    {"excursion",
+     {LASTING("taxi", .before = 0), QUIET(.before = A, .maybe = true), QUIET(.before = A, .maybe = true),
+      QUIET(.before = A, .maybe = true), [5] = QUIET(.before = A, .maybe = true),
+      [6] = SAGA(.before = A, .maybe = true), [7] = LASTING("tour", .before = A | B | C | D | F | G)}},
+    {"relay",
+     {INN(.before = 0), QUIET(.before = A), TOUR(.before = A | B), SAGA(.before = A),
+      TAXI(.before = A | B | C | D, .scoped = true), SAGA(.before = A | B | C | D | E, .scoped = true),
+      QUIET(.before = A | B | C | D | E | F), INN(.before = A | B | C | D | E | F | G)}},
+    {"dash", {TAXI(.before = 0), QUIET(.before = A), TOUR(.before = A | B)}},
 };
 
 void checker_problem(struct checker *checker, const char *rule, struct str about, const char *format, ...)
@@ -150,6 +173,14 @@ static void index_facts(struct checker *checker)
     for (uint32_t i = 0; i < facts->saga_count; i++)
         if (map_set(&checker->sagas, facts->sagas[i].id, &facts->sagas[i]) != NULL)
             checker_problem(checker, "S1", facts->sagas[i].id, "two sagas have this id");
+    for (uint32_t i = 0; i < facts->saga_count; i++)
+        if (facts->sagas[i].key.size > 0 &&
+            map_set(&checker->named,
+                    checker_text(checker, "%.*s %.*s", STR_ARG(facts->sagas[i].definition),
+                                 STR_ARG(facts->sagas[i].key)),
+                    &facts->sagas[i]) != NULL)
+            checker_problem(checker, "S2", facts->sagas[i].id, "another saga has its key %.*s",
+                            STR_ARG(facts->sagas[i].key));
     for (uint32_t i = 0; i < facts->dead_count; i++)
         if (facts->dead[i].message_id.size > 0 &&
             map_set(&checker->dead, facts->dead[i].message_id, &facts->dead[i]) != NULL)
@@ -171,7 +202,7 @@ static void check_marks(struct checker *checker)
     }
 }
 
-static struct map *const *maps_of(struct checker *checker, struct map *maps[6])
+static struct map *const *maps_of(struct checker *checker, struct map *maps[MAPS])
 {
     maps[0] = &checker->sagas;
     maps[1] = &checker->sends;
@@ -179,27 +210,31 @@ static struct map *const *maps_of(struct checker *checker, struct map *maps[6])
     maps[3] = &checker->cited;
     maps[4] = &checker->keys;
     maps[5] = &checker->dead;
+    maps[6] = &checker->children;
+    maps[7] = &checker->named;
     return maps;
 }
 
 uint32_t checker_run(const struct facts *facts, struct buf *report)
 {
     struct checker checker = {.facts = facts, .report = report};
-    struct map *maps[6];
+    struct map *maps[MAPS];
     arena_init(&checker.arena, 0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < MAPS; i++)
         map_init(maps_of(&checker, maps)[i]);
     index_facts(&checker);
     checker_read_lines(&checker);
+    checker.walks = arena_array(&checker.arena, facts->saga_count + 1, sizeof *checker.walks);
+    for (uint32_t i = 0; i < facts->saga_count; i++)
+        checker_journal(&checker, &facts->sagas[i], &checker.walks[i]);
     for (uint32_t i = 0; i < facts->saga_count; i++) {
-        struct checker_walk walk;
-        checker_journal(&checker, &facts->sagas[i], &walk);
-        checker_end(&walk);
+        checker_family(&checker.walks[i]);
+        checker_end(&checker.walks[i]);
     }
     checker_lines(&checker);
     checker_client(&checker);
     check_marks(&checker);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < MAPS; i++)
         map_fini(maps_of(&checker, maps)[i]);
     arena_fini(&checker.arena);
     return checker.problems;

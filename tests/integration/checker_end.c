@@ -13,7 +13,7 @@ static bool is(struct str text, const char *literal)
 
 /* --- one saga ------------------------------------------------------------------------------------------ */
 
-static const struct checker_key *key_of(struct checker_walk *walk, const struct checker_view *view)
+const struct checker_key *checker_key_of(struct checker_walk *walk, const struct checker_view *view)
 {
     static const struct checker_key nothing;
     struct str key = checker_text(walk->checker, "%.*s/%.*s", STR_ARG(walk->saga->id), STR_ARG(view->path));
@@ -45,7 +45,7 @@ static bool has_undo(const struct checker_walk *walk, const struct checker_view 
 
 static void check_completed(struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_key *key = key_of(walk, view);
+    const struct checker_key *key = checker_key_of(walk, view);
     if (!is(view->state, "done") && !is(view->state, "waived"))
         PROBLEM(walk, "S10", "completed while %.*s is %.*s", STR_ARG(view->path), STR_ARG(view->state));
     if (view->sent[CHECKER_UNDO] > 0)
@@ -70,7 +70,7 @@ static void check_never_begun(struct checker_walk *walk)
 
 static void check_compensated(struct checker_walk *walk, const struct checker_view *view)
 {
-    const struct checker_key *key = key_of(walk, view);
+    const struct checker_key *key = checker_key_of(walk, view);
     bool undoable = has_undo(walk, view);
     bool fine = !view->opened || is(view->state, "rejected") || is(view->state, "undone") ||
                 is(view->state, "undo_waived") || is(view->state, "waived") || !undoable;
@@ -100,24 +100,6 @@ static void check_scope(struct checker_walk *walk)
                 STR_ARG(gone->path), STR_ARG(gone->state));
 }
 
-/* S9 once more, by the participants' clocks, which are one. */
-static void check_order(struct checker_walk *walk)
-{
-    for (uint32_t i = 0; i < walk->view_count; i++)
-        if (walk->views[i].late)
-            return;
-    for (uint32_t i = 0; i < walk->view_count; i++)
-        for (uint32_t j = 0; j < walk->view_count; j++) {
-            const struct checker_view *first = &walk->views[i], *second = &walk->views[j];
-            int64_t before_us = key_of(walk, first)->undone_at_us;
-            int64_t after_us = key_of(walk, second)->undone_at_us;
-            if (checker_before(walk, first, second) && before_us != 0 && after_us != 0 &&
-                before_us < after_us)
-                PROBLEM(walk, "S9", "the participant of %.*s was undone before that of %.*s",
-                        STR_ARG(first->path), STR_ARG(second->path));
-        }
-}
-
 static void check_view(struct checker_walk *walk, const struct checker_view *view)
 {
     bool scoped = checker_step(walk, view)->scoped && !is(view->state, "done");
@@ -129,27 +111,11 @@ static void check_view(struct checker_walk *walk, const struct checker_view *vie
         check_compensated(walk, view);
     bool must_know =
         walk->checker->facts->lossless && !is(walk->status, "terminated") && has_undo(walk, view);
-    if (must_know && key_of(walk, view)->said_ok && !view->succeeded)
+    if (view->taken > 1 || (view->awaited && is(view->state, "done") && !view->forced && view->taken != 1))
+        PROBLEM(walk, "S15", "%.*s has taken %u events", STR_ARG(view->path), view->taken);
+    if (must_know && checker_key_of(walk, view)->said_ok && !view->succeeded)
         PROBLEM(walk, "S16", "a success of %.*s was said, and the journal does not know it",
                 STR_ARG(view->path));
-}
-
-/* What one saga did, its child did with it; what it took back, the child took back. */
-static void check_family(struct checker_walk *walk)
-{
-    const struct facts_saga *child = walk->saga;
-    const struct facts_saga *parent = map_get(&walk->checker->sagas, child->parent);
-    if (child->parent.size == 0)
-        return;
-    if (parent == NULL) {
-        PROBLEM(walk, "S3", "its parent %.*s does not exist", STR_ARG(child->parent));
-        return;
-    }
-    bool apart = (is(parent->status, "completed") && !is(child->status, "completed")) ||
-                 (is(parent->status, "compensated") && !is(child->status, "compensated"));
-    if (apart)
-        PROBLEM(walk, "S11", "it is %.*s and its parent %.*s is %.*s", STR_ARG(child->status),
-                STR_ARG(parent->id), STR_ARG(parent->status));
 }
 
 void checker_end(struct checker_walk *walk)
@@ -157,8 +123,6 @@ void checker_end(struct checker_walk *walk)
     if (walk->plan == NULL)
         return;
     check_row(walk);
-    check_order(walk);
-    check_family(walk);
     for (uint32_t i = 0; i < walk->view_count; i++)
         check_view(walk, &walk->views[i]);
     if (is(walk->status, "completed")) {
@@ -284,6 +248,10 @@ static void check_start(struct checker *checker, const struct facts_start *start
     if (!str_equal(saga->definition, start->definition) || !str_equal(saga->key, start->key))
         checker_problem(checker, "S1", start->id, "started as %.*s with key %.*s", STR_ARG(start->definition),
                         STR_ARG(start->key));
+    if (start->end.size > 0 && !str_equal(start->end, saga->status))
+        checker_problem(checker, "L1", start->id, "%.*s %.*s is %.*s, its plan says %.*s",
+                        STR_ARG(start->definition), STR_ARG(start->key), STR_ARG(saga->status),
+                        STR_ARG(start->end));
     if (!same_json(checker, start->input, input_of(checker, saga)))
         checker_problem(checker, start->status == 200 ? "S2" : "S1", start->id, "another input than %.*s",
                         STR_ARG(start->input));
@@ -321,25 +289,14 @@ static bool was_started(struct checker *checker, const struct facts_saga *saga)
     return false;
 }
 
-static void check_keys(struct checker *checker)
-{
-    struct map keys;
-    map_init(&keys);
-    for (uint32_t i = 0; i < checker->facts->saga_count; i++) {
-        const struct facts_saga *saga = &checker->facts->sagas[i];
-        struct str key = checker_text(checker, "%.*s %.*s", STR_ARG(saga->definition), STR_ARG(saga->key));
-        if (saga->key.size > 0 && map_set(&keys, key, &checker->facts->sagas[i]) != NULL)
-            checker_problem(checker, "S2", saga->id, "another saga has its key %.*s", STR_ARG(saga->key));
-        if (!was_started(checker, saga))
-            checker_problem(checker, "S3", saga->id, "nobody started it");
-    }
-    map_fini(&keys);
-}
-
 /* An event that was accepted stands in the journal once, however often it was sent. */
 static void check_signal(struct checker *checker, const struct facts_signal *signal)
 {
-    const struct facts_saga *saga = map_get(&checker->sagas, signal->saga);
+    const struct facts_saga *saga =
+        signal->saga.size > 0
+            ? map_get(&checker->sagas, signal->saga)
+            : map_get(&checker->named,
+                      checker_text(checker, "%.*s %.*s", STR_ARG(signal->definition), STR_ARG(signal->key)));
     uint32_t found = 0;
     for (uint32_t i = 0; saga != NULL && i < saga->record_count; i++) {
         const struct facts_record *record = &checker->facts->records[saga->first_record + i];
@@ -348,7 +305,7 @@ static void check_signal(struct checker *checker, const struct facts_signal *sig
     }
     bool sure = signal->status == 200 || signal->status == 201;
     if (found > 1 || (sure && found != 1))
-        checker_problem(checker, "S1", signal->saga,
+        checker_problem(checker, "S1", signal->saga.size > 0 ? signal->saga : signal->key,
                         "signal %.*s was answered with %d and stands %u times in "
                         "the journal",
                         STR_ARG(signal->id), signal->status, found);
@@ -389,5 +346,7 @@ void checker_client(struct checker *checker)
         check_verb(checker, &checker->facts->verbs[i]);
     for (uint32_t i = 0; i < checker->facts->signal_count; i++)
         check_signal(checker, &checker->facts->signals[i]);
-    check_keys(checker);
+    for (uint32_t i = 0; i < checker->facts->saga_count; i++)
+        if (!was_started(checker, &checker->facts->sagas[i]))
+            checker_problem(checker, "S3", checker->facts->sagas[i].id, "nobody started it");
 }

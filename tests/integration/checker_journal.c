@@ -148,6 +148,7 @@ static void take_state(struct checker_walk *walk, struct checker_view *view, con
         view->successes += view->successes == 0 || again;
         view->grants[CHECKER_UNDO] += again;
     }
+    view->awaited |= is(state, "awaiting");
     bool given_up = again || is(view->state, "rejected") || is(view->state, "in_doubt");
     view->late |= is(state, "done") && (walk->back || given_up);
     view->undone += is(state, "undone");
@@ -215,9 +216,29 @@ static void take_status(struct checker_walk *walk, const struct json *change)
     walk->ended = is_end(status);
 }
 
+/* Each event serves one await, once. */
+static void take_event(struct checker_walk *walk, const struct json *change)
+{
+    struct checker_view *view = checker_view(walk, json_get_str(change, STR("step")));
+    int64_t index = 0;
+    bool told = json_get_i64(change, STR("index"), &index);
+    if (view == NULL || !told || index < 0 || index >= walk->kept) {
+        PROBLEM(walk, "S15", "an await takes event %lld, and %u have come", (long long)index, walk->kept);
+        return;
+    }
+    if (walk->taken[index])
+        PROBLEM(walk, "S15", "event %lld is taken twice, by %.*s now", (long long)index, STR_ARG(view->path));
+    walk->taken[index] = true;
+    view->taken++;
+}
+
 static void take_change(struct checker_walk *walk, const struct json *change)
 {
     struct str what = json_get_str(change, STR("change"));
+    if (is(what, "keep") && ++walk->kept > CHECKER_SIGNALS)
+        PROBLEM(walk, "S15", "more than %d events", CHECKER_SIGNALS);
+    if (is(what, "take"))
+        take_event(walk, change);
     if (is(what, "status"))
         take_status(walk, change);
     else if (is(what, "open") || is(what, "send") || is(what, "step") || is(what, "output") ||
@@ -288,6 +309,21 @@ static void take_record(struct checker_walk *walk)
         take_change(walk, record->changes->items[i]);
 }
 
+static void take_parent(struct checker_walk *walk)
+{
+    struct checker *checker = walk->checker;
+    if (walk->saga->parent.size == 0 || walk->saga->record_count == 0)
+        return;
+    const struct json *event = json_get(checker->facts->records[walk->saga->first_record].data, STR("event"));
+    walk->parent_step = json_get_str(event, STR("parent_step"));
+    struct str place =
+        checker_text(checker, "%.*s %.*s", STR_ARG(walk->saga->parent), STR_ARG(walk->parent_step));
+    struct checker_walk *other = map_set(&checker->children, place, walk);
+    walk->again = other != NULL;
+    if (other != NULL)
+        other->again = true;
+}
+
 void checker_journal(struct checker *checker, const struct facts_saga *saga, struct checker_walk *walk)
 {
     *walk = (struct checker_walk){.checker = checker, .saga = saga, .plan = checker_plan(saga->definition)};
@@ -296,6 +332,7 @@ void checker_journal(struct checker *checker, const struct facts_saga *saga, str
         return;
     }
     walk->views = arena_array(&checker->arena, CHECKER_VIEWS, sizeof *walk->views);
+    take_parent(walk);
     int64_t lsn = 0;
     for (uint32_t i = 0; i < saga->record_count; i++) {
         walk->record = &checker->facts->records[saga->first_record + i];

@@ -3,7 +3,7 @@
 #include "engine/base/map.h"
 #include "tests/integration/checker.h"
 
-enum { CHECKER_STEPS = 8, CHECKER_KINDS = 3, CHECKER_VIEWS = 64 };
+enum { CHECKER_STEPS = 8, CHECKER_KINDS = 3, CHECKER_VIEWS = 64, CHECKER_SIGNALS = 256 };
 enum checker_kind { CHECKER_DO, CHECKER_VERIFY, CHECKER_UNDO, CHECKER_NO_KIND };
 
 /* What the definitions of this folder say, in the words of the rules. Steps bear the letters a, b, c, …; what
@@ -44,6 +44,8 @@ struct checker_view {
     bool late;          /* it came to be done after it had been given up, or while the saga went back */
     uint32_t successes; /* times it came to be done, or in doubt, with something to undo */
     uint32_t undone;
+    bool awaited;   /* it waited for an event */
+    uint32_t taken; /* events */
 };
 /* A key as the participants' logs have it. */
 struct checker_key {
@@ -58,12 +60,15 @@ struct checker {
     struct arena arena;
     struct buf *report;
     uint32_t problems;
-    struct map sagas;   /* id -> facts_saga */
-    struct map sends;   /* command id -> checker_send */
-    struct map replies; /* "<command> <status>" -> any: was said, by a log */
-    struct map cited;   /* "<command> <status>" -> any: stands in the journal */
-    struct map keys;    /* Saga-Key -> checker_key */
-    struct map dead;    /* Nats-Msg-Id -> any */
+    struct map sagas;           /* id -> facts_saga */
+    struct map sends;           /* command id -> checker_send */
+    struct map replies;         /* "<command> <status>" -> any: was said, by a log */
+    struct map cited;           /* "<command> <status>" -> any: stands in the journal */
+    struct map keys;            /* Saga-Key -> checker_key */
+    struct map dead;            /* Nats-Msg-Id -> any */
+    struct map children;        /* "<parent> <step>" -> the checker_walk of its child */
+    struct map named;           /* "<definition> <key>" -> facts_saga */
+    struct checker_walk *walks; /* of facts->sagas */
 };
 /* One saga on its way through its journal. */
 struct checker_walk {
@@ -77,6 +82,10 @@ struct checker_walk {
     bool back;
     bool ended;
     const struct facts_record *record; /* at hand */
+    bool taken[CHECKER_SIGNALS];       /* by an await */
+    uint32_t kept;                     /* events */
+    struct str parent_step;            /* of a child saga */
+    bool again;                        /* its parent's step has had another child, too */
 };
 
 void checker_problem(struct checker *checker, const char *rule, struct str about, const char *format, ...)
@@ -95,6 +104,11 @@ struct str checker_text(struct checker *checker, const char *format, ...)
 
 /* Fills sends, cited; the rules that one journal can show. */
 void checker_journal(struct checker *checker, const struct facts_saga *saga, struct checker_walk *walk);
+/* The rules about a child saga and the step that it is; what was done and undone in which order by the
+ * participants' clocks, which are one. */
+void checker_family(struct checker_walk *walk);
+/* What the participants' logs know of the step. */
+const struct checker_key *checker_key_of(struct checker_walk *walk, const struct checker_view *view);
 /* The rules at the end of a journal: the stored row, and the participants' effects. */
 void checker_end(struct checker_walk *walk);
 /* Fills replies and keys; then the rules about what participants saw. */

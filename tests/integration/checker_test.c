@@ -240,6 +240,20 @@ static struct facts_start *start_of(struct facts *facts, struct str id)
     X(verb_not_recorded, "S26", facts->verbs[0].reason = STR("another"))                                     \
     X(verb_refused_yet_recorded, "S26", facts->verbs[0].status = 409)                                        \
     X(event_lost, "S1", facts->signals[0].id = STR("another"))                                               \
+    X(event_used_twice, "S15",                                                                               \
+      rewrite(facts, record_with(facts, BLOCK(EVENT), "\"change\":\"take\""), "\"change\":\"take\"",         \
+              "\"change\":\"take\",\"step\":\"b\",\"index\":0},{\"change\":\"take\""))                       \
+    X(event_that_never_came, "S15",                                                                          \
+      rewrite(facts, record_with(facts, BLOCK(EVENT), "\"change\":\"take\""), "\"index\":0", "\"index\":1")) \
+    X(done_without_its_event, "S15",                                                                         \
+      rewrite(facts, record_with(facts, BLOCK(EVENT), "\"change\":\"take\""), "\"change\":\"take\"",         \
+              "\"change\":\"extend\""))                                                                      \
+    X(event_by_key_lost, "S1", facts->signals[0].saga = STR("");                                             \
+      facts->signals[0].definition = STR("await"); facts->signals[0].key = STR("another"))                   \
+    X(end_not_as_planned, "L1", start_of(facts, ID(COMPLETED))->end = STR("compensated"))                    \
+    X(child_undone_in_wrong_order, "S9",                                                                     \
+      line_with(facts, child_of(facts, BLOCK(FAMILY))->id, "effect", "a/undo")->at_us += 60000000)           \
+    X(child_done_too_early, "S6", line_with(facts, BLOCK(FAMILY), "effect", "a/do")->at_us += 60000000)      \
     X(child_of_nobody, "S3",                                                                                 \
       child_of(facts, BLOCK(FAMILY))->parent = STR("00000000-0000-7000-8000-000000000000"))                  \
     X(child_not_commanded, "S3", child_of(facts, BLOCK(FAMILY))->parent = ID(COMPLETED))                     \

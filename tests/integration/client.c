@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "engine/base/limits.h"
 
-enum { ANSWER_MAX_BYTES = 64 * 1024 * 1024, PATIENCE_S = 70, READ_BYTES = 65536 };
+enum { ANSWER_MAX_BYTES = 64 * 1024 * 1024, PATIENCE_S = 70, READ_BYTES = 4096 };
 
 static int connect_to(uint16_t port)
 {

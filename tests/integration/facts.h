@@ -16,6 +16,7 @@ struct facts_start {
     int status;       /* HTTP; 0: no answer came, so it may or may not have happened */
     struct str id;    /* where it was told */
     bool by_nats;     /* published to saga.start.<definition>: no answer at all */
+    struct str end;   /* the status that it must come to rest with; "" : any */
 };
 /* An operator's verb as the client saw it; reasons are unique. */
 struct facts_verb {
@@ -27,7 +28,9 @@ struct facts_verb {
 };
 /* An event for an await, as the client sent it; ids are unique but for repetitions. */
 struct facts_signal {
-    struct str saga;
+    struct str saga; /* "" : named by the next two */
+    struct str definition;
+    struct str key;
     struct str id;
     int status; /* 0: no answer came, or it went by NATS */
 };

@@ -20,7 +20,7 @@ static bool chance(struct rng *rng, unsigned percent)
 }
 
 /* What ties up a participant's thread for long is rarer than the rest. */
-static const char *draw_how(struct rng *rng)
+const char *mixture_how(struct rng *rng)
 {
     if (chance(rng, WELL_PERCENT))
         return "ok";
@@ -40,9 +40,9 @@ struct world_plan mixture_draw(struct rng *rng)
         steps = WORLD_STEPS;
     }
     for (int i = 0; i < steps; i++)
-        plan.how[i] = draw_how(rng);
+        plan.how[i] = mixture_how(rng);
     for (int i = 0; i < steps; i++)
-        plan.undo[i] = draw_how(rng);
+        plan.undo[i] = mixture_how(rng);
     if (chance(rng, BACK_PERCENT))
         plan.how[2] = "reject";
     return plan;

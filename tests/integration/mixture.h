@@ -5,3 +5,5 @@
 #include "tests/integration/world.h"
 
 struct world_plan mixture_draw(struct rng *rng);
+/* How one step goes, a name of shop.h: mostly well. */
+const char *mixture_how(struct rng *rng);

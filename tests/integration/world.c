@@ -289,12 +289,12 @@ struct str world_start(struct world *world, uint32_t engine, const struct world_
     return json_get_str(answer.json, STR("id"));
 }
 
-struct client_answer world_verb(struct world *world, uint32_t engine, struct str id, const char *verb,
-                                const char *more)
+static struct client_answer operate(struct world *world, uint32_t engine, struct str id, const char *verb,
+                                    const char *route, const char *more)
 {
     struct arena *arena = &world->arena;
     struct str reason = arena_printf(arena, "reason %u of %s", world->facts.verb_count + 1, verb);
-    struct str target = arena_printf(arena, "/v1/sagas/%.*s/%s", STR_ARG(id), verb);
+    struct str target = arena_printf(arena, "/v1/sagas/%.*s/%s", STR_ARG(id), route);
     struct str body =
         arena_printf(arena, "{\"actor\":\"olga\",\"reason\":\"%.*s\"%s}", STR_ARG(reason), more);
     struct client_answer answer = world_post(world, engine, target.data, body);
@@ -303,6 +303,34 @@ struct client_answer world_verb(struct world *world, uint32_t engine, struct str
                                                          .actor = STR("olga"),
                                                          .reason = reason,
                                                          .status = answer.status};
+    return answer;
+}
+
+struct client_answer world_verb(struct world *world, uint32_t engine, struct str id, const char *verb,
+                                const char *more)
+{
+    return operate(world, engine, id, verb, verb, more);
+}
+
+struct client_answer world_move(struct world *world, uint32_t engine, struct str id, struct str step,
+                                const char *due)
+{
+    struct str more = arena_printf(&world->arena, ",\"step\":\"%.*s\",\"due\":\"%s\"", STR_ARG(step), due);
+    return operate(world, engine, id, "move", "timers", more.data);
+}
+
+struct client_answer world_signal_key(struct world *world, uint32_t engine, const struct facts_signal *signal,
+                                      const char *event)
+{
+    struct str text = arena_printf(&world->arena,
+                                   "{\"event\":\"%s\",\"definition\":\"%.*s\",\"key\":\"%.*s\",\"id\":\"%.*"
+                                   "s\",\"body\":{\"word\":\"%.*s\"}}",
+                                   event, STR_ARG(signal->definition), STR_ARG(signal->key),
+                                   STR_ARG(signal->id), STR_ARG(signal->id));
+    struct client_answer answer = world_post(world, engine, "/v1/signals", text);
+    struct facts_signal *noted = facts_add_signal(&world->facts);
+    *noted = *signal;
+    noted->status = answer.status;
     return answer;
 }
 
@@ -414,6 +442,23 @@ static bool is_quiet(void *context)
     if (world_stream_count(world, "SAGA_REPLY") != 0 || world_stream_count(world, "SAGA_IN") != 0)
         return false;
     return query_comes_true(world, at_rest, 0);
+}
+
+bool world_at_rest(struct world *world)
+{
+    return query_comes_true(world, at_rest, 0) && is_quiet(world);
+}
+
+bool world_is_idle(struct world *world)
+{
+    static const char *const streams[] = {"SAGA_CMD", "SAGA_REPLY", "SAGA_IN"};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        if (world_stream_count(world, streams[i]) != 0)
+            return false;
+    for (size_t i = 0; i < PARTICIPANTS; i++)
+        if (shop_busy(world, participants[i]) != 0)
+            return false;
+    return true;
 }
 
 void world_await_rest(struct world *world, int timeout_ms)

@@ -68,6 +68,15 @@ struct client_answer world_start_with(struct world *world, uint32_t engine, cons
 struct client_answer world_verb(struct world *world, uint32_t engine, struct str id, const char *verb,
                                 const char *more);
 
+/* Moves the timer of a step (its path): due "now", or how long from now. Noted as the verb `move`. */
+struct client_answer world_move(struct world *world, uint32_t engine, struct str id, struct str step,
+                                const char *due);
+/* An event by business key, whose body is {"word":"<id>"}; noted. By NATS there is no answer: false when the
+ * broker did not say that it has it. */
+struct client_answer world_signal_key(struct world *world, uint32_t engine, const struct facts_signal *signal,
+                                      const char *event);
+bool world_signal_nats(struct world *world, const struct facts_signal *signal, const char *event);
+
 /* The event guest.said with this id, noted. */
 struct client_answer world_signal(struct world *world, uint32_t engine, struct str id, const char *signal,
                                   const char *body);
@@ -84,6 +93,11 @@ void world_await_query(struct world *world, const char *sql, int timeout_ms);
 void world_await_ready(struct world *world, uint32_t engine, int status);
 /* Waits until such lines (what, and kind unless NULL) of all participants' logs are this many. */
 void world_await_lines(struct world *world, const char *what, const char *kind, uint32_t count);
+
+/* Whether every saga has ended or is parked now, and nothing is under way. */
+bool world_at_rest(struct world *world);
+/* Whether no command, reply or start is under way: what still waits, waits for its timer or for somebody. */
+bool world_is_idle(struct world *world);
 
 /* Publishes to JetStream and waits for its acknowledgement; headers are name and value in turn, ended by
  * NULL. */

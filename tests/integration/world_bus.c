@@ -23,18 +23,44 @@ static void line_close(struct line *line)
     natsConnection_Destroy(line->connection);
 }
 
-void world_publish(struct world *world, const char *subject, const char *const *headers, struct str body)
+static natsStatus publish(struct world *world, const char *subject, const char *const *headers,
+                          struct str body)
 {
     struct line line;
     natsMsg *message = NULL;
-    cr_assert(line_open(&line, world), "no connection to NATS");
-    natsMsg_Create(&message, subject, NULL, body.data, (int)body.size);
-    for (; *headers != NULL; headers += 2)
-        natsMsgHeader_Set(message, headers[0], headers[1]);
-    natsStatus status = js_PublishMsg(NULL, line.js, message, NULL, NULL);
-    cr_assert_eq(status, NATS_OK, "%s was not stored: %s", subject, natsStatus_GetText(status));
-    natsMsg_Destroy(message);
+    natsStatus status = NATS_NO_SERVER;
+    if (line_open(&line, world)) {
+        natsMsg_Create(&message, subject, NULL, body.data, (int)body.size);
+        for (; *headers != NULL; headers += 2)
+            natsMsgHeader_Set(message, headers[0], headers[1]);
+        status = js_PublishMsg(NULL, line.js, message, NULL, NULL);
+        natsMsg_Destroy(message);
+    }
     line_close(&line);
+    return status;
+}
+
+void world_publish(struct world *world, const char *subject, const char *const *headers, struct str body)
+{
+    natsStatus status = publish(world, subject, headers, body);
+    cr_assert_eq(status, NATS_OK, "%s was not stored: %s", subject, natsStatus_GetText(status));
+}
+
+bool world_signal_nats(struct world *world, const struct facts_signal *signal, const char *event)
+{
+    struct arena *arena = &world->arena;
+    const char *const headers[] = {"Saga-Definition",
+                                   signal->definition.data,
+                                   "Saga-Start-Key",
+                                   signal->key.data,
+                                   "Saga-Signal-Id",
+                                   signal->id.data,
+                                   NULL};
+    struct facts_signal *noted = facts_add_signal(&world->facts);
+    *noted = *signal;
+    noted->status = 0;
+    return publish(world, arena_printf(arena, "saga.signal.%s", event).data, headers,
+                   arena_printf(arena, "{\"word\":\"%.*s\"}", STR_ARG(signal->id))) == NATS_OK;
 }
 
 uint64_t world_stream_count(struct world *world, const char *stream)

@@ -14,7 +14,7 @@
 #include "engine/sim/sim.h"
 
 struct total {
-    uint64_t seeds, failed, sagas, completed, compensated, parked, children, replayed, definitions;
+    uint64_t seeds, failed, sagas, completed, compensated, parked, children, stillborn, replayed, definitions;
     uint64_t faults[SIM_FAULT_COUNT];
 };
 
@@ -36,6 +36,7 @@ static void add(struct total *total, const struct sim_result *result)
     total->compensated += result->compensated;
     total->parked += result->parked;
     total->children += result->children;
+    total->stillborn += result->stillborn;
     total->definitions += result->definitions;
     total->replayed += result->replayed;
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
@@ -68,8 +69,9 @@ static bool run_seed(uint64_t seed, bool trace, struct total *total)
 static void report(const struct total *total)
 {
     printf("%" PRIu64 " seeds, %" PRIu64 " sagas: %" PRIu64 " completed, %" PRIu64 " compensated, %" PRIu64
-           " parked; %" PRIu64 " children of sagas that ended\n",
-           total->seeds, total->sagas, total->completed, total->compensated, total->parked, total->children);
+           " parked; %" PRIu64 " children of sagas that ended, %" PRIu64 " undone before they began\n",
+           total->seeds, total->sagas, total->completed, total->compensated, total->parked, total->children,
+           total->stillborn);
     printf("%" PRIu64 " of %" PRIu64 " sagas over %" PRIu64 " random definitions replayed the same\n",
            total->replayed, total->sagas, total->definitions);
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
