@@ -58,6 +58,11 @@ void bus_ack(struct bus *bus, struct str ack)
     bus->ops->ack(bus, ack);
 }
 
+void bus_give_back(struct bus *bus, struct str ack)
+{
+    bus->ops->give_back(bus, ack);
+}
+
 void bus_flush(struct bus *bus)
 {
     bus->ops->flush(bus);

@@ -75,6 +75,7 @@ struct bus_ops {
     enum err (*call)(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us,
                      struct arena *arena, struct str *answer, struct err_note *note);
     void (*ack)(struct bus *bus, struct str ack);
+    void (*give_back)(struct bus *bus, struct str ack);
     void (*flush)(struct bus *bus);
     enum err (*probe)(struct bus *bus, struct err_note *note);
     uint32_t (*in_flight)(struct bus *bus);
@@ -114,6 +115,9 @@ enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t time
                   struct str *answer, struct err_note *note);
 /* Acknowledges a REPLY or IN delivery: only after the commit that holds its effect. */
 void bus_ack(struct bus *bus, struct str ack);
+/* Gives an IN delivery back: it comes again soon, most likely to another instance. For what this one cannot
+ * deal with; what is merely not acknowledged comes again much later. */
+void bus_give_back(struct bus *bus, struct str ack);
 /* Pushes buffered messages out now: once at the end of each batch. */
 void bus_flush(struct bus *bus);
 /* A real publish with acknowledgement, at most 2 s: for readiness. Blocks. */

@@ -160,6 +160,7 @@ void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard)
         if (!stored->out || (shard != LIMITS_SHARDS_MAX && of != shard))
             continue;
         stored->out = false;
+        stored->spurned = NULL;
         if (of < LIMITS_SHARDS_MAX)
             broker->unacked[of]--;
     }
@@ -210,10 +211,11 @@ static struct memory_bus *receiver(struct memory_bus_broker *broker, const struc
         return broker->unacked[shard] < MEMORY_BROKER_UNACKED_MAX ? broker->owners[shard] : NULL;
     if (!is_in(stored->message.subject))
         return NULL;
-    struct memory_bus *bus = broker->buses;
-    while (bus != NULL && !bus->listens_in)
-        bus = bus->next;
-    return bus;
+    struct memory_bus *found = NULL;
+    for (struct memory_bus *bus = broker->buses; bus != NULL; bus = bus->next)
+        if (bus->listens_in && (found == NULL || found == stored->spurned))
+            found = bus;
+    return found;
 }
 
 static bool tell_message(struct memory_bus_broker *broker)

@@ -23,7 +23,8 @@ struct stored {
     char ack[MEMORY_BROKER_ACK_BYTES];
     bool out; /* delivered and not acknowledged */
     uint64_t delivery_count;
-    uint64_t round; /* the memory_bus_deliver that last offered it: once each */
+    uint64_t round;             /* the memory_bus_deliver that last offered it: once each */
+    struct memory_bus *spurned; /* who had it last, and gave it back */
 };
 struct memory_id {
     size_t size;

@@ -180,6 +180,18 @@ static void memory_ack(struct bus *base, struct str ack)
     unlock(broker);
 }
 
+/* To another one at once, and then, there being no clock here, not before the next redelivery. */
+static void memory_give_back(struct bus *base, struct str ack)
+{
+    struct memory_bus_broker *broker = lock(base);
+    for (struct stored *stored = broker->first; stored != NULL; stored = stored->next)
+        if (stored->spurned == NULL && str_equal(ack, str_from(stored->ack))) {
+            stored->out = false;
+            stored->spurned = (struct memory_bus *)base;
+        }
+    unlock(broker);
+}
+
 static void memory_flush(struct bus *base)
 {
     (void)base;
@@ -245,6 +257,7 @@ static const struct bus_ops ops = {
     .answer = memory_answer,
     .call = memory_call,
     .ack = memory_ack,
+    .give_back = memory_give_back,
     .flush = memory_flush,
     .probe = memory_probe,
     .in_flight = memory_in_flight,

@@ -67,6 +67,7 @@ static const struct bus_ops ops = {
     .answer = nats_control_answer,
     .call = nats_control_call,
     .ack = nats_pull_ack,
+    .give_back = nats_pull_give_back,
     .flush = flush,
     .probe = nats_control_probe,
     .in_flight = in_flight,

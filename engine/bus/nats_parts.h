@@ -119,6 +119,7 @@ void nats_pull_unlisten(struct bus *base, uint32_t shard);
 enum err nats_pull_listen_in(struct bus *base, struct err_note *note);
 void nats_pull_unlisten_in(struct bus *base);
 void nats_pull_ack(struct bus *base, struct str ack);
+void nats_pull_give_back(struct bus *base, struct str ack);
 /* Forgets what was asked for and asks anew: after its consumer was made anew. */
 void nats_pull_restart(struct nats_bus *bus, uint32_t slot);
 void nats_pull_free_all(struct nats_bus *bus);

@@ -229,7 +229,7 @@ static void on_message(void *context, natsMsg *message)
 const struct nats_line_callbacks nats_pull_callbacks = {
     .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};
 
-void nats_pull_ack(struct bus *base, struct str ack)
+static void answer_delivery(struct bus *base, struct str ack, const char *answer)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     char subject[BUS_SUBJECT_BYTES + 1];
@@ -238,7 +238,17 @@ void nats_pull_ack(struct bus *base, struct str ack)
     memcpy(subject, ack.data, ack.size);
     subject[ack.size] = '\0';
     /* Lost when not connected: the message comes again and is recognized as a duplicate. */
-    (void)!nats_line_send_text(bus->consumer, subject, NULL, "+ACK");
+    (void)!nats_line_send_text(bus->consumer, subject, NULL, answer);
+}
+
+void nats_pull_ack(struct bus *base, struct str ack)
+{
+    answer_delivery(base, ack, "+ACK");
+}
+
+void nats_pull_give_back(struct bus *base, struct str ack)
+{
+    answer_delivery(base, ack, nak);
 }
 
 /* Puts a new pull into the table and takes the old one out, if any. */

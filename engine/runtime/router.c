@@ -36,10 +36,12 @@ struct router {
     int64_t look_at_us;
 };
 
-/* No use to anybody: a runner of this instance stores it with its reason. */
+/* No use to anybody: a runner of this instance stores it with its reason. One that owns no shard stores
+ * nothing, so it leaves the message to those that do. */
 static void dead(struct router *router, struct inbox_item *item, struct str reason)
 {
     struct engine *engine = router->engine;
+    bool full = false;
     item->kind = INBOX_MESSAGE;
     item->has_id = false;
     item->dead_reason = reason;
@@ -53,7 +55,10 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
         item->shard = i;
         if (inbox_put(&owner->inbox, item, true))
             return;
+        full = true;
     }
+    if (!full)
+        bus_give_back(engine->bus, item->delivery.ack);
     inbox_item_free(item); /* not acknowledged: it comes again */
 }
 

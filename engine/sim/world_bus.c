@@ -177,6 +177,12 @@ static void acknowledge(struct bus *bus, struct str ack)
     bus_ack(host->inner, ack);
 }
 
+static void give_back(struct bus *bus, struct str ack)
+{
+    if (enter(bus, NULL) == ERR_OK)
+        bus_give_back(host_of(bus)->inner, ack);
+}
+
 static void flush(struct bus *bus)
 {
     (void)bus;
@@ -210,6 +216,7 @@ static const struct bus_ops ops = {
     .answer = answer,
     .call = call,
     .ack = acknowledge,
+    .give_back = give_back,
     .flush = flush,
     .probe = probe,
     .in_flight = in_flight,

@@ -317,6 +317,20 @@ Test(engine_faults, a_start_by_message_that_is_refused_becomes_a_dead_letter)
 }
 
 /* A shard lost in a batch must not take the timers of another one with it. */
+/* It is on guard: messages come to it, too, and it may store nothing. */
+Test(engine_faults, an_instance_without_shards_leaves_dead_letters_to_the_owner)
+{
+    struct bed bed;
+    bed_open(&bed, 2);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct bus_message start = {.subject = STR("saga.start.nothing"), .body = STR("{}")};
+        memory_bus_send(bed.world.broker, &start);
+    }
+    bed_settle(&bed);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "there is no definition nothing"), 4));
+    bed_close(&bed);
+}
+
 Test(engine_faults, a_shard_still_held_goes_on_when_another_of_the_batch_is_lost)
 {
     struct bed bed;
