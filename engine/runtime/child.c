@@ -153,14 +153,7 @@ struct resident_entry *child_command(struct runner *runner, struct inbox_item *i
         struct str why = obstacle(runner, item, key_owner);
         if (why.size == 0)
             return begin(runner, item);
-        if (child->kind == CORE_DO) {
-            refuse(runner, item, CORE_CODE_CHILD_REFUSED, why);
-            return NULL;
-        }
-        struct envelope_child_reply nothing = addressed(item); /* to undo, and nothing ever can be */
-        nothing.status = CORE_REPLY_OK;
-        reply(runner, BATCH_NO_SAGA, &nothing);
-        finish(runner, item, BATCH_NO_SAGA);
+        refuse(runner, item, CORE_CODE_CHILD_REFUSED, why);
         return NULL;
     }
     if (!is_parent(entry->saga, child))

@@ -1,6 +1,8 @@
 /* What a parent saga commands a child saga that lives on a shard of this runner.
  *
- * do: begins the child, or repeats what it has come to; undo: undoes it, or sees to it that it never begins.
+ * do: begins the child, or repeats what it has come to; undo: undoes it, or sees to it that it never begins:
+ * by a row of the child's own, so an undo is refused while its definition is not there. Nothing would keep a
+ * do that is still under way from beginning it once the definition is stored.
  * A child's id is the same over all attempts, so a command may come as often as it likes. Whatever an answer
  * is lost to, the parent's next attempt fetches it again. */
 #pragma once

@@ -158,6 +158,38 @@ Test(children, an_undo_before_the_child_began_keeps_it_from_beginning)
     bed_close(&bed);
 }
 
+/* Whoever said ok now would be wrong once the definition is stored and the do arrives. So a human is asked,
+ * who stores it and has the undo sent again. */
+Test(children, an_undo_without_a_definition_waits_for_it)
+{
+    static const char calls[] = "saga: calls\nversion: 1\nsteps: [ { saga: { id: bill, name: later } } ]\n";
+    static const char later[] = "saga: later\nversion: 1\nsteps:\n"
+                                "  - { id: charge, command: shop.charge, compensate: shop.refund }\n";
+    struct bed bed;
+    struct store_saga *rows = NULL;
+    open_bed(&bed);
+    bed_define(&bed, calls);
+    bed.next_child = WORLD_LOST;
+    struct bed_call *call = bed_start_of(&bed, 0, "calls", "", "{}");
+    bed_settle(&bed);
+    struct id id = call->answer.id;
+    struct bus_message lost = bed.child;
+    bed_verb(&bed, 0, id, CORE_EVENT_CANCEL);
+    bed_settle(&bed);
+    bed_expect(&bed, id, "parked");
+    cr_assert(str_equal(bed_row(&bed, id).reason_code, STR("CHILD_REFUSED")));
+    bed_define(&bed, later);
+    bed_verb(&bed, 0, id, CORE_EVENT_RETRY);
+    bed_settle(&bed);
+    bed_expect(&bed, id, "compensated");
+    memory_bus_send(bed.world.broker, &lost);
+    bed_settle(&bed);
+    cr_assert(not(bed_has_command(&bed)), "the child does not begin any more");
+    bed_expect(&bed, child_of(&bed, id), "compensated");
+    cr_assert(eq(u32, children(&bed, id, &rows), 1));
+    bed_close(&bed);
+}
+
 Test(children, one_that_cannot_begin_is_refused_with_a_reason)
 {
     static const char *const wrong[] = {
