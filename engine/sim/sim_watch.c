@@ -74,6 +74,31 @@ static void keep_command(struct sim *sim, const struct store_record *record, con
         sim_fail(sim, "S14: %.*s was scheduled twice", STR_ARG(command->id));
 }
 
+/* S12 for a child: one that its parent knows to be undone does not begin any more. */
+static void check_birth(struct sim *sim, const struct json *event, const char *child)
+{
+    struct arena arena, scratch;
+    struct core_saga saga;
+    struct id id;
+    struct err_note note = {""};
+    struct str step = json_get_str(event, STR("parent_step"));
+    if (!id_parse(json_get_str(event, STR("parent")), &id))
+        return;
+    if (json_get(event, STR("stillborn")) != NULL) {
+        sim->result->stillborn++;
+        return;
+    }
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    if (loader_load(sim->registry, sim->store, id, &arena, &scratch, &saga, NULL, &note) == ERR_OK)
+        for (uint16_t i = 0; i < saga.step_count; i++)
+            if (str_equal(core_step_path(&saga, i), step) && saga.steps[i].state == CORE_STEP_UNDONE)
+                sim_fail(sim, "S12: child %s begins, and step %.*s of its parent is undone", child,
+                         STR_ARG(step));
+    arena_fini(&scratch);
+    arena_fini(&arena);
+}
+
 static void keep_record(struct sim *sim, const struct store_record *record)
 {
     char saga[ID_TEXT_SIZE + 1];
@@ -88,7 +113,8 @@ static void keep_record(struct sim *sim, const struct store_record *record)
         sim_fail(sim, "S4: a journal row is not JSON: %s", note.text);
         return;
     }
-    sim->result->stillborn += json_get(json_get(data, STR("event")), STR("stillborn")) != NULL;
+    if (record->seq == 1)
+        check_birth(sim, json_get(data, STR("event")), saga);
     const struct json *changes = json_get(data, STR("changes"));
     for (uint32_t i = 0; changes != NULL && i < changes->count; i++)
         keep_command(sim, record, saga, changes->items[i]);
