@@ -21,7 +21,7 @@
  *   two independent things goes first, and both choices are explored.
  * - Orders of what is independent: compensations side by side, where nothing can come late any more, are
  *   looked at one after the other, and so is a compensation between two attempts (persistent sets,
- *   explore_act.c).
+ *   explore_list.c).
  * - Participants without a barrier. The explored ones have it: each of do and undo takes effect once, and no
  *   do after an undo; who rejects an attempt rejects all before it. To the core one without looks the same:
  *   the success that it reports after an undo is here one that came late.

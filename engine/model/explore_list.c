@@ -1,0 +1,159 @@
+/* What can happen to a saga next: everything, or what is enough. See explore.h for why it is. */
+#include "engine/model/explore_parts.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+
+static void add(struct explore_level *level, struct explore_action action)
+{
+    level->actions[level->action_count++] = action;
+}
+
+static void add_reply(struct explore_level *level, uint16_t step, enum core_kind command,
+                      enum core_reply_status status, bool older, struct str code)
+{
+    add(level, (struct explore_action){.kind = EXPLORE_REPLY,
+                                       .step = step,
+                                       .command = command,
+                                       .status = status,
+                                       .older = older,
+                                       .code = code});
+}
+
+/* Answers to one kind of command. What the participant would not say is refused by explore_apply. A child
+ * saga is answered for by the engine, which only knows ok and rejected. */
+static void list_replies(const struct explore *explore, struct explore_level *level, uint16_t step,
+                         enum core_kind kind)
+{
+    const struct core_step *it = &level->saga.steps[step];
+    const struct explore_codes *codes = &explore->codes[it->node];
+    bool all = kind == CORE_DO && !explore_is_halted(level, step);
+    bool child = level->saga.plan->nodes[it->node].kind == PLAN_SAGA;
+    add_reply(level, step, kind, CORE_REPLY_OK, false, STR(""));
+    for (uint32_t i = 0; i < (all ? codes->count : 1); i++)
+        add_reply(level, step, kind, CORE_REPLY_REJECTED, false, all ? codes->items[i] : STR(""));
+    if (child || (kind == CORE_UNDO && level->world.facts[step].late))
+        return;
+    add_reply(level, step, kind, CORE_REPLY_RETRY, false, STR(""));
+    add_reply(level, step, kind, CORE_REPLY_PENDING, false, STR(""));
+    if (it->attempts[kind] < 2)
+        return;
+    add_reply(level, step, kind, CORE_REPLY_OK, true, STR(""));
+    add_reply(level, step, kind, CORE_REPLY_REJECTED, true, STR(""));
+}
+
+/* Nothing moves by itself. */
+static bool is_at_rest(const struct explore_level *level)
+{
+    for (uint16_t i = 0; i < level->saga.step_count; i++)
+        if (level->saga.steps[i].due_us > 0)
+            return false;
+    return true;
+}
+
+static void list_step(const struct explore *explore, struct explore_level *level, uint16_t step)
+{
+    const struct core_step *it = &level->saga.steps[step];
+    const struct explore_fact *fact = &level->world.facts[step];
+    bool late = fact->late && it->state == CORE_STEP_UNDO_SENT;
+    if (it->due_us > 0 && !late)
+        add(level, (struct explore_action){.kind = EXPLORE_TIMER, .step = step});
+    if (it->attempts[CORE_DO] > 0 && !fact->known)
+        list_replies(explore, level, step, CORE_DO);
+    if (it->attempts[CORE_VERIFY] > 0 && !fact->known)
+        list_replies(explore, level, step, CORE_VERIFY);
+    if (it->attempts[CORE_UNDO] > 0 && !fact->undone)
+        list_replies(explore, level, step, CORE_UNDO);
+    bool stuck = it->state == CORE_STEP_STUCK || (it->state == CORE_STEP_UNDO_STUCK && is_at_rest(level));
+    if (stuck && !fact->retried && !fact->late)
+        add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = step});
+}
+
+/* At most one event of a name is kept before its await: a second one is like the first, later. */
+static void list_signals(struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    for (uint16_t i = 0; i < saga->plan->node_count; i++) {
+        const struct plan_node *node = &saga->plan->nodes[i];
+        if (node->kind != PLAN_AWAIT || plan_find_await(saga->plan, node->await->event) != node)
+            continue;
+        bool kept = false;
+        for (uint16_t k = 0; k < saga->signal_count; k++)
+            kept = kept || (!saga->signals[k].taken && str_equal(saga->signals[k].name, node->await->event));
+        if (!kept)
+            add(level, (struct explore_action){.kind = EXPLORE_SIGNAL, .step = i});
+    }
+}
+
+static size_t most_actions(const struct explore *explore, const struct core_saga *saga)
+{
+    size_t most = (size_t)saga->plan->node_count + 3;
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        most += 20 + explore->codes[saga->steps[i].node].count;
+    return most;
+}
+
+static bool is_undoing(enum core_step_state state)
+{
+    return state == CORE_STEP_UNDO_WAITING || state == CORE_STEP_UNDO_SENT;
+}
+
+/* Whether what can still happen to the step is about its compensation alone. */
+static bool is_calm(const struct explore_level *level, uint16_t step)
+{
+    const struct explore_fact *fact = &level->world.facts[step];
+    enum core_step_state state = level->saga.steps[step].state;
+    bool late = !fact->known && explore_may_exist(fact);
+    return state >= CORE_STEP_DONE && !late && !fact->late;
+}
+
+/* When everything goes back and nothing can come late, compensations under way are independent of each other:
+ * what the next ones are depends on which are over, not on the order in which they ended. Then one of them is
+ * enough: the others' turn comes when it is over (a persistent set of one step's events). Not one that is
+ * tried without limit, which may never be over. A compensation between two attempts goes on first in any
+ * case: nothing but its own answers can matter to it, and it to nothing. CORE_NO_STEP: all must be looked
+ * at. */
+static uint16_t persistent(const struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    uint16_t chosen = CORE_NO_STEP;
+    if (saga->direction != CORE_BACK || core_ended(saga))
+        return CORE_NO_STEP;
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (saga->steps[i].state == CORE_STEP_UNDO_WAITING)
+            return i;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        if (!is_calm(level, i))
+            return CORE_NO_STEP;
+        bool limited =
+            explore_step(saga, i) && explore_step(saga, i)->undo.retry.attempts_max < LIMITS_ATTEMPTS_MAX;
+        if (chosen == CORE_NO_STEP && limited && is_undoing(saga->steps[i].state))
+            chosen = i;
+    }
+    return chosen;
+}
+
+void explore_list(struct explore *explore, struct explore_level *level)
+{
+    const struct core_saga *saga = &level->saga;
+    level->action_count = level->next = 0;
+    if (saga->status == CORE_TERMINATED)
+        return;
+    level->actions = arena_array(&level->arena, most_actions(explore, saga), sizeof *level->actions);
+    uint16_t alone = persistent(level);
+    if (alone != CORE_NO_STEP) {
+        list_step(explore, level, alone);
+        return;
+    }
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        list_step(explore, level, i);
+    if (core_ended(saga))
+        return;
+    if (saga->deadline_us > 0)
+        add(level, (struct explore_action){.kind = EXPLORE_DEADLINE, .step = CORE_NO_STEP});
+    if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
+        add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = CORE_NO_STEP});
+    if (saga->direction == CORE_BACK)
+        return;
+    list_signals(level);
+    add(level, (struct explore_action){.kind = EXPLORE_CANCEL, .step = CORE_NO_STEP});
+}
