@@ -273,6 +273,7 @@ void explore_run(const struct plan *plan, const struct explore_options *options,
     struct explore explore = {.arena = arena,
                               .result = result,
                               .plan = explore_bound(plan, arena),
+                              .whole = options->whole,
                               .states_max =
                                   options->states_max ? options->states_max : EXPLORE_STATES_DEFAULT};
     struct search search = {.explore = &explore};

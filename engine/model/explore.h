@@ -22,6 +22,21 @@
  * - Orders of what is independent: compensations side by side, where nothing can come late any more, are
  *   looked at one after the other, and so is a compensation between two attempts (persistent sets,
  *   explore_list.c).
+ * - What parts beside each other (branches, items) do at the same time (explore_focus.c). One of them, each
+ *   in its turn and chosen anew whenever something begins in a block that was at rest, is in focus and does
+ *   everything. Those beside it do what is simple, one after the other: go on, fail, get stuck and are
+ *   helped, are undone, get stuck with the last of that. Cancel, the deadline and events come at every
+ *   point. Why that is enough: all that one part can tell of another is that it has failed (and how, if a
+ *   compensation reads $error), is over, is stuck, or has a command out where max_concurrency counts; and
+ *   for each of these a simple way leads there, whatever the part in focus has done meanwhile. A promise is
+ *   about a step, about two of one sequence, or about a step and what is stuck or under way beside it. So
+ *   in a run that breaks one, keep what the step's part did, in focus, and put simple events that show the
+ *   same for those of the others: it breaks it too. Of three parts only two are ever halfway at once: no
+ *   promise needs the third but by the number under way, and its command is out from its start. That parts
+ *   see no more of each other is a property of the core that is relied on, not proved; a test over random
+ *   definitions compares with `whole`.
+ * - Why the saga goes back, once no compensation is left that reads it; going back, what is over beside the
+ *   part in focus.
  * - Participants without a barrier. The explored ones have it: each of do and undo takes effect once, and no
  *   do after an undo; who rejects an attempt rejects all before it. To the core one without looks the same:
  *   the success that it reports after an undo is here one that came late.
@@ -46,6 +61,7 @@ enum { EXPLORE_STATES_DEFAULT = 2000000, EXPLORE_ITEMS = 2 /* of a foreach, at m
 
 struct explore_options {
     uint64_t states_max; /* 0: the default */
+    bool whole;          /* everything in all parts at once: many more states, for tests of the focus */
 };
 enum explore_verdict {
     EXPLORE_PROVED,

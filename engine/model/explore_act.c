@@ -168,6 +168,8 @@ static struct core_event event_of(struct explore *explore, struct core_saga *sag
         if (action->step != CORE_NO_STEP)
             event.step = core_step_path(saga, action->step);
         return event;
+    case EXPLORE_FOCUS:
+        break;
     }
     check_never("an action of no kind");
 }
@@ -183,6 +185,9 @@ static void copy(struct explore_level *to, const struct explore_level *from)
     to->world.fates = arena_alloc(&to->arena, from->world.fate_count);
     for (uint16_t i = 0; i < from->world.fate_count; i++)
         to->world.fates[i] = from->world.fates[i];
+    to->world.focus = arena_array(&to->arena, from->world.focus_count, sizeof *to->world.focus);
+    for (uint16_t i = 0; i < from->world.focus_count; i++)
+        to->world.focus[i] = from->world.focus[i];
     to->copy_of = from;
 }
 
@@ -263,6 +268,12 @@ bool explore_apply(struct explore *explore, const struct explore_level *from,
     if (to->copy_of != from)
         copy(to, from);
     arena_reset(&explore->batch);
+    if (action->kind == EXPLORE_FOCUS) {
+        to->copy_of = NULL;
+        to->taken = *action;
+        explore_focus(to, action->step, action->part);
+        return true;
+    }
     struct core_event event = event_of(explore, &to->saga, action);
     if (event.kind == CORE_EVENT_TIMER)
         to->copy_of = NULL;
@@ -290,5 +301,6 @@ bool explore_apply(struct explore *explore, const struct explore_level *from,
     explore_watch(explore, to, &update.record);
     must_be_tried(explore, to, &update.record);
     again(explore, to, &event);
+    explore_refocus(to);
     return true;
 }

@@ -58,29 +58,34 @@ static struct explore_codes codes_of(const struct plan_step *step, bool all, str
     return (struct explore_codes){items, count};
 }
 
-static void look_at(struct explore *explore, const struct expr *program)
+/* True when it reads $error. */
+static bool look_at(struct explore *explore, const struct expr *program)
 {
+    bool reads = false;
     uint32_t count = 0;
     struct expr_ref *refs = program ? expr_refs(program, &count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (refs[i].kind != EXPR_REF_ERROR)
             continue;
+        reads = true;
         struct str path = refs[i].path;
         explore->code_matters |= !str_equal(path, STR(".message")) && !str_equal(path, STR(".step"));
         explore->message_matters |= !str_equal(path, STR(".code")) && !str_equal(path, STR(".step"));
         explore->step_matters |= !str_equal(path, STR(".code")) && !str_equal(path, STR(".message"));
     }
+    return reads;
 }
 
 void explore_codes_make(struct explore *explore)
 {
     const struct plan *plan = explore->plan;
     struct explore_codes *codes = arena_array(explore->arena, plan->node_count, sizeof *codes);
+    explore->error_readers = arena_array(explore->arena, plan->node_count, sizeof *explore->error_readers);
     for (uint16_t i = 0; i < plan->node_count; i++) {
         if (plan->nodes[i].step == NULL)
             continue;
-        look_at(explore, plan->nodes[i].step->run.with);
-        look_at(explore, plan->nodes[i].step->undo.with);
+        (void)look_at(explore, plan->nodes[i].step->run.with); /* going forward there is no error yet */
+        explore->error_readers[i] = look_at(explore, plan->nodes[i].step->undo.with);
     }
     for (uint16_t i = 0; i < plan->node_count; i++)
         if (plan->nodes[i].kind == PLAN_SAGA)

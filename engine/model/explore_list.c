@@ -50,13 +50,118 @@ static bool is_at_rest(const struct explore_level *level)
     return true;
 }
 
+static void list_timer(struct explore_level *level, uint16_t step)
+{
+    add(level, (struct explore_action){.kind = EXPLORE_TIMER, .step = step});
+}
+
+static bool is_limited(const struct plan_action *action)
+{
+    return action->retry.attempts_max < LIMITS_ATTEMPTS_MAX;
+}
+
+/* By a deadline that has passed: what waits is not sent. */
+static bool is_held(const struct core_saga *saga)
+{
+    return saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP;
+}
+
+/* Whether there is somebody who can tell in which way the step fails, or whom it can stop only so. */
+static bool fails_in_many_ways(const struct explore *explore, const struct explore_level *level,
+                               uint16_t step)
+{
+    const struct plan_step *plan = explore_step(&level->saga, step);
+    bool child = level->saga.plan->nodes[level->saga.steps[step].node].kind == PLAN_SAGA;
+    return !child && is_limited(&plan->run) && !is_held(&level->saga) &&
+           (plan->on_timeout == PLAN_ON_TIMEOUT_PARK || explore_is_error_read_later(explore, level));
+}
+
+/* Of the present budget. */
+static uint32_t attempts_used(const struct core_step *step)
+{
+    return step->attempts[CORE_DO] - step->budget_base[CORE_DO];
+}
+
+/* Its attempts are used up by time-outs, or by replies that ask for another. */
+static void list_simple_again(struct explore_level *level, uint16_t step)
+{
+    const struct core_step *it = &level->saga.steps[step];
+    bool first = attempts_used(it) == 1;
+    if (first || !it->unknown)
+        add_reply(level, step, CORE_DO, CORE_REPLY_RETRY, false, STR(""));
+    if (first || it->unknown)
+        list_timer(level, step);
+}
+
+static void list_simple_do(const struct explore *explore, struct explore_level *level, uint16_t step)
+{
+    const struct explore_codes *codes = &explore->codes[level->saga.steps[step].node];
+    add_reply(level, step, CORE_DO, CORE_REPLY_OK, false, STR(""));
+    bool halted = explore_is_halted(level, step);
+    if (halted && explore_step(&level->saga, step)->has_verify && explore_is_narrow(level, step))
+        list_timer(level, step);
+    if (halted || explore_has_failed_beside(level, step))
+        return;
+    for (uint32_t i = 0; i < codes->count; i++)
+        add_reply(level, step, CORE_DO, CORE_REPLY_REJECTED, false, codes->items[i]);
+    if (fails_in_many_ways(explore, level, step))
+        list_simple_again(level, step);
+}
+
+/* What a part beside the one in focus does: it goes on, fails, gets stuck and is helped, or is undone. */
+static void list_simple(const struct explore *explore, struct explore_level *level, uint16_t step)
+{
+    enum core_step_state state = level->saga.steps[step].state;
+    if (state == CORE_STEP_STUCK && !level->world.facts[step].retried)
+        add(level, (struct explore_action){.kind = EXPLORE_RETRY, .step = step});
+    if (state == CORE_STEP_SENT) {
+        list_simple_do(explore, level, step);
+    } else if (state == CORE_STEP_UNDO_SENT) {
+        add_reply(level, step, CORE_UNDO, CORE_REPLY_OK, false, STR(""));
+        if (explore_is_last_undone(level, step))
+            add_reply(level, step, CORE_UNDO, CORE_REPLY_REJECTED, false, STR(""));
+    } else if (level->saga.steps[step].due_us > 0) {
+        list_timer(level, step);
+    }
+    if (state != CORE_STEP_VERIFY_SENT)
+        return;
+    add_reply(level, step, CORE_VERIFY, CORE_REPLY_OK, false, STR(""));
+    add_reply(level, step, CORE_VERIFY, CORE_REPLY_REJECTED, false, STR(""));
+}
+
+/* On the way to fail by using up its attempts, where nobody has to see it: its next event, true when there
+ * is one. */
+static bool list_failing(struct explore *explore, struct explore_level *level, uint16_t step)
+{
+    const struct core_step *it = &level->saga.steps[step];
+    const struct plan_step *plan = explore_step(&level->saga, step);
+    bool begun = attempts_used(it) > 1 || (attempts_used(it) == 1 && it->state != CORE_STEP_SENT);
+    if (plan == NULL || !begun || explore_is_free(explore, level, step) || explore_is_halted(level, step) ||
+        is_held(&level->saga) || !is_limited(&plan->run) || it->due_us == 0)
+        return false;
+    bool verifies = it->state == CORE_STEP_VERIFY_WAITING || it->state == CORE_STEP_VERIFY_SENT;
+    if (verifies && !is_limited(&plan->verify))
+        return false;
+    if (it->state == CORE_STEP_SENT)
+        list_simple_again(level, step);
+    else
+        list_timer(level, step);
+    if (it->state == CORE_STEP_VERIFY_SENT)
+        add_reply(level, step, CORE_VERIFY, CORE_REPLY_REJECTED, false, STR(""));
+    return true;
+}
+
 static void list_step(const struct explore *explore, struct explore_level *level, uint16_t step)
 {
     const struct core_step *it = &level->saga.steps[step];
     const struct explore_fact *fact = &level->world.facts[step];
+    if (!explore_is_free(explore, level, step)) {
+        list_simple(explore, level, step);
+        return;
+    }
     bool late = fact->late && it->state == CORE_STEP_UNDO_SENT;
     if (it->due_us > 0 && !late)
-        add(level, (struct explore_action){.kind = EXPLORE_TIMER, .step = step});
+        list_timer(level, step);
     if (it->attempts[CORE_DO] > 0 && !fact->known)
         list_replies(explore, level, step, CORE_DO);
     if (it->attempts[CORE_VERIFY] > 0 && !fact->known)
@@ -98,11 +203,11 @@ static bool is_undoing(enum core_step_state state)
 }
 
 /* Whether what can still happen to the step is about its compensation alone. */
-static bool is_calm(const struct explore_level *level, uint16_t step)
+static bool is_calm(const struct explore *explore, const struct explore_level *level, uint16_t step)
 {
     const struct explore_fact *fact = &level->world.facts[step];
     enum core_step_state state = level->saga.steps[step].state;
-    bool late = !fact->known && explore_may_exist(fact);
+    bool late = !fact->known && explore_may_exist(fact) && explore_is_free(explore, level, step);
     return state >= CORE_STEP_DONE && !late && !fact->late;
 }
 
@@ -112,7 +217,7 @@ static bool is_calm(const struct explore_level *level, uint16_t step)
  * tried without limit, which may never be over. A compensation between two attempts goes on first in any
  * case: nothing but its own answers can matter to it, and it to nothing. CORE_NO_STEP: all must be looked
  * at. */
-static uint16_t persistent(const struct explore_level *level)
+static uint16_t persistent(const struct explore *explore, const struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
     uint16_t chosen = CORE_NO_STEP;
@@ -122,7 +227,7 @@ static uint16_t persistent(const struct explore_level *level)
         if (saga->steps[i].state == CORE_STEP_UNDO_WAITING)
             return i;
     for (uint16_t i = 0; i < saga->step_count; i++) {
-        if (!is_calm(level, i))
+        if (!is_calm(explore, level, i))
             return CORE_NO_STEP;
         bool limited =
             explore_step(saga, i) && explore_step(saga, i)->undo.retry.attempts_max < LIMITS_ATTEMPTS_MAX;
@@ -132,20 +237,39 @@ static uint16_t persistent(const struct explore_level *level)
     return chosen;
 }
 
+/* True when a part must be chosen before anything else. */
+static bool list_parts(const struct explore *explore, struct explore_level *level)
+{
+    uint32_t parts = 0;
+    uint16_t frame = explore_unfocused(explore, level, &parts);
+    if (frame == 0)
+        return false;
+    level->actions = arena_array(&level->arena, parts, sizeof *level->actions);
+    for (uint16_t i = 0; i < parts; i++)
+        add(level, (struct explore_action){.kind = EXPLORE_FOCUS, .step = frame, .part = i});
+    return true;
+}
+
 void explore_list(struct explore *explore, struct explore_level *level)
 {
     const struct core_saga *saga = &level->saga;
     level->action_count = level->next = 0;
     if (saga->status == CORE_TERMINATED)
         return;
+    if (list_parts(explore, level))
+        return;
     level->actions = arena_array(&level->arena, most_actions(explore, saga), sizeof *level->actions);
-    uint16_t alone = persistent(level);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        if (list_failing(explore, level, i))
+            return;
+    uint16_t alone = persistent(explore, level);
     if (alone != CORE_NO_STEP) {
         list_step(explore, level, alone);
         return;
     }
     for (uint16_t i = 0; i < saga->step_count; i++)
-        list_step(explore, level, i);
+        if (explore_is_free(explore, level, i) || explore_is_turn(level, i))
+            list_step(explore, level, i);
     if (core_ended(saga))
         return;
     if (saga->deadline_us > 0)

@@ -27,6 +27,8 @@ struct explore_world {
     uint16_t room;
     uint8_t *fates; /* enum explore_fate by frame; OPEN for those behind fate_count */
     uint16_t fate_count;
+    uint16_t *focus; /* by frame: one more than the part in focus; 0, or behind focus_count: none chosen */
+    uint16_t focus_count;
     bool back;      /* the whole saga goes back */
     bool committed; /* the pivot was commanded and not rejected */
 };
@@ -37,7 +39,8 @@ enum explore_kind {
     EXPLORE_DEADLINE,
     EXPLORE_CANCEL,
     EXPLORE_RETRY,
-    EXPLORE_SIGNAL
+    EXPLORE_SIGNAL,
+    EXPLORE_FOCUS /* nothing happens: the explorer chooses a part; step: the frame, part: which */
 };
 /* One thing that happens. Names steps by index: valid in the state it was made for. */
 struct explore_action {
@@ -45,6 +48,7 @@ struct explore_action {
     uint16_t step; /* SIGNAL: the node of the await */
     enum core_kind command;
     enum core_reply_status status;
+    uint16_t part;
     bool older; /* the answer is to the attempt before the newest */
     struct str code;
 };
@@ -80,12 +84,14 @@ struct explore {
     struct arena batch;
     const struct explore_codes *codes; /* by node */
     const struct explore_data *data;   /* the present one */
+    bool *error_readers;               /* by node: its compensation reads $error */
     bool code_matters;                 /* an expression reads $error.code (or all of $error) */
     bool message_matters;
     bool step_matters;
     struct explore_seen *seen;
     size_t seen_room; /* a power of two */
     uint64_t states_max;
+    bool whole;
     struct explore_result *result;
     struct explore_outcome *outcomes;
     uint32_t outcome_count;
@@ -135,3 +141,25 @@ bool explore_is_halted(const struct explore_level *level, uint16_t step);
 /* Whether the definition puts a before b, so that b is undone first. By the plan and the items' numbers
  * alone. */
 bool explore_precedes(const struct core_saga *saga, uint16_t a, uint16_t b);
+
+/* Whether everything is tried at the step; if not, only what is simple, and only in its turn. */
+bool explore_is_free(const struct explore *explore, const struct explore_level *level, uint16_t step);
+bool explore_is_frame_free(const struct explore *explore, const struct explore_level *level, uint16_t frame);
+bool explore_is_turn(const struct explore_level *level, uint16_t step);
+/* The frame of a block for which a part must be chosen before anything else happens, and how many it has;
+ * 0: none. */
+uint16_t explore_unfocused(const struct explore *explore, const struct explore_level *level, uint32_t *parts);
+void explore_focus(struct explore_level *level, uint16_t frame, uint16_t part);
+/* Forgets the choice for blocks in which nothing can happen until something begins there again. */
+void explore_refocus(struct explore_level *level);
+/* Of a step that is not free: nothing before it in its part is left to be undone. */
+bool explore_is_last_undone(const struct explore_level *level, uint16_t step);
+/* A block around it has more parts than may be under way at once: then what is sent there counts. */
+bool explore_is_narrow(const struct explore_level *level, uint16_t step);
+/* Another part beside the one in focus has failed. */
+bool explore_has_failed_beside(const struct explore_level *level, uint16_t step);
+/* Whether the compensation of a free step may still read $error; `later`: or that of one not opened yet. */
+bool explore_is_error_read(const struct explore *explore, const struct explore_level *level);
+bool explore_is_error_read_later(const struct explore *explore, const struct explore_level *level);
+/* Nothing that may still happen depends on this step, nor on it. */
+bool explore_is_spent(const struct explore *explore, const struct explore_level *level, uint16_t step);

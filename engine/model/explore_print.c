@@ -1,7 +1,7 @@
 /* Fingerprints: two states with the same one behave alike from here on. Left out are times, numbers of
- * attempts beyond the third, texts no expression reads, and what a step's state says does not matter any more
- * (whether a done step once went unanswered). Steps and frames are added up, so that their order in memory
- * does not matter. */
+ * attempts beyond the third, texts that no expression reads any more, and what a step's state says does not
+ * matter any more (whether a done step once went unanswered). Steps and frames are added up, so that their
+ * order in memory does not matter. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
@@ -91,9 +91,12 @@ static uint64_t print_fact(const struct core_step *step, const struct explore_fa
     return bits;
 }
 
-static uint64_t print_cause(const struct explore *explore, const struct core_saga *saga)
+static uint64_t print_cause(const struct explore *explore, const struct explore_level *level)
 {
+    const struct core_saga *saga = &level->saga;
     uint64_t hash = saga->cause_code.size > 0;
+    if (!explore_is_error_read(explore, level))
+        return hash;
     if (explore->code_matters)
         hash = mix_text(hash, saga->cause_code);
     if (explore->message_matters)
@@ -112,19 +115,29 @@ static uint64_t identity(const struct core_saga *saga, uint16_t frame)
     return mix(identity(saga, it->parent), (uint64_t)it->node * 65536 + it->index);
 }
 
-static uint64_t print_frame(const struct explore *explore, const struct core_saga *saga, uint16_t frame)
+static uint64_t print_frame(const struct explore *explore, const struct explore_level *level, uint16_t frame)
 {
+    const struct core_saga *saga = &level->saga;
     const struct core_frame *it = &saga->frames[frame];
     uint64_t hash = mix(identity(saga, frame), it->cursor);
     hash = mix(hash, (uint64_t)it->state * 2 + it->went_back);
     hash = mix(hash, it->items ? it->items->count : 0);
-    if (it->cause_code.size > 0 && explore->code_matters)
+    if (it->cause_code.size == 0 || !explore_is_error_read(explore, level))
+        return hash;
+    if (explore->code_matters)
         hash = mix_text(hash, it->cause_code);
-    if (it->cause_code.size > 0 && explore->message_matters)
+    if (explore->message_matters)
         hash = mix_text(hash, it->cause_message);
-    if (it->cause_code.size > 0 && explore->step_matters && it->cause_step != CORE_NO_STEP)
+    if (explore->step_matters && it->cause_step != CORE_NO_STEP)
         hash = mix_text(hash, core_step_path(saga, it->cause_step));
     return hash;
+}
+
+/* Going back nobody asks how far a part had come, only which of its steps are left. */
+static bool frame_matters(const struct explore *explore, const struct explore_level *level, uint16_t frame)
+{
+    return level->saga.direction != CORE_BACK || !level->world.back ||
+           explore_is_frame_free(explore, level, frame);
 }
 
 static uint64_t print_signals(const struct core_saga *saga)
@@ -142,13 +155,17 @@ uint64_t explore_print(const struct explore *explore, const struct explore_level
     uint64_t hash = mix((uint64_t)saga->status * 2 + (uint64_t)saga->direction, saga->deadline_us > 0);
     uint64_t sum = 0;
     hash = mix(hash, (uint64_t)(saga->pivot_commanded * 2) + saga->pivot_done);
-    hash = mix(hash, print_cause(explore, saga));
+    hash = mix(hash, print_cause(explore, level));
     hash = mix(hash, (uint64_t)(level->world.back * 2) + level->world.committed);
     hash = mix(hash, saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP);
     for (uint16_t i = 0; i < saga->frame_count; i++)
-        sum += rng_mix(print_frame(explore, saga, i), 1);
+        if (frame_matters(explore, level, i))
+            sum += rng_mix(print_frame(explore, level, i), 1);
+    for (uint16_t i = 0; i < level->world.focus_count; i++)
+        sum += level->world.focus[i] ? rng_mix(identity(saga, i), 2u + level->world.focus[i]) : 0;
     for (uint16_t i = 0; i < saga->step_count; i++)
-        sum += rng_mix(print_step(saga, i), print_fact(&saga->steps[i], &level->world.facts[i]));
+        if (!explore_is_spent(explore, level, i))
+            sum += rng_mix(print_step(saga, i), print_fact(&saga->steps[i], &level->world.facts[i]));
     check(level->world.count == saga->step_count);
     hash = rng_mix(hash, rng_mix(print_signals(saga), sum));
     return hash ? hash : 1;

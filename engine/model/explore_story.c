@@ -100,6 +100,8 @@ void explore_story(struct explore *explore, struct explore_level *const *levels,
         explore_level_init(&way->levels[i]);
     way->moves = arena_array(explore->arena, count, sizeof *way->moves);
     for (uint32_t i = 1; i < count; i++) {
+        if (levels[i]->taken.kind == EXPLORE_FOCUS)
+            continue;
         struct move *move = &way->moves[way->count++];
         move->action = levels[i]->taken;
         if (move->action.step != CORE_NO_STEP && move->action.kind != EXPLORE_SIGNAL)

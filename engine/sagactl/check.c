@@ -160,7 +160,7 @@ static bool read_cap(const struct invocation *invocation, uint64_t *states_max)
 
 int check_run(struct invocation *invocation)
 {
-    struct explore_options options;
+    struct explore_options options = {0};
     struct explore_result result;
     struct buf out;
     if (!invocation_expects(invocation, 1, 1) || !read_cap(invocation, &options.states_max))
