@@ -18,20 +18,35 @@ static void refuse_variable(struct load *load, const struct expr_ref *ref, struc
 }
 
 /* `path` leads from the value of `schema` to what is read. */
-static void check_path(struct load *load, const struct expr_ref *ref, struct str path,
-                       const struct schema *schema, const char *whose)
+static bool is_missing(struct load *load, struct diag_place place, struct str path,
+                       const struct schema *schema, const char *whose, bool surely_listed)
 {
     struct schema_path_gap gap;
-    if (!schema || !ref->path.size || !schema_path_find_gap(schema, path, load->diags->arena, &gap))
+    if (!schema_path_find_gap(schema, path, load->diags->arena, &gap) || (gap.no_list && !surely_listed))
+        return false;
+    problem_add(load->diags, place, PROBLEM_UNKNOWN_FIELD, gap.hint, "the schema of %s has no field \"%.*s\"",
+                whose, STR_ARG(gap.field));
+    return true;
+}
+
+/* All that is read from the reference; `before` leads from the value of `schema` to the reference's. */
+static void check_paths(struct load *load, const struct expr_ref *ref, struct str before,
+                        const struct schema *schema, const char *whose)
+{
+    struct arena *arena = load->diags->arena;
+    struct str path = arena_printf(arena, "%.*s%.*s", STR_ARG(before), STR_ARG(ref->path));
+    if (!schema || (ref->path.size && is_missing(load, ref->place, path, schema, whose, true)))
         return;
-    problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_FIELD, gap.hint,
-                "the schema of %s has no field \"%.*s\"", whose, STR_ARG(gap.field));
+    for (uint32_t i = 0; i < ref->read_count; i++) {
+        path = arena_printf(arena, "%.*s%.*s", STR_ARG(before), STR_ARG(ref->reads[i].path));
+        (void)is_missing(load, ref->reads[i].place, path, schema, whose, false);
+    }
 }
 
 static void check_fields(struct load *load, const struct expr_ref *ref, const struct schema *schema,
                          const char *whose)
 {
-    check_path(load, ref, ref->path, schema, whose);
+    check_paths(load, ref, (struct str){0}, schema, whose);
 }
 
 /* ---- outputs ---- */
@@ -134,9 +149,16 @@ static bool has_run(struct load *load, const struct expr_ref *ref, const struct 
     check_never("unknown order");
 }
 
-static void check_list(struct load *load, const struct expr_ref *ref, const struct load_path *path)
+static void check_list(struct load *load, const struct expr_ref *ref, const struct load_path *path,
+                       const struct schema *schema)
 {
     struct str loop = load->nodes[path->loop].id;
+    for (uint32_t i = 0; i < ref->read_count && path->loops == 1 && schema; i++) {
+        struct str of_item = str_slice(ref->reads[i].path, 1, ref->reads[i].path.size);
+        if (str_starts(of_item, STR("."))) /* behind the index or `map` that leads to one output */
+            (void)is_missing(load, ref->reads[i].place, of_item, schema,
+                             arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(ref->name)).data, false);
+    }
     if (path->loops > 1)
         problem_add(load->diags, ref->place, PROBLEM_LIST_OF_LISTS,
                     STR("read it within the outer foreach, where it is one list"),
@@ -186,7 +208,7 @@ static void check_step(struct load *load, struct expr_ref *ref, struct load_scop
     if (when && !ref->null_allowed)
         report_null(load, ref, path.loops ? "[]" : "null", when);
     if (path.loops)
-        check_list(load, ref, &path);
+        check_list(load, ref, &path, schema_of(node));
     else
         check_fields(load, ref, schema_of(node),
                      arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(ref->name)).data);
@@ -256,12 +278,11 @@ static const struct schema *schema_of_item(const struct load *load, uint16_t loo
 
 static void check_item(struct load *load, struct expr_ref *ref, uint16_t loop)
 {
-    struct str path = ref->path;
+    struct str before = {0};
     ref->slot = loop;
-    if (!ref->path.size)
-        return;
-    const struct schema *schema = schema_of_item(load, loop, &path);
-    check_path(load, ref, path, schema, arena_printf(load->diags->arena, "$%.*s", STR_ARG(ref->name)).data);
+    const struct schema *schema = schema_of_item(load, loop, &before);
+    check_paths(load, ref, before, schema,
+                arena_printf(load->diags->arena, "$%.*s", STR_ARG(ref->name)).data);
 }
 
 static void check_index(struct load *load, struct expr_ref *ref, struct load_scope scope)

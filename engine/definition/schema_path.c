@@ -20,6 +20,7 @@ struct search {
     struct problem_guess guess; /* among the names at the path's last field */
     unsigned types;             /* allowed where that field is looked for, when they leave out objects */
     bool lists;                 /* members are listed there */
+    bool no_list;               /* an item was looked for in what is none */
     uint32_t visits;            /* left: schemas multiply, `anyOf` below `anyOf` */
 };
 
@@ -192,6 +193,7 @@ static struct verdict judge(struct search *search, const struct schema *schema, 
     unsigned type = field.size ? SCHEMA_TYPE_OBJECT : SCHEMA_TYPE_ARRAY;
     if (schema_has(schema, SCHEMA_KEYWORD_TYPE) && !(schema->types & type)) {
         search->types = rest.size ? search->types : schema->types;
+        search->no_list |= field.size == 0;
         return (struct verdict){.never = true, .named = depth, .strange = NOWHERE};
     }
     search->lists |= rest.size == 0 && schema->property_count > 0;
@@ -218,7 +220,8 @@ bool schema_path_find_gap(const struct schema *schema, struct str path, struct a
         struct str field = str_slice(rest, 0, str_find(rest, '.'));
         struct search search = {.guess = problem_guess_for(field), .visits = LIMITS_SCHEMA_PARTS};
         if (!is_fine(judge(&search, schema, str_slice(path, 0, begin + field.size), 0))) {
-            *gap = (struct schema_path_gap){.field = field, .hint = hint_for(&search, arena)};
+            *gap = (struct schema_path_gap){
+                .field = field, .hint = hint_for(&search, arena), .no_list = search.no_list};
             return true;
         }
         begin += field.size + 1;

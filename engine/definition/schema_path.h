@@ -6,6 +6,8 @@
 struct schema_path_gap {
     struct str field; /* borrowed from the path */
     struct str hint;
+    bool
+        no_list; /* an item was meant where there is no list: a caller who is not sure of that lets it pass */
 };
 /* True when there is a gap. A schema that lists its properties has no others, unless it says
  * `additionalProperties`: a field nobody declared is a slip far more often than a wish. An empty field, as in

@@ -4,6 +4,7 @@
 #include "engine/base/limits.h"
 #include "engine/expr/expr_node.h"
 #include "engine/expr/expr_parse.h"
+#include "engine/expr/expr_reads.h"
 #include "engine/expr/expr_run.h"
 #include "engine/expr/expr_value.h"
 
@@ -132,6 +133,7 @@ static const struct expr *finish(struct expr_parse *parse, struct expr_node *roo
     if (!root || parse->diags->error_count + parse->diags->left_out > errors_before)
         return NULL;
     struct expr *program = new_program(parse->arena, root);
+    expr_reads_find(parse->arena, root, parse->refs);
     program->refs = parse->refs;
     program->ref_count = parse->ref_count;
     program->source = json_new_string(parse->arena, source);

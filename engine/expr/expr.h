@@ -24,6 +24,11 @@ enum expr_ref_kind {
     EXPR_REF_EVENT,       /* $event */
     EXPR_REF_NAMED,       /* any other free variable: name, for the `as` names of blocks */
 };
+/* A field read behind an index or a pipe. */
+struct expr_read {
+    struct str path; /* from the reference: ".lines..sku", where an empty field is an item of a list */
+    struct diag_place place;
+};
 /* Any use of $steps other than $steps.<id>.output… is a compile error with a hint. Variables bound by `as $x
  * |` are no refs. */
 struct expr_ref {
@@ -34,7 +39,9 @@ struct expr_ref {
                           value is fine */
     struct str path;   /* the fixed field path read from it, ".address.city", "" when none: for checks against
                           schemas. It ends before the first index, `?`, or key that is empty or holds a dot */
-    int32_t slot;      /* for the loader's use (a node's index); -1 from the parser */
+    struct expr_read *reads; /* fields further on, as far as it is certain that they are read from it */
+    uint32_t read_count;
+    int32_t slot; /* for the loader's use (a node's index); -1 from the parser */
 };
 
 /* A program without references is computed when it is compiled: it becomes a constant, or its fault a

@@ -52,3 +52,8 @@ struct expr_node *expr_node_constant(struct arena *arena, const struct json *val
     node->value = value;
     return node;
 }
+
+bool expr_is_plain_key(struct str key)
+{
+    return key.size > 0 && str_find(key, '.') == key.size;
+}

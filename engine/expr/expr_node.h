@@ -76,3 +76,5 @@ struct expr {
 struct expr_node *expr_node_new(struct arena *arena, enum expr_op op, struct diag_place place,
                                 struct expr_node *const *children, uint32_t count);
 struct expr_node *expr_node_constant(struct arena *arena, const struct json *value, struct diag_place place);
+/* A key that reads unambiguously in ".a.b". */
+bool expr_is_plain_key(struct str key);

@@ -111,12 +111,6 @@ static struct expr_node *ref_node(struct expr_parse *parse, struct expr_ref ref)
     return node;
 }
 
-/* A key that reads unambiguously in ".a.b". */
-static bool plain_key(struct str key)
-{
-    return key.size > 0 && str_find(key, '.') == key.size;
-}
-
 static void check_root_field(struct expr_parse *parse, const struct expr_ref *ref, struct str key,
                              struct diag_place place)
 {
@@ -149,7 +143,7 @@ static void extend_ref(struct expr_parse *parse, struct expr_node *node, struct 
         check_root_field(parse, ref, key, place);
     struct buf path;
     buf_init(&path, parse->arena);
-    for (uint32_t i = 0; i < node->key_count && plain_key(keys[i]); i++) {
+    for (uint32_t i = 0; i < node->key_count && expr_is_plain_key(keys[i]); i++) {
         buf_char(&path, '.');
         buf_put(&path, keys[i]);
     }

@@ -31,7 +31,7 @@ static const struct random_definition_known *any_known(struct random_definition_
 static struct str fault(struct random_definition_writer *writer)
 {
     return PICK(writer, "1 / ($input.n - $input.n)", "($input.w // \"\") | tonumber",
-                "[$input.n][] | fromjson", "$input.n | .x");
+                "[$input.n][] | fromjson", "$input.n | tostring | .x");
 }
 
 static struct str of_input(struct random_definition_writer *writer)
