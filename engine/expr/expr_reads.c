@@ -4,7 +4,7 @@
 #include "engine/base/limits.h"
 #include "engine/expr/expr_functions.h"
 
-enum { NO_REF = UINT32_MAX };
+#define NO_REF UINT32_MAX
 
 /* Where a value comes from: a ref and the fields from there, "" and then ".field" or "." for an item. */
 struct way {
