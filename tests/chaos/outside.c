@@ -1,9 +1,16 @@
 #include "tests/chaos/outside.h"
 
 #include <string.h>
-#include "engine/base/memory.h"
+#include "engine/base/clock.h"
 
-enum { RECENT = 20, CANCEL_PERCENT = 10, MOVE_PERCENT = 30, AGAIN_PERCENT = 25, NATS_PERCENT = 40 };
+enum {
+    RECENT = 20,
+    CANCEL_PERCENT = 10,
+    MOVE_PERCENT = 30,
+    AGAIN_PERCENT = 25,
+    NATS_PERCENT = 40,
+    FIRE_EVERY_MS = 3000
+};
 
 static bool chance(struct outside *outside, unsigned percent)
 {
@@ -137,10 +144,12 @@ static struct str ids_of(struct outside *outside, const char *condition)
 }
 
 /* Long waits end; and where nothing is under way an answer that has not come was lost, and its time limit is
- * all there is left. */
+ * all there is left. Not too often: an attempt is used up by each, and a participant may be slow. */
 static void fire_timers(struct outside *outside, uint32_t engine)
 {
-    bool idle = world_is_idle(outside->world);
+    bool idle = clock_monotonic_us() >= outside->fire_at_us && world_is_idle(outside->world);
+    if (idle)
+        outside->fire_at_us = clock_monotonic_us() + (int64_t)FIRE_EVERY_MS * 1000;
     struct str ids = ids_of(outside, "ended_at is null and wake_at > now() + interval '2 s'");
     while (ids.size > 0) {
         struct str id = next_word(&ids);

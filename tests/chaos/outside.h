@@ -13,6 +13,7 @@ struct outside {
     struct rng *rng;     /* borrowed */
     struct outside_signal *signals;
     uint32_t signal_count, signal_room;
+    int64_t fire_at_us;                       /* time limits, not before */
     uint32_t said, moved, cancelled, skipped; /* what the engines have taken */
 };
 

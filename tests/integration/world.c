@@ -451,14 +451,10 @@ bool world_at_rest(struct world *world)
 
 bool world_is_idle(struct world *world)
 {
-    static const char *const streams[] = {"SAGA_CMD", "SAGA_REPLY", "SAGA_IN"};
-    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
-        if (world_stream_count(world, streams[i]) != 0)
-            return false;
     for (size_t i = 0; i < PARTICIPANTS; i++)
         if (shop_busy(world, participants[i]) != 0)
             return false;
-    return true;
+    return world_stream_count(world, "SAGA_REPLY") == 0;
 }
 
 void world_await_rest(struct world *world, int timeout_ms)

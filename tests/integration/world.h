@@ -96,7 +96,8 @@ void world_await_lines(struct world *world, const char *what, const char *kind, 
 
 /* Whether every saga has ended or is parked now, and nothing is under way. */
 bool world_at_rest(struct world *world);
-/* Whether no command, reply or start is under way: what still waits, waits for its timer or for somebody. */
+/* Whether no reply is under way, and no participant works: what still waits, waits for its timer, for
+ * somebody, or for a message that whoever took it has died of. */
 bool world_is_idle(struct world *world);
 
 /* Publishes to JetStream and waits for its acknowledgement; headers are name and value in turn, ended by
