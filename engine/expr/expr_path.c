@@ -150,8 +150,9 @@ bool expr_path_slice(struct expr_run *run, const struct expr_node *node, const s
     end = end < begin ? begin : end;
     if (!expr_run_work(run, node, array ? end - begin : base->text.size / EXPR_RUN_STEP_WORK))
         return false;
+    const struct json *const *items = array && begin < end ? base->items + begin : NULL;
     if (array)
-        return give_or_skip(run, node, expr_value_array(run, node, base->items + begin, end - begin));
+        return give_or_skip(run, node, expr_value_array(run, node, items, end - begin));
     size_t first = character_begin(base->text, begin);
     struct str rest = str_slice(base->text, first, base->text.size);
     struct str part = str_slice(rest, 0, character_begin(rest, end - begin));

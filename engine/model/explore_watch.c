@@ -128,8 +128,8 @@ static void watch_send(struct explore *explore, struct explore_level *level, con
     if (change->command == CORE_UNDO)
         watch_undo(explore, level, change);
     fact->sent[change->command] = change->attempt;
-    if (change->attempt == fact->granted[change->command] + 1)
-        watch_fans(explore, level, change->step);
+    if (change->attempt == fact->granted[change->command] + 1 && change->command != CORE_VERIFY)
+        watch_fans(explore, level, change->step); /* a verify asks about a do that had its place already */
 }
 
 /* Whether an effect is or may be there for which nothing was done yet. */
