@@ -446,7 +446,8 @@ static bool is_quiet(void *context)
 
 bool world_at_rest(struct world *world)
 {
-    return query_comes_true(world, at_rest, 0) && is_quiet(world);
+    return query_comes_true(world, at_rest, 0) && world_stream_count(world, "SAGA_CMD") == 0 &&
+           is_quiet(world);
 }
 
 bool world_is_idle(struct world *world)

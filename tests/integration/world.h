@@ -94,7 +94,8 @@ void world_await_ready(struct world *world, uint32_t engine, int status);
 /* Waits until such lines (what, and kind unless NULL) of all participants' logs are this many. */
 void world_await_lines(struct world *world, const char *what, const char *kind, uint32_t count);
 
-/* Whether every saga has ended or is parked now, and nothing is under way. */
+/* Whether every saga has ended or is parked now, and nothing is under way: not even a command that comes
+ * again, because its acknowledgement was lost; its answer would set a saga going that is parked in doubt. */
 bool world_at_rest(struct world *world);
 /* Whether no reply is under way, and no participant works: what still waits, waits for its timer, for
  * somebody, or for a message that whoever took it has died of. */
