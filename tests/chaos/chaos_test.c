@@ -2,7 +2,7 @@
  * a fault every few seconds, while clients, somebody with events and an operator go on; then everything heals
  * and must come to rest as planned.
  *
- * SAGA_CHAOS_SEED (1), SAGA_CHAOS_SECONDS (15); SAGA_CHAOS_WIPE=1 lets the broker lose its data too, which
+ * SAGA_CHAOS_SEED (1), SAGA_CHAOS_SECONDS (12); SAGA_CHAOS_WIPE=1 lets the broker lose its data too, which
  * the rules about lost messages then allow for. What is drawn depends on the seed alone; what it hits does
  * not. */
 #include <criterion/criterion.h>
@@ -288,7 +288,7 @@ static void report(struct chaos *chaos)
 Test(chaos, everything_ends_right)
 {
     struct chaos chaos = {.wipe = number_from("SAGA_CHAOS_WIPE", 0) != 0};
-    int64_t seconds = number_from("SAGA_CHAOS_SECONDS", 15);
+    int64_t seconds = number_from("SAGA_CHAOS_SECONDS", 12);
     uint64_t seed = (uint64_t)number_from("SAGA_CHAOS_SEED", 1);
     rng_init(&chaos.faults, seed);
     rng_init(&chaos.plans, rng_mix(seed, 1));
