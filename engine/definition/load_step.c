@@ -113,7 +113,9 @@ static void read_compensate(struct load *load, const struct keys_values *values,
         if (returns && !reported && !load->is_incomplete)
             problem_add(load->diags, load->nodes[node].place, PROBLEM_COMPENSATE_MISSING,
                         STR("name the command that undoes it, or write `compensate: none`"),
-                        "the step \"%.*s\" does not say how it is undone", STR_ARG(load->nodes[node].id));
+                        load->nodes[node].id.size ? "the step \"%.*s\" does not say how it is undone"
+                                                  : "the step%.*s does not say how it is undone",
+                        STR_ARG(load->nodes[node].id));
     } else if (tree->kind == TREE_STRING && str_equal(tree->text, STR("none"))) {
         step->has_undo = false;
     } else if (!returns) {

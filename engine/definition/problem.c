@@ -54,7 +54,7 @@ struct problem_guess problem_guess_for(struct str given)
 void problem_guess_try(struct problem_guess *guess, struct str known)
 {
     size_t distance = str_distance(guess->given, known, GUESS_DISTANCE_MAX);
-    if (distance < guess->distance && distance < known.size) {
+    if (distance < guess->distance && distance * 2 <= known.size) {
         guess->nearest = known;
         guess->distance = distance;
     }

@@ -45,6 +45,8 @@ struct chance {
     struct effect **effect_end;
     struct chance_result *result;
     bool cancelled;
+    enum core_status status; /* after the last event, */
+    int64_t changed_us;      /* and since when */
     struct play play;
 };
 
@@ -301,6 +303,9 @@ static void on_event(void *context, struct play *play, const struct core_event *
 {
     struct chance *chance = context;
     check(event != NULL && tag == NULL);
+    if (chance->status != play->saga.status)
+        chance->changed_us = play->saga.updated_us;
+    chance->status = play->saga.status;
     if (update->verdict == CORE_USED && !core_ended(&play->saga) && strikes(chance, CHANCE_CRASH))
         play->dies = true;
 }
@@ -367,7 +372,7 @@ static void tell(struct chance *chance, enum play_end end)
     result->lines = chance->play.lines;
     result->status = saga->status;
     result->reason = reason_of(saga, chance->arena);
-    result->span_us = saga->updated_us - saga->started_us;
+    result->span_us = chance->changed_us - saga->started_us; /* not of what came late */
     tell_effects(chance);
     if (end == PLAY_BROKEN)
         result->wrong = STR("after a crash the journal gave another saga than the one that ran");

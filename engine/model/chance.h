@@ -19,8 +19,8 @@ struct chance_rates {
 struct chance_result {
     const struct json *input;
     enum core_status status;
-    struct str reason; /* "CARD_DECLINED: no money, at charge", "" when there is none */
-    int64_t span_us;
+    struct str reason;                   /* "CARD_DECLINED: no money, at charge", "" when there is none */
+    int64_t span_us;                     /* until it got the status */
     unsigned faults[CHANCE_FAULT_COUNT]; /* how often each struck */
     struct str effects;                  /* what the participants hold: "reserve: undone, charge: none" */
     struct str wrong;                    /* what contradicts the saga's state; "" when all is well */

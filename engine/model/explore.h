@@ -57,7 +57,11 @@
 #include "engine/core/core.h"
 #include "engine/definition/plan.h"
 
-enum { EXPLORE_STATES_DEFAULT = 2000000, EXPLORE_ITEMS = 2 /* of a foreach, at most; see above */ };
+enum {
+    EXPLORE_STATES_DEFAULT = 2000000,
+    EXPLORE_ITEMS = 2,    /* of a foreach, at most; see above */
+    EXPLORE_DATA_MAX = 32 /* choices of data */
+};
 
 struct explore_options {
     uint64_t states_max; /* 0: the default */

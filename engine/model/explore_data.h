@@ -3,8 +3,6 @@
 #pragma once
 #include "engine/model/explore_parts.h"
 
-enum { EXPLORE_DATA_MAX = 32 };
-
 /* What a program's value decides. */
 enum explore_use {
     EXPLORE_USE_VALUE, /* nothing but itself: only a fault matters */

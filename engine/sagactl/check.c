@@ -95,8 +95,13 @@ static void print_text(struct arena *arena, const char *path, const struct explo
     }
     if (result->verdict == EXPLORE_CAPPED)
         printf("NOT ALL WAS SEEN: nothing was found in %" PRIu64 " states%s\n", result->states,
-               result->states > states_max ? ", which is the cap: see --states"
-                                           : "; some choices of data were too many");
+               result->states > states_max ? ", which is the cap: see --states" : "");
+    if (result->data_left_out > 0)
+        printf("  %" PRIu32
+               " choice%s of data that may decide otherwise %s left out, %d being the most: check a part "
+               "alone, or make\n  parts child sagas, so that one definition decides less\n",
+               result->data_left_out, result->data_left_out == 1 ? "" : "s",
+               result->data_left_out == 1 ? "was" : "were", EXPLORE_DATA_MAX);
     print_time(arena, &result->time);
     printf("commands under way at once: at most %" PRIu32 "\noutcomes:\n", result->in_flight_max);
     for (uint32_t i = 0; i < result->outcome_count; i++)

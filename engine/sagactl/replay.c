@@ -262,6 +262,10 @@ static int from_file(struct replay *replay, const char *path)
     struct str rest;
     if (!invocation_read_file(replay->invocation, path, &rest))
         return INVOCATION_FAILED;
+    if (rest.size == 0) {
+        fprintf(stderr, "sagactl: %s is empty: there is no saga to replay in it\n", path);
+        return INVOCATION_FAILED;
+    }
     for (uint32_t line = 1; rest.size > 0; line++) {
         size_t end = str_find(rest, '\n');
         struct recorded recorded;

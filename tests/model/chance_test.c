@@ -72,6 +72,24 @@ Test(chance, the_same_seed_gives_the_same_text)
     cr_expect(different > 15, "seeds hardly matter: %u", different);
 }
 
+/* The deadline of a saga that has long been parked is no part of its run. */
+Test(chance, a_run_lasts_until_the_saga_rests)
+{
+    static const char text[] = "saga: lasts\nversion: 1\ntimeout: 2h\nsteps:\n"
+                               "  - { id: one, command: p.one, pivot: true, timeout: 10s,\n"
+                               "      retry: { max_attempts: 1 }, on_timeout: park }\n";
+    struct arena arena;
+    struct diag_list diags;
+    arena_init(&arena, 0);
+    diag_init(&diags, &arena, STR("lasts.yaml"), str_from(text));
+    const struct plan *plan = definition_load(&arena, str_from(text), NULL, &diags);
+    cr_assert(plan != NULL);
+    struct chance_result result = run(plan, 1, "lost=1", &arena);
+    cr_expect_eq(result.status, CORE_PARKED);
+    cr_expect_lt(result.span_us, 60 * INT64_C(1000000), "%lld", (long long)result.span_us);
+    arena_fini(&arena);
+}
+
 /* Whether each fault struck, and each way a saga can rest came. */
 struct seen {
     unsigned faults[CHANCE_FAULT_COUNT];

@@ -127,6 +127,7 @@ Test(usage, sagactl_refuses_what_it_does_not_understand)
         {"sagactl start order --input {", 2, {"--input is not JSON"}},
         {"sagactl start order --input @/no/such/file", 2, {"cannot read /no/such/file"}},
         {"sagactl replay", 2, {"say which sagas"}},
+        {"sagactl replay --file /dev/null", 1, {"/dev/null is empty: there is no saga to replay"}},
         {"sagactl replay --all --until 0", 2, {"--until takes a number from 1"}},
         {"sagactl doctor extra", 2, {"usage: sagactl doctor"}},
     };
