@@ -160,7 +160,7 @@ void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard)
         if (!stored->out || (shard != LIMITS_SHARDS_MAX && of != shard))
             continue;
         stored->out = false;
-        stored->spurned = NULL;
+        stored->spurned = 0;
         if (of < LIMITS_SHARDS_MAX)
             broker->unacked[of]--;
     }
@@ -213,7 +213,7 @@ static struct memory_bus *receiver(struct memory_bus_broker *broker, const struc
         return NULL;
     struct memory_bus *found = NULL;
     for (struct memory_bus *bus = broker->buses; bus != NULL; bus = bus->next)
-        if (bus->listens_in && (found == NULL || found == stored->spurned))
+        if (bus->listens_in && (found == NULL || found->number == stored->spurned))
             found = bus;
     return found;
 }

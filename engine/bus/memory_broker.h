@@ -23,8 +23,8 @@ struct stored {
     char ack[MEMORY_BROKER_ACK_BYTES];
     bool out; /* delivered and not acknowledged */
     uint64_t delivery_count;
-    uint64_t round;             /* the memory_bus_deliver that last offered it: once each */
-    struct memory_bus *spurned; /* who had it last, and gave it back */
+    uint64_t round;   /* the memory_bus_deliver that last offered it: once each */
+    uint64_t spurned; /* number of the bus that had it last and gave it back; 0: none */
 };
 struct memory_id {
     size_t size;
@@ -54,6 +54,7 @@ struct memory_bus {
     struct bus base; /* first */
     struct memory_bus *next;
     struct memory_bus_broker *broker;
+    uint64_t number; /* from 1, never given again: an address may be */
     struct bus_callbacks callbacks;
     bool listens_in;
     uint32_t in_flight;
@@ -62,6 +63,7 @@ struct memory_bus_broker {
     pthread_mutex_t mutex;
     pthread_cond_t answered;
     struct memory_bus *buses;
+    uint64_t bus_count;                           /* ever opened */
     struct memory_bus *owners[LIMITS_SHARDS_MAX]; /* who listens; NULL: nobody */
     uint32_t unacked[LIMITS_SHARDS_MAX];
     struct stored *first;

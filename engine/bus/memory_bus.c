@@ -185,9 +185,9 @@ static void memory_give_back(struct bus *base, struct str ack)
 {
     struct memory_bus_broker *broker = lock(base);
     for (struct stored *stored = broker->first; stored != NULL; stored = stored->next)
-        if (stored->spurned == NULL && str_equal(ack, str_from(stored->ack))) {
+        if (stored->spurned == 0 && str_equal(ack, str_from(stored->ack))) {
             stored->out = false;
-            stored->spurned = (struct memory_bus *)base;
+            stored->spurned = ((struct memory_bus *)base)->number;
         }
     unlock(broker);
 }
@@ -271,6 +271,7 @@ struct bus *memory_bus_open(struct memory_bus_broker *broker, const struct bus_c
     bus->broker = broker;
     bus->callbacks = *callbacks;
     pthread_mutex_lock(&broker->mutex);
+    bus->number = ++broker->bus_count;
     bus->next = broker->buses;
     broker->buses = bus;
     unlock(broker);
