@@ -68,7 +68,7 @@ static void copy_template(const struct servers_postgres *server)
         return;
     }
     join(from, template, "data");
-    if (mkdir(server->dir, 0755) != 0) {
+    if (mkdir(server->dir, 0755) != 0 || chmod(server->dir, 0755) != 0) { /* whatever the umask */
         give_up("cannot make the folder %s", server->dir);
     }
     const char *argv[] = {"cp", "-a", from, to, NULL};
