@@ -126,7 +126,8 @@ void explore_refocus(struct explore_level *level)
             level->world.focus[frame] = 0;
 }
 
-static bool owes(const struct explore_level *level, uint16_t step)
+/* More than owing: an effect that may still come counts. */
+static bool may_owe(const struct explore_level *level, uint16_t step)
 {
     const struct explore_fact *fact = &level->world.facts[step];
     return explore_step(&level->saga, step) && explore_step(&level->saga, step)->has_undo &&
@@ -149,7 +150,7 @@ bool explore_is_last_undone(const struct explore_level *level, uint16_t step)
     uint16_t part = part_of(level, step);
     for (uint16_t i = 0; i < saga->step_count; i++)
         if (i != step && is_within(saga, saga->steps[i].frame, part) && explore_is_back(level, i) &&
-            (owes(level, i) || saga->steps[i].due_us > 0))
+            (may_owe(level, i) || saga->steps[i].due_us > 0))
             return false;
     return true;
 }
@@ -204,7 +205,7 @@ bool explore_is_error_read(const struct explore *explore, const struct explore_l
         return true;
     for (uint16_t i = 0; i < saga->step_count; i++)
         if (explore->error_readers[saga->steps[i].node] && explore_is_free(explore, level, i) &&
-            (is_alive(level, i) || owes(level, i)))
+            (is_alive(level, i) || may_owe(level, i)))
             return true;
     return false;
 }
@@ -214,5 +215,6 @@ bool explore_is_spent(const struct explore *explore, const struct explore_level 
     if (level->saga.direction != CORE_BACK || !level->world.back || explore_is_free(explore, level, step))
         return false;
     uint16_t fan = level->saga.frames[part_of(level, step)].parent;
-    return level->saga.frames[fan].state != CORE_BLOCK_CLOSED && !is_alive(level, step) && !owes(level, step);
+    return level->saga.frames[fan].state != CORE_BLOCK_CLOSED && !is_alive(level, step) &&
+           !may_owe(level, step);
 }
