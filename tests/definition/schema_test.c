@@ -2,6 +2,7 @@
 #include "engine/base/limits.h"
 #include "engine/definition/schema_format.h"
 #include "tests/definition/support.h"
+#include "tests/support/effort.h"
 
 static const struct json *parse(struct arena *arena, const char *text)
 {
@@ -177,9 +178,9 @@ Test(schema, unique_items_of_a_large_array_are_fast)
         buf_printf(&out, ",%d", i);
     buf_puts(&out, "]");
     const struct json *array = parse(&arena, buf_str(&out).data);
-    int64_t begin = support_cpu_us();
+    struct effort effort = effort_begin();
     cr_expect(schema_check(compile(&arena, "{\"uniqueItems\": true}"), array, &arena, NULL));
-    cr_expect(support_cpu_us() - begin < 500000);
+    cr_expect(effort_us(effort) < 500000);
     arena_fini(&arena);
 }
 
@@ -207,9 +208,10 @@ Test(schema, a_check_that_multiplies_ends)
     buf_puts(&value, "]");
     struct schema_problems problems = {.count = 0};
     const struct json *list = parse(&arena, buf_str(&value).data);
-    int64_t begin = support_cpu_us();
+    struct effort effort = effort_begin();
     cr_expect_not(schema_check(schema, list, &arena, &problems));
-    cr_expect(support_cpu_us() - begin < 5000000, "%lld us", (long long)(support_cpu_us() - begin));
+    int64_t spent = effort_us(effort);
+    cr_expect(spent < 5000000, "%lld us", (long long)spent);
     struct schema_problem last = problems.items[problems.count - 1];
     support_expect_text("work", STR("takes too much work to check against its schema"), last.message);
     cr_expect_not(schema_check(schema, list, &arena, NULL));

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static int compare_names(const void *left, const void *right)
 {
@@ -59,11 +58,6 @@ struct str support_render(struct arena *arena, struct diag_list *diags)
     buf_init(&out, arena);
     diag_render(diags, &out);
     return buf_str(&out);
-}
-
-int64_t support_cpu_us(void)
-{
-    return (int64_t)clock() * 1000000 / CLOCKS_PER_SEC;
 }
 
 bool support_has_code(const struct diag_list *diags, const char *code)

@@ -23,8 +23,6 @@ const struct plan *support_load(struct arena *arena, const char *name, struct st
 /* Loads text that has no files beside it. */
 const struct plan *support_load_text(struct arena *arena, struct str text, struct diag_list *diags);
 struct str support_render(struct arena *arena, struct diag_list *diags);
-/* Processor time of this process: a bound on it holds on a busy machine too. */
-int64_t support_cpu_us(void);
 bool support_has_code(const struct diag_list *diags, const char *code);
 /* Fails the test, showing the first line that differs. */
 void support_expect_text(const char *what, struct str expected, struct str actual);

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/limits.h"
+#include "tests/support/effort.h"
 #include "table.h"
 
 enum { SECONDS_MAX = 5, DEEP = 3000, INPUT_ITEMS = 1000 };
@@ -45,26 +45,19 @@ static struct str numbers(size_t count)
     return buf_str(&out);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* The answer begins with `expected`, came soon, and took no more memory than allowed. */
 static void expect_answer(struct str program, struct str input, const char *expected)
 {
     enum { SLACK_BYTES = 4 << 20 }; /* the compiled program, the parsed input, and the last allocation */
     const struct json *value = NULL;
-    double begin = seconds();
+    struct effort effort = effort_begin();
     size_t used = arena.used;
     struct str answer = table_answer(&arena, program, input, &value);
     struct str start = str_slice(answer, 0, strlen(expected));
     cr_expect(str_equal(start, str_from(expected)), "%.60s: %.*s", program.data,
               STR_ARG(str_slice(answer, 0, 200)));
     cr_expect_lt(arena.used - used, (size_t)LIMITS_EXPR_RESULT_BYTES + SLACK_BYTES, "%.60s", program.data);
-    cr_expect_lt(seconds() - begin, SECONDS_MAX, "%.60s", program.data);
+    cr_expect_lt(effort_us(effort), SECONDS_MAX * INT64_C(1000000), "%.60s", program.data);
 }
 
 Test(expr_budget, nested_maps_that_multiply)
