@@ -67,10 +67,12 @@ void act_tell(struct runner *runner, struct inbox_item *item, const struct engin
     if (item->call.done != NULL)
         item->call.done(item->call.context, answer);
     item->call.done = NULL;
-    if (item->control_ack.size > 0 && bus_answer(runner->engine->bus, item->control_ack,
-                                                 control_write_answer(answer, &item->arena)) != ERR_OK)
+    if (item->origin == INBOX_CALLER || inbox_item_is_message(item) || item->delivery.ack.size == 0)
+        return;
+    if (bus_answer(runner->engine->bus, item->delivery.ack, control_write_answer(answer, &item->arena)) !=
+        ERR_OK)
         meter_answer_lost();
-    item->control_ack = (struct str){0};
+    item->delivery.ack = (struct str){0}; /* who asked was told */
 }
 
 void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)
@@ -78,8 +80,6 @@ void act_answer(struct runner *runner, struct inbox_item *item, const struct eng
     act_tell(runner, item, answer);
     if (item->delivery.ack.size > 0)
         bus_ack(runner->engine->bus, item->delivery.ack);
-    if (item->message_ack.size > 0)
-        bus_ack(runner->engine->bus, item->message_ack);
     inbox_item_free(item);
 }
 
@@ -108,13 +108,9 @@ static void publish(struct runner *runner)
 /* A message is never dropped: it becomes a dead letter of one of the next batches. */
 static void bury(struct runner *runner, struct inbox_item *item, struct str reason)
 {
-    item->kind = INBOX_MESSAGE;
-    item->has_id = false;
-    item->dead_reason =
-        arena_printf(&item->arena, "the database refused what it led to: %.*s", STR_ARG(reason));
-    if (item->message_ack.size > 0)
-        item->delivery.ack = item->message_ack;
-    item->message_ack = (struct str){0};
+    item->task = (struct inbox_task){
+        .kind = INBOX_DEAD,
+        .reason = arena_printf(&item->arena, "the database refused what it led to: %.*s", STR_ARG(reason))};
     runner_try_again(runner, item);
 }
 
@@ -124,10 +120,10 @@ static void answer_refused(struct runner *runner, struct batch_done *done)
 {
     struct inbox_item *item = done->item;
     const struct batch_saga *saga = &runner->batch.sagas[done->saga];
-    if (saga->item_count > 1 && !item->alone && item->kind != INBOX_WATCH) {
+    if (saga->item_count > 1 && !item->alone && item->task.kind != INBOX_WATCH) {
         item->alone = true;
         runner_try_again(runner, item);
-    } else if (item->kind == INBOX_MESSAGE || item->message_ack.size > 0) {
+    } else if (inbox_item_is_message(item)) {
         bury(runner, item, saga->reason);
     } else {
         done->answer.error = ERR_BAD_DATA;
@@ -246,12 +242,11 @@ void act_on_failure(struct runner *runner, enum err error, const char *why)
         struct inbox_item *item = batch->done[i].item;
         struct engine_answer answer = {
             .error = error, .message = str_from(why), .id = batch->done[i].answer.id};
-        if (!runner_shard(runner, item->shard)->lost && item->kind != INBOX_WATCH) {
+        if (!runner_shard(runner, item->shard)->lost && item->task.kind != INBOX_WATCH) {
             runner_try_again(runner, item);
             continue;
         }
-        item->message_ack = (struct str){0};
-        item->delivery.ack = (struct str){0};
+        inbox_item_leave(item);
         act_answer(runner, item, &answer);
     }
     for (uint32_t i = 0; i < batch->saga_count; i++)

@@ -1,6 +1,7 @@
 #include "engine/runtime/batch.h"
 
 #include <string.h>
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/bus/envelope.h"
 
@@ -61,9 +62,11 @@ void batch_shard(struct batch *batch, uint32_t shard)
 void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
                   const struct engine_answer *answer)
 {
+    check(item->finished_in != batch->number);
+    item->finished_in = batch->number;
     batch->done = batch_grow(batch, batch->done, batch->done_count, &batch->done_room, sizeof *batch->done);
     batch->done[batch->done_count++] = (struct batch_done){.saga = saga, .item = item, .answer = *answer};
-    if (saga != BATCH_NO_SAGA && item->kind != INBOX_WATCH)
+    if (saga != BATCH_NO_SAGA && item->task.kind != INBOX_WATCH)
         batch->sagas[saga].item_count++;
 }
 

@@ -85,8 +85,8 @@ void *batch_grow(struct batch *batch, void *array, uint32_t count, uint32_t *roo
 /* The saga's row in this batch, made when it has none yet. */
 uint32_t batch_touch(struct batch *batch, struct resident_entry *entry);
 void batch_shard(struct batch *batch, uint32_t shard);
-/* An item is finished with this batch, whatever it led to. saga: BATCH_NO_SAGA or the row its effect depends
- * on. */
+/* An item is finished with this batch, whatever it led to, and once. saga: BATCH_NO_SAGA or the row its
+ * effect depends on. */
 void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
                   const struct engine_answer *answer);
 /* A message that nobody can use: stored with its reason in this batch, acknowledged after the commit. */

@@ -8,7 +8,7 @@
 
 enum err child_prepare(struct runner *runner, struct inbox_item *item, struct err_note *note)
 {
-    const struct envelope_child *child = &item->child;
+    const struct envelope_child *child = &item->task.child;
     struct registry *registry = runner->engine->registry;
     const struct plan *plan = registry_find(registry, child->definition, child->version);
     if (plan == NULL) {
@@ -17,26 +17,26 @@ enum err child_prepare(struct runner *runner, struct inbox_item *item, struct er
             return error; /* any other: a definition that does not load is not this one */
         plan = registry_find(registry, child->definition, child->version);
     }
-    item->child_refusal = (struct str){0}; /* it may be here for the second time */
-    item->start = (struct engine_start){.plan = plan,
-                                        .input = child->input,
-                                        .correlation = child->correlation,
-                                        .traceparent = child->traceparent};
+    item->task.child_refusal = (struct str){0}; /* it may be here for the second time */
+    item->task.start = (struct engine_start){.plan = plan,
+                                             .input = child->input,
+                                             .correlation = child->correlation,
+                                             .traceparent = child->traceparent};
     struct definition_start prepared;
     if (plan == NULL || child->kind == CORE_UNDO)
         return ERR_OK;
     if (!definition_start(plan, child->input, (struct str){0}, &item->arena, &prepared)) {
-        item->child_refusal = decide_problems(&prepared.problems, &item->arena);
+        item->task.child_refusal = decide_problems(&prepared.problems, &item->arena);
         return ERR_OK;
     }
-    item->start.key = prepared.key;
-    item->start.search = prepared.search;
+    item->task.start.key = prepared.key;
+    item->task.start.search = prepared.search;
     return ERR_OK;
 }
 
 static void finish(struct runner *runner, struct inbox_item *item, uint32_t row)
 {
-    struct engine_answer answer = {.error = ERR_OK, .id = item->id};
+    struct engine_answer answer = {.error = ERR_OK, .id = item->task.id};
     batch_finish(&runner->batch, item, row, &answer);
 }
 
@@ -50,11 +50,11 @@ static void reply(struct runner *runner, uint32_t row, const struct envelope_chi
 
 static struct envelope_child_reply addressed(const struct inbox_item *item)
 {
-    return (struct envelope_child_reply){.parent = item->child.parent,
-                                         .step = item->child.step,
-                                         .kind = item->child.kind,
-                                         .attempt = item->child.attempt,
-                                         .child = item->id};
+    return (struct envelope_child_reply){.parent = item->task.child.parent,
+                                         .step = item->task.child.step,
+                                         .kind = item->task.child.kind,
+                                         .attempt = item->task.child.attempt,
+                                         .child = item->task.id};
 }
 
 static void refuse(struct runner *runner, struct inbox_item *item, enum core_code code, struct str why)
@@ -71,38 +71,38 @@ static void refuse(struct runner *runner, struct inbox_item *item, enum core_cod
 static struct str obstacle(struct runner *runner, const struct inbox_item *item, const struct id *key_owner)
 {
     struct arena *arena = &runner->batch.arena;
-    const struct envelope_child *child = &item->child;
-    if (item->start.plan == NULL && child->version == 0)
+    const struct envelope_child *child = &item->task.child;
+    if (item->task.start.plan == NULL && child->version == 0)
         return arena_printf(arena, "there is no definition %.*s", STR_ARG(child->definition));
-    if (item->start.plan == NULL)
+    if (item->task.start.plan == NULL)
         return arena_printf(arena, "there is no definition %.*s version %d", STR_ARG(child->definition),
                             child->version);
-    if (child->kind == CORE_DO && !registry_is_enabled(runner->engine->registry, item->start.plan))
+    if (child->kind == CORE_DO && !registry_is_enabled(runner->engine->registry, item->task.start.plan))
         return arena_printf(arena, "the definition %.*s takes no new starts of version %d",
-                            STR_ARG(child->definition), item->start.plan->version);
+                            STR_ARG(child->definition), item->task.start.plan->version);
     if (child->kind == CORE_DO && child->depth > LIMITS_CHILD_DEPTH)
         return arena_printf(arena, "sagas start each other more than %d deep", LIMITS_CHILD_DEPTH);
-    if (item->child_refusal.size > 0 || key_owner == NULL)
-        return item->child_refusal;
+    if (item->task.child_refusal.size > 0 || key_owner == NULL)
+        return item->task.child_refusal;
     char owner[ID_TEXT_SIZE + 1];
     id_format(*key_owner, owner);
     return arena_printf(arena, "saga %s of %.*s has the key \"%.*s\" already", owner,
-                        STR_ARG(child->definition), STR_ARG(item->start.key));
+                        STR_ARG(child->definition), STR_ARG(item->task.start.key));
 }
 
 static struct resident_entry *begin(struct runner *runner, struct inbox_item *item)
 {
-    const struct envelope_child *child = &item->child;
-    struct resident_entry *entry = resident_enter(&runner->resident, item->id);
+    const struct envelope_child *child = &item->task.child;
+    struct resident_entry *entry = resident_enter(&runner->resident, item->task.id);
     struct core_update update;
-    struct core_event start = decide_start_event(runner, &item->start);
+    struct core_event start = decide_start_event(runner, &item->task.start);
     start.has_parent = true;
     start.parent = child->parent;
     start.parent_step = child->step;
     start.parent_attempt = child->attempt;
     start.depth = child->depth;
     start.stillborn = child->kind == CORE_UNDO;
-    resident_place(&runner->resident, entry, item->start.plan);
+    resident_place(&runner->resident, entry, item->task.start.plan);
     uint32_t row = decide_step(runner, entry, &start, &update);
     if (entry->saga->seq > 0) {
         resident_time(&runner->resident, entry);
@@ -126,7 +126,7 @@ static bool is_parent(const struct core_saga *saga, const struct envelope_child 
 static void repeat(struct runner *runner, struct inbox_item *item, struct resident_entry *entry, uint32_t row)
 {
     struct envelope_child_reply answer = addressed(item);
-    if (sending_outcome(entry->saga, item->child.kind, &answer, &runner->batch.arena))
+    if (sending_outcome(entry->saga, item->task.child.kind, &answer, &runner->batch.arena))
         reply(runner, row, &answer);
     finish(runner, item, row);
 }
@@ -134,7 +134,7 @@ static void repeat(struct runner *runner, struct inbox_item *item, struct reside
 static void undo(struct runner *runner, struct inbox_item *item, struct resident_entry *entry)
 {
     struct core_update update;
-    struct core_event event = {.kind = CORE_EVENT_UNDO, .attempt = item->child.attempt};
+    struct core_event event = {.kind = CORE_EVENT_UNDO, .attempt = item->task.child.attempt};
     uint32_t row = decide_step(runner, entry, &event, &update);
     resident_time(&runner->resident, entry);
     if (update.verdict == CORE_REFUSED)
@@ -148,7 +148,7 @@ static void undo(struct runner *runner, struct inbox_item *item, struct resident
 struct resident_entry *child_command(struct runner *runner, struct inbox_item *item,
                                      struct resident_entry *entry, const struct id *key_owner)
 {
-    const struct envelope_child *child = &item->child;
+    const struct envelope_child *child = &item->task.child;
     if (entry == NULL || entry->saga == NULL) {
         struct str why = obstacle(runner, item, key_owner);
         if (why.size == 0)

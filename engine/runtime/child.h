@@ -9,7 +9,8 @@
 #include "engine/runtime/runner.h"
 
 /* Finds the child's definition and what a start needs, before it is known whether the child exists: in
- * item->start, plan NULL when there is no such definition. ERR_UNAVAILABLE: the database could not be asked.
+ * item->task.start, plan NULL when there is no such definition. ERR_UNAVAILABLE: the database could not be
+ * asked.
  */
 enum err child_prepare(struct runner *runner, struct inbox_item *item, struct err_note *note);
 /* entry: the child's, NULL when there is none. key_owner: another saga that has the child's business key, or

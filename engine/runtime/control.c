@@ -27,9 +27,9 @@ static void identity(struct buf *out, struct id id)
     member(out, "id", str_from(text));
 }
 
-static void write_start(struct buf *out, const struct inbox_item *item)
+static void write_start(struct buf *out, const struct inbox_task *task)
 {
-    const struct engine_start *start = &item->start;
+    const struct engine_start *start = &task->start;
     buf_printf(out, "{\"op\":\"start\",\"version\":%d", start->plan->version);
     member(out, "definition", start->plan->name);
     member(out, "key", start->key);
@@ -37,16 +37,16 @@ static void write_start(struct buf *out, const struct inbox_item *item)
     member(out, "traceparent", start->traceparent);
     tree(out, "search", start->search);
     tree(out, "input", start->input);
-    if (item->has_id)
-        identity(out, item->id);
+    if (task->has_id)
+        identity(out, task->id);
     buf_char(out, '}');
 }
 
-static void write_verb(struct buf *out, const struct inbox_item *item)
+static void write_verb(struct buf *out, const struct inbox_task *task)
 {
-    const struct core_event *verb = &item->verb;
+    const struct core_event *verb = &task->verb;
     buf_puts(out, "{\"op\":\"verb\"");
-    identity(out, item->id);
+    identity(out, task->id);
     member(out, "verb", core_event_text(verb->kind));
     member(out, "step", verb->step);
     member(out, "signal", verb->signal);
@@ -62,9 +62,9 @@ static void write_verb(struct buf *out, const struct inbox_item *item)
     buf_char(out, '}');
 }
 
-static void write_child(struct buf *out, const struct inbox_item *item)
+static void write_child(struct buf *out, const struct inbox_task *task)
 {
-    const struct envelope_child *child = &item->child;
+    const struct envelope_child *child = &task->child;
     char parent[ID_TEXT_SIZE + 1];
     id_format(child->parent, parent);
     buf_printf(out, "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32 ",\"depth\":%" PRIu32,
@@ -80,30 +80,33 @@ static void write_child(struct buf *out, const struct inbox_item *item)
     buf_char(out, '}');
 }
 
-struct str control_write(const struct inbox_item *item, struct arena *arena)
+struct str control_write(const struct inbox_task *task, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, arena);
-    if (item->kind == INBOX_START)
-        write_start(&out, item);
-    else if (item->kind == INBOX_CHILD)
-        write_child(&out, item);
+    if (task->kind == INBOX_START)
+        write_start(&out, task);
+    else if (task->kind == INBOX_CHILD)
+        write_child(&out, task);
     else
-        write_verb(&out, item);
+        write_verb(&out, task);
     return buf_str(&out);
 }
 
-static bool read_start(const struct json *body, struct registry *registry, struct inbox_item *item,
-                       struct str *reason)
+static enum err refuse(struct str *reason, struct str why)
+{
+    *reason = why;
+    return ERR_INVALID;
+}
+
+static enum err read_start(const struct json *body, struct registry *registry, struct arena *arena,
+                           struct inbox_task *task, struct str *reason)
 {
     int64_t version = 0;
     struct str name = json_get_str(body, STR("definition"));
-    if (!json_get_i64(body, STR("version"), &version) || version < 1 || version > INT32_MAX) {
-        *reason = STR("\"version\" must be a whole number from 1");
-        return false;
-    }
-    item->kind = INBOX_START;
-    item->start = (struct engine_start){
+    if (!json_get_i64(body, STR("version"), &version) || version < 1 || version > INT32_MAX)
+        return refuse(reason, STR("\"version\" must be a whole number from 1"));
+    task->start = (struct engine_start){
         .plan = registry_find(registry, name, (int32_t)version),
         .input = json_get(body, STR("input")),
         .key = json_get_str(body, STR("key")),
@@ -111,17 +114,20 @@ static bool read_start(const struct json *body, struct registry *registry, struc
         .correlation = json_get_str(body, STR("correlation")),
         .traceparent = json_get_str(body, STR("traceparent")),
     };
-    item->has_id = id_parse(json_get_str(body, STR("id")), &item->id);
-    if (item->start.plan == NULL)
-        *reason = arena_printf(&item->arena, "definition %.*s version %" PRId64 " is not known here yet",
-                               STR_ARG(name), version);
-    return item->start.plan != NULL;
+    task->has_id = json_get(body, STR("id")) != NULL;
+    if (task->has_id && !id_parse(json_get_str(body, STR("id")), &task->id))
+        return refuse(reason, STR("\"id\" is not one"));
+    if (task->start.plan != NULL)
+        return ERR_OK;
+    *reason = arena_printf(arena, "definition %.*s version %" PRId64 " is not known here yet", STR_ARG(name),
+                           version);
+    return ERR_NOT_FOUND;
 }
 
-static bool read_verb(const struct json *body, struct inbox_item *item, struct str *reason)
+static enum err read_verb(const struct json *body, struct inbox_task *task, struct str *reason)
 {
     struct str status = json_get_str(body, STR("status"));
-    struct core_event *verb = &item->verb;
+    struct core_event *verb = &task->verb;
     *verb = (struct core_event){
         .step = json_get_str(body, STR("step")),
         .signal = json_get_str(body, STR("signal")),
@@ -132,22 +138,18 @@ static bool read_verb(const struct json *body, struct inbox_item *item, struct s
         .reason = json_get_str(body, STR("reason")),
         .body = json_get(body, STR("body")),
     };
-    item->kind = INBOX_VERB;
-    bool fine = id_parse(json_get_str(body, STR("id")), &item->id) &&
-                core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
+    task->has_id = id_parse(json_get_str(body, STR("id")), &task->id);
+    bool fine = task->has_id && core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
                 verb->kind >= CORE_EVENT_CANCEL && verb->kind != CORE_EVENT_UNDO &&
                 (status.size == 0 || core_reply_parse(status, &verb->status)) &&
                 (verb->kind != CORE_EVENT_MOVE || json_get_i64(body, STR("due"), &verb->due_us));
-    item->has_id = fine;
-    if (!fine)
-        *reason = STR("\"id\", \"verb\", \"status\" or \"due\" is not one");
-    return fine;
+    return fine ? ERR_OK : refuse(reason, STR("\"id\", \"verb\", \"status\" or \"due\" is not one"));
 }
 
-static bool read_child(const struct json *body, struct inbox_item *item, struct str *reason)
+static enum err read_child(const struct json *body, struct inbox_task *task, struct str *reason)
 {
     int64_t version = -1, attempt = 0, depth = 0;
-    struct envelope_child *child = &item->child;
+    struct envelope_child *child = &task->child;
     *child = (struct envelope_child){.step = json_get_str(body, STR("step")),
                                      .definition = json_get_str(body, STR("definition")),
                                      .correlation = json_get_str(body, STR("correlation")),
@@ -161,35 +163,42 @@ static bool read_child(const struct json *body, struct inbox_item *item, struct 
                 attempt <= LIMITS_ATTEMPTS_MAX && json_get_i64(body, STR("depth"), &depth) && depth > 0 &&
                 depth <= LIMITS_ATTEMPTS_MAX && child->step.size > 0 && child->definition.size > 0 &&
                 child->input != NULL;
-    item->kind = INBOX_CHILD;
-    item->has_id = fine;
-    item->id = child->child;
+    if (!fine)
+        return refuse(reason, STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\", \"depth\" or "
+                                  "\"input\" is not one"));
+    task->has_id = true;
+    task->id = child->child;
     child->version = (int32_t)version;
     child->attempt = (uint32_t)attempt;
     child->depth = (uint32_t)depth;
-    if (!fine)
-        *reason =
-            STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\", \"depth\" or \"input\" is not one");
-    return fine;
+    return ERR_OK;
 }
 
-bool control_read(struct str text, struct registry *registry, struct inbox_item *item, struct str *reason)
+enum err control_read(struct str text, struct registry *registry, struct arena *arena,
+                      struct inbox_task *task, struct str *reason)
 {
     const struct json *body = NULL;
     struct err_note note = {""};
-    if (json_parse(&item->arena, text, LIMITS_HTTP_BODY_BYTES, &body, &note) != ERR_OK) {
-        *reason = arena_copy(&item->arena, str_from(note.text));
-        return false;
-    }
+    struct inbox_task read = {.kind = INBOX_UNREAD};
+    enum err error = ERR_INVALID;
+    if (json_parse(arena, text, LIMITS_HTTP_BODY_BYTES, &body, &note) != ERR_OK)
+        return refuse(reason, arena_copy(arena, str_from(note.text)));
     struct str op = json_get_str(body, STR("op"));
-    if (str_equal(op, STR("start")))
-        return read_start(body, registry, item, reason);
-    if (str_equal(op, STR("verb")))
-        return read_verb(body, item, reason);
-    if (str_equal(op, STR("child")))
-        return read_child(body, item, reason);
-    *reason = STR("\"op\" must be start, verb or child");
-    return false;
+    if (str_equal(op, STR("start"))) {
+        read.kind = INBOX_START;
+        error = read_start(body, registry, arena, &read, reason);
+    } else if (str_equal(op, STR("verb"))) {
+        read.kind = INBOX_VERB;
+        error = read_verb(body, &read, reason);
+    } else if (str_equal(op, STR("child"))) {
+        read.kind = INBOX_CHILD;
+        error = read_child(body, &read, reason);
+    } else {
+        *reason = STR("\"op\" must be start, verb or child");
+    }
+    if (error == ERR_OK)
+        *task = read;
+    return error;
 }
 
 struct str control_write_answer(const struct engine_answer *answer, struct arena *arena)

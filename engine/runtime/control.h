@@ -4,9 +4,11 @@
 
 /* {"op":"start","definition","version","key","input","search","correlation","traceparent","id"?} or
  * {"op":"verb","id","verb","step","status","body",…} */
-struct str control_write(const struct inbox_item *item, struct arena *arena);
-/* Into an item of kind START or VERB; false with a reason when it is malformed or names a definition that is
- * not known here. */
-bool control_read(struct str text, struct registry *registry, struct inbox_item *item, struct str *reason);
+struct str control_write(const struct inbox_task *task, struct arena *arena);
+/* Into a task START, VERB or CHILD, which is written only when all of the text was understood; borrows from
+ * arena, where the text is parsed. ERR_INVALID: malformed, ERR_NOT_FOUND: a start of a definition that is not
+ * known here; the reason is a sentence then. */
+enum err control_read(struct str text, struct registry *registry, struct arena *arena,
+                      struct inbox_task *task, struct str *reason);
 struct str control_write_answer(const struct engine_answer *answer, struct arena *arena);
 bool control_read_answer(struct str text, struct arena *arena, struct engine_answer *answer);

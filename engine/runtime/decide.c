@@ -177,7 +177,7 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
         return update.verdict == CORE_USED;
     if (update.verdict == CORE_USED)
         resident_time(&runner->resident, entry);
-    bool refused_message = item->message_ack.size > 0 && update.verdict == CORE_REFUSED;
+    bool refused_message = inbox_item_is_message(item) && update.verdict == CORE_REFUSED;
     if (update.verdict == CORE_DEAD || refused_message)
         decide_dead(runner, item, text_of(runner, entry->id), update.why);
     else
@@ -223,7 +223,7 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
     struct engine_answer answer = {.id = id};
     if (!core_status_parse(status, &answer.status))
         answer.status = CORE_RUNNING;
-    const struct json *given = item->start.input == NULL ? &json_null : item->start.input;
+    const struct json *given = item->task.start.input == NULL ? &json_null : item->task.start.input;
     if (json_equal(input == NULL ? &json_null : input, given)) {
         batch_finish(&runner->batch, item, row, &answer);
         return;
@@ -231,8 +231,8 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
     answer.error = ERR_CONFLICT;
     answer.message =
         arena_printf(&runner->batch.arena, "key \"%.*s\" of %.*s was used already, with another input",
-                     STR_ARG(item->start.key), STR_ARG(item->start.plan->name));
-    if (item->message_ack.size > 0) /* nobody waits for the answer: it must not vanish */
+                     STR_ARG(item->task.start.key), STR_ARG(item->task.start.plan->name));
+    if (inbox_item_is_message(item)) /* nobody waits for the answer: it must not vanish */
         decide_dead(runner, item, text_of(runner, id), answer.message);
     else
         batch_finish(&runner->batch, item, row, &answer);
@@ -252,8 +252,8 @@ struct core_event decide_start_event(struct runner *runner, const struct engine_
 
 static void begin(struct runner *runner, struct inbox_item *item, struct resident_entry *entry)
 {
-    struct core_event start = decide_start_event(runner, &item->start);
-    resident_place(&runner->resident, entry, item->start.plan);
+    struct core_event start = decide_start_event(runner, &item->task.start);
+    resident_place(&runner->resident, entry, item->task.start.plan);
     decide_event(runner, entry, &start, item);
 }
 
@@ -282,7 +282,8 @@ struct resident_entry *decide_start(struct runner *runner, struct inbox_item *it
                         twin->batch_index);
         return NULL;
     }
-    struct id id = item->has_id ? item->id : id_make(runner->batch.now_us, item->shard, &runner->rng);
+    struct id id =
+        item->task.has_id ? item->task.id : id_make(runner->batch.now_us, item->shard, &runner->rng);
     struct resident_entry *entry = resident_enter(&runner->resident, id);
     if (entry->saga != NULL || entry->broken) {
         answer_again(runner, item, entry);

@@ -22,8 +22,9 @@ uint32_t engine_shard_of_key(const struct engine *engine, struct str definition,
 /* Everything the delivery borrows is copied into the item. */
 static struct inbox_item *copy_delivery(const struct bus_delivery *delivery)
 {
-    struct inbox_item *item = inbox_item_new(INBOX_MESSAGE, delivery->message.body.size +
-                                                                delivery->message.header_count * 96 + 256);
+    struct inbox_item *item =
+        inbox_item_new(INBOX_DELIVERY, INBOX_UNREAD,
+                       delivery->message.body.size + delivery->message.header_count * 96 + 256);
     struct bus_delivery *copy = &item->delivery;
     *copy = *delivery;
     copy->ack = arena_copy(&item->arena, delivery->ack);
@@ -262,17 +263,17 @@ static enum err put(struct engine *engine, struct inbox_item *item, struct err_n
 enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
                       struct err_note *note)
 {
-    struct inbox_item *item = inbox_item_new(INBOX_START, 1024);
+    struct inbox_item *item = inbox_item_new(INBOX_CALLER, INBOX_START, 1024);
     struct arena *arena = &item->arena;
     item->shard =
         start->key.size > 0 ? engine_shard_of_key(engine, start->plan->name, start->key) : any_shard(engine);
     item->call = call;
-    item->start = (struct engine_start){.plan = start->plan,
-                                        .input = json_copy(arena, start->input),
-                                        .key = arena_copy(arena, start->key),
-                                        .search = json_copy(arena, start->search),
-                                        .correlation = arena_copy(arena, start->correlation),
-                                        .traceparent = arena_copy(arena, start->traceparent)};
+    item->task.start = (struct engine_start){.plan = start->plan,
+                                             .input = json_copy(arena, start->input),
+                                             .key = arena_copy(arena, start->key),
+                                             .search = json_copy(arena, start->search),
+                                             .correlation = arena_copy(arena, start->correlation),
+                                             .traceparent = arena_copy(arena, start->traceparent)};
     item->bytes += arena->used;
     return put(engine, item, note);
 }
@@ -280,24 +281,24 @@ enum err engine_start(struct engine *engine, const struct engine_start *start, s
 enum err engine_verb(struct engine *engine, struct id id, const struct core_event *verb,
                      struct engine_call call, struct err_note *note)
 {
-    struct inbox_item *item = inbox_item_new(INBOX_VERB, 512);
+    struct inbox_item *item = inbox_item_new(INBOX_CALLER, INBOX_VERB, 512);
     struct arena *arena = &item->arena;
     if (id_shard(id) >= engine->shard_count) {
         inbox_item_free(item);
         return err_note(note, ERR_NOT_FOUND, "there is no saga with this id");
     }
     item->shard = id_shard(id);
-    item->id = id;
+    item->task.id = id;
     item->call = call;
-    item->verb = *verb;
-    item->verb.step = arena_copy(arena, verb->step);
-    item->verb.signal = arena_copy(arena, verb->signal);
-    item->verb.signal_id = arena_copy(arena, verb->signal_id);
-    item->verb.error_code = arena_copy(arena, verb->error_code);
-    item->verb.error_message = arena_copy(arena, verb->error_message);
-    item->verb.actor = arena_copy(arena, verb->actor);
-    item->verb.reason = arena_copy(arena, verb->reason);
-    item->verb.body = json_copy(arena, verb->body);
+    item->task.verb = *verb;
+    item->task.verb.step = arena_copy(arena, verb->step);
+    item->task.verb.signal = arena_copy(arena, verb->signal);
+    item->task.verb.signal_id = arena_copy(arena, verb->signal_id);
+    item->task.verb.error_code = arena_copy(arena, verb->error_code);
+    item->task.verb.error_message = arena_copy(arena, verb->error_message);
+    item->task.verb.actor = arena_copy(arena, verb->actor);
+    item->task.verb.reason = arena_copy(arena, verb->reason);
+    item->task.verb.body = json_copy(arena, verb->body);
     item->bytes += arena->used;
     return put(engine, item, note);
 }
@@ -307,10 +308,10 @@ enum err engine_watch(struct engine *engine, struct id id, int64_t timeout_us, s
 {
     if (id_shard(id) >= engine->shard_count)
         return err_note(note, ERR_NOT_FOUND, "there is no saga with this id");
-    struct inbox_item *item = inbox_item_new(INBOX_WATCH, 0);
+    struct inbox_item *item = inbox_item_new(INBOX_CALLER, INBOX_WATCH, 0);
     item->shard = id_shard(id);
-    item->id = id;
-    item->timeout_us = timeout_us;
+    item->task.id = id;
+    item->task.timeout_us = timeout_us;
     item->call = call;
     return put(engine, item, note);
 }

@@ -27,12 +27,13 @@ void inbox_fini(struct inbox *inbox)
     pthread_mutex_destroy(&inbox->lock);
 }
 
-struct inbox_item *inbox_item_new(enum inbox_kind kind, size_t expected_bytes)
+struct inbox_item *inbox_item_new(enum inbox_origin origin, enum inbox_kind kind, size_t expected_bytes)
 {
     struct arena arena;
     arena_init(&arena, sizeof(struct inbox_item) + expected_bytes + 512);
     struct inbox_item *item = arena_new(&arena, struct inbox_item);
-    item->kind = kind;
+    item->origin = origin;
+    item->task.kind = kind;
     item->bytes = sizeof *item + expected_bytes;
     item->arena = arena;
     return item;
@@ -43,6 +44,17 @@ void inbox_item_free(struct inbox_item *item)
     struct arena arena = item->arena; /* the item lies in its own arena */
     memory_free(item->asked);
     arena_fini(&arena);
+}
+
+bool inbox_item_is_message(const struct inbox_item *item)
+{
+    return item->origin == INBOX_DELIVERY && item->delivery.source != BUS_SOURCE_CONTROL;
+}
+
+void inbox_item_leave(struct inbox_item *item)
+{
+    if (inbox_item_is_message(item))
+        item->delivery.ack = (struct str){0};
 }
 
 static bool has_room(const struct inbox *inbox, size_t bytes, bool urgent)

@@ -24,13 +24,13 @@ static const int64_t broken_pause_us = 60 * DURATION_SECOND_US; /* somebody must
 struct intake {
     struct inbox_item *item;
     enum {
+        INTAKE_NOTHING,
         INTAKE_EVENT,
         INTAKE_START,
         INTAKE_CHILD,
         INTAKE_WATCH,
         INTAKE_DEAD,
-        INTAKE_NOTHING,
-        INTAKE_ANSWERED
+        INTAKE_ANSWERED /* finished with already */
     } what;
     struct id id;
     bool id_known;
@@ -45,6 +45,7 @@ static void finish(struct runner *runner, struct intake *intake, uint32_t saga, 
                    struct str message)
 {
     struct engine_answer answer = {.error = error, .message = message, .id = intake->id};
+    check(intake->what != INTAKE_ANSWERED);
     batch_finish(&runner->batch, intake->item, saga, &answer);
     intake->what = INTAKE_ANSWERED;
 }
@@ -83,39 +84,82 @@ static void read_answer(struct runner *runner, struct intake *intake)
     intake->what = fine ? INTAKE_EVENT : intake->reason.size > 0 ? INTAKE_DEAD : INTAKE_NOTHING;
 }
 
-/* A definition that another instance has stored may be news here. */
-static bool understood(struct runner *runner, struct inbox_item *item, struct str *reason)
+static void take_task(struct intake *intake)
 {
-    struct str body = item->delivery.message.body;
+    const struct inbox_task *task = &intake->item->task;
+    intake->id_known = task->kind != INBOX_DEAD && (task->kind != INBOX_START || task->has_id);
+    intake->id = task->id;
+    switch (task->kind) {
+    case INBOX_UNREAD:
+        check_never("an item without a task");
+    case INBOX_START:
+        intake->what = INTAKE_START;
+        return;
+    case INBOX_CHILD:
+        intake->what = INTAKE_CHILD;
+        return;
+    case INBOX_VERB:
+        intake->what = INTAKE_EVENT;
+        intake->event = task->verb;
+        return;
+    case INBOX_WATCH:
+        intake->what = INTAKE_WATCH;
+        return;
+    case INBOX_DEAD:
+        intake->what = INTAKE_DEAD;
+        intake->reason = task->reason;
+        return;
+    }
+}
+
+/* Whoever asks has the definition from the store, so one that is not known here was stored by another
+ * instance: it is looked for once. What is wrong then lies with this instance, not with the caller. */
+static enum err understand(struct runner *runner, struct inbox_item *item, struct inbox_task *task,
+                           struct str *reason)
+{
     struct registry *registry = runner->engine->registry;
-    struct err_note note;
-    return control_read(body, registry, item, reason) ||
-           (registry_refresh(registry, runner->store, &note) == ERR_OK &&
-            control_read(body, registry, item, reason));
+    struct err_note note = {""};
+    struct str body = item->delivery.message.body;
+    enum err error = control_read(body, registry, &item->arena, task, reason);
+    if (error != ERR_NOT_FOUND)
+        return error;
+    enum err refreshed = registry_refresh(registry, runner->store, &note);
+    if (refreshed == ERR_UNAVAILABLE || refreshed == ERR_UNKNOWN_OUTCOME)
+        runner->renew_at_us = 0; /* reconnects */
+    error = control_read(body, registry, &item->arena, task, reason);
+    return error == ERR_NOT_FOUND ? ERR_UNAVAILABLE : error;
+}
+
+/* What it names must live on the shard that was asked: keys are unique because one shard decides them. */
+static bool belongs(const struct runner *runner, const struct inbox_item *item, const struct inbox_task *task)
+{
+    const struct engine_start *start = &task->start;
+    if (task->has_id && id_shard(task->id) != item->shard)
+        return false;
+    return task->kind != INBOX_START || start->key.size == 0 ||
+           engine_shard_of_key(runner->engine, start->plan->name, start->key) == item->shard;
 }
 
 static void read_control(struct runner *runner, struct intake *intake)
 {
-    struct inbox_item *item = intake->item;
-    struct str reason;
-    item->control_ack = item->delivery.ack;
-    item->delivery.ack = (struct str){0}; /* it is answered, not acknowledged */
-    if (!understood(runner, item, &reason))
-        finish(runner, intake, BATCH_NO_SAGA, ERR_INVALID, reason);
-}
-
-static void read_message(struct runner *runner, struct intake *intake)
-{
-    struct inbox_item *item = intake->item;
-    intake->what = INTAKE_NOTHING;
-    if (item->dead_reason.size > 0) {
-        intake->what = INTAKE_DEAD;
-        intake->reason = item->dead_reason;
-        intake->id_known = item->has_id;
-        intake->id = item->id;
+    struct inbox_task task;
+    struct str reason = {0};
+    enum err error = understand(runner, intake->item, &task, &reason);
+    if (error == ERR_OK && !belongs(runner, intake->item, &task)) {
+        error = ERR_INVALID;
+        reason = STR("what it names lives on another shard");
+    }
+    if (error != ERR_OK) {
+        finish(runner, intake, BATCH_NO_SAGA, error, reason);
         return;
     }
-    switch (item->delivery.source) {
+    intake->item->task = task;
+    take_task(intake);
+}
+
+static void read_delivery(struct runner *runner, struct intake *intake)
+{
+    switch (intake->item->delivery.source) {
     case BUS_SOURCE_REPLY:
         read_reply(runner, intake);
         return;
@@ -125,46 +169,24 @@ static void read_message(struct runner *runner, struct intake *intake)
     case BUS_SOURCE_CONTROL:
         read_control(runner, intake);
         return;
-    case BUS_SOURCE_IN: /* goes through the router first */
-        check(item->delivery.source != BUS_SOURCE_IN);
+    case BUS_SOURCE_IN:
+        check_never("a message of SAGA_IN that the router did not read");
     }
 }
 
 static void read_item(struct runner *runner, struct intake *intake)
 {
-    struct inbox_item *item = intake->item;
-    if (item->kind == INBOX_MESSAGE)
-        read_message(runner, intake);
-    switch (item->kind) {
-    case INBOX_MESSAGE:
-        return;
-    case INBOX_START:
-        intake->what = INTAKE_START;
-        intake->id_known = item->has_id;
-        intake->id = item->id;
-        return;
-    case INBOX_CHILD:
-        intake->what = INTAKE_CHILD;
-        intake->id_known = true;
-        intake->id = item->id;
-        return;
-    case INBOX_VERB:
-        intake->what = INTAKE_EVENT;
-        intake->id_known = true;
-        intake->id = item->id;
-        intake->event = item->verb;
-        return;
-    case INBOX_WATCH:
-        intake->what = INTAKE_WATCH;
-        intake->id_known = true;
-        intake->id = item->id;
-        return;
-    }
+    if (intake->item->task.kind == INBOX_UNREAD)
+        read_delivery(runner, intake);
+    else
+        take_task(intake);
 }
 
-static bool owned(struct runner *runner, struct intake *intake)
+/* A dead letter is stored with the shard of its item, whatever saga it names. */
+static bool owned(struct runner *runner, const struct intake *intake)
 {
-    uint32_t shard = intake->id_known ? id_shard(intake->id) : intake->item->shard;
+    bool of_saga = intake->id_known && intake->what != INTAKE_DEAD;
+    uint32_t shard = of_saga ? id_shard(intake->id) : intake->item->shard;
     return shard < runner->engine->shard_count && runner->shards[shard].owned;
 }
 
@@ -173,11 +195,7 @@ static void refuse_foreign(struct runner *runner, struct intake *intake)
 {
     if (intake->what == INTAKE_ANSWERED || intake->what == INTAKE_NOTHING || owned(runner, intake))
         return;
-    if (intake->what == INTAKE_DEAD && intake->item->shard < runner->engine->shard_count &&
-        runner->shards[intake->item->shard].owned)
-        return;
-    intake->item->delivery.ack = (struct str){0};
-    intake->item->message_ack = (struct str){0};
+    inbox_item_leave(intake->item);
     finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
            STR("the shard has just moved to another engine; try again"));
 }
@@ -203,7 +221,7 @@ static void match_keys(struct runner *runner, struct intake *intakes, uint32_t c
     for (uint32_t i = 0; i < found_count; i++)
         map_set(&stored, key_of(arena, found[i].definition, found[i].key), &found[i]);
     for (uint32_t i = 0; i < count; i++) {
-        const struct engine_start *start = &intakes[i].item->start;
+        const struct engine_start *start = &intakes[i].item->task.start;
         if (!begins(&intakes[i]) || start->key.size == 0)
             continue;
         struct str key = key_of(arena, start->plan->name, start->key);
@@ -226,9 +244,9 @@ static enum err look_up_keys(struct runner *runner, struct intake *intakes, uint
     struct str *keys = arena_array(arena, count, sizeof *keys);
     uint32_t asked = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (begins(&intakes[i]) && intakes[i].item->start.key.size > 0) {
-            definitions[asked] = intakes[i].item->start.plan->name;
-            keys[asked++] = intakes[i].item->start.key;
+        if (begins(&intakes[i]) && intakes[i].item->task.start.key.size > 0) {
+            definitions[asked] = intakes[i].item->task.start.plan->name;
+            keys[asked++] = intakes[i].item->task.start.key;
         }
     if (asked == 0)
         return ERR_OK;
@@ -252,12 +270,17 @@ static enum err prepare_children(struct runner *runner, struct intake *intakes, 
     return error;
 }
 
+static bool of_a_saga(const struct intake *intake)
+{
+    return begins(intake) || intake->what == INTAKE_EVENT || intake->what == INTAKE_WATCH;
+}
+
 static enum err load(struct runner *runner, struct intake *intakes, uint32_t count, struct err_note *note)
 {
     struct id *ids = arena_array(&runner->batch.arena, count, sizeof *ids);
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (intakes[i].id_known && intakes[i].what <= INTAKE_WATCH)
+        if (intakes[i].id_known && of_a_saga(&intakes[i]))
             ids[wanted++] = intakes[i].id;
     return recovery_load(runner, ids, wanted, note);
 }
@@ -273,7 +296,7 @@ static void give_up(struct runner *runner, struct intake *intakes, uint32_t coun
         struct inbox_item *item = intakes[i].item;
         if (intakes[i].what == INTAKE_ANSWERED)
             continue;
-        if (item->kind == INBOX_MESSAGE || item->message_ack.size > 0) {
+        if (inbox_item_is_message(item)) {
             runner_try_again(runner, item);
             continue;
         }
@@ -310,7 +333,7 @@ static void apply_event(struct runner *runner, struct intake *intake)
         decide_event(runner, entry, &intake->event, intake->item);
         return;
     }
-    if (intake->item->kind == INBOX_MESSAGE || intake->item->message_ack.size > 0) {
+    if (inbox_item_is_message(intake->item)) {
         intake->what = INTAKE_DEAD;
         intake->reason = entry != NULL && entry->broken ? broken_saga : STR("there is no such saga");
         return;
@@ -325,7 +348,7 @@ static void apply_watch(struct runner *runner, struct intake *intake)
         finish_unknown(runner, intake, entry);
         return;
     }
-    resident_watch(&runner->resident, entry, runner->batch.now_us + intake->item->timeout_us,
+    resident_watch(&runner->resident, entry, runner->batch.now_us + intake->item->task.timeout_us,
                    intake->item->call);
     intake->item->call.done = NULL;                    /* the watch has it now */
     uint32_t row = batch_touch(&runner->batch, entry); /* looked at again after the commit */

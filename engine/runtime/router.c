@@ -42,12 +42,7 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
 {
     struct engine *engine = router->engine;
     bool full = false;
-    item->kind = INBOX_MESSAGE;
-    item->has_id = false;
-    item->dead_reason = reason;
-    if (item->message_ack.size > 0)
-        item->delivery.ack = item->message_ack;
-    item->message_ack = (struct str){0};
+    item->task = (struct inbox_task){.kind = INBOX_DEAD, .reason = reason};
     for (uint32_t i = 0; i < engine->shard_count; i++) {
         struct runner *owner = engine_owner(engine, i);
         if (owner == NULL)
@@ -66,7 +61,7 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
 static bool is_final(const struct inbox_item *item, enum err error)
 {
     return error == ERR_CONFLICT || error == ERR_BAD_DATA ||
-           (item->kind == INBOX_VERB && (error == ERR_NOT_FOUND || error == ERR_INVALID));
+           (item->task.kind == INBOX_VERB && (error == ERR_NOT_FOUND || error == ERR_INVALID));
 }
 
 /* What came by message is acknowledged only when its effect is known to be stored, and dead when it never can
@@ -75,12 +70,12 @@ static void answer(struct router *router, struct inbox_item *item, const struct 
 {
     if (item->call.done != NULL)
         item->call.done(item->call.context, given);
-    if (item->message_ack.size > 0 && is_final(item, given->error)) {
+    if (inbox_item_is_message(item) && is_final(item, given->error)) {
         dead(router, item, arena_copy(&item->arena, given->message));
         return;
     }
-    if (item->message_ack.size > 0 && given->error == ERR_OK)
-        bus_ack(router->engine->bus, item->message_ack);
+    if (inbox_item_is_message(item) && given->error == ERR_OK)
+        bus_ack(router->engine->bus, item->delivery.ack);
     inbox_item_free(item);
 }
 
@@ -95,14 +90,22 @@ static void forward(struct router *router, struct inbox_item *item, uint32_t sha
     struct str text;
     struct err_note note = {""};
     struct engine_answer given;
-    enum err error = bus_call(router->engine->bus, shard, control_write(item, &item->arena), call_timeout_us,
-                              &item->arena, &text, &note);
+    enum err error = bus_call(router->engine->bus, shard, control_write(&item->task, &item->arena),
+                              call_timeout_us, &item->arena, &text, &note);
     if (error == ERR_OK && control_read_answer(text, &item->arena, &given))
         answer(router, item, &given);
     else
         answer_error(router, item, error == ERR_TIMEOUT ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE,
                      error == ERR_OK ? "the owner of the shard answered something that cannot be read"
                                      : note.text);
+}
+
+/* The shard that decides what is asked for. */
+static uint32_t shard_of(const struct engine *engine, const struct inbox_task *task)
+{
+    const struct engine_start *start = &task->start;
+    bool keyed = task->kind == INBOX_START && !task->has_id;
+    return keyed ? engine_shard_of_key(engine, start->plan->name, start->key) : id_shard(task->id);
 }
 
 static void route(struct router *router, struct inbox_item *item)
@@ -151,153 +154,154 @@ static enum err find_plan(struct router *router, const struct envelope_start *st
     return ERR_OK;
 }
 
-/* To be acknowledged once what it asks for is stored. */
-static void keep_ack(struct inbox_item *item)
-{
-    item->message_ack = item->delivery.ack;
-    item->delivery.ack = (struct str){0};
-}
+/* What was read of a message. */
+enum reading {
+    READING_TASK, /* all of it, into a task */
+    READING_DEAD, /* it is of no use, for the reason given */
+    READING_LATER /* not now: it comes again */
+};
 
-/* A start from SAGA_IN becomes an item like one from HTTP. */
-static void take_start(struct router *router, struct inbox_item *item)
+/* A start from SAGA_IN asks for what one from HTTP asks for. */
+static enum reading read_start(struct router *router, struct inbox_item *item, struct inbox_task *task,
+                               struct str *reason)
 {
     struct engine *engine = router->engine;
     struct envelope_start start;
     struct definition_start prepared;
-    struct str reason = {0};
-    if (!envelope_start(&item->delivery.message, &item->arena, &start, &reason)) {
-        dead(router, item, reason);
-        return;
-    }
+    if (!envelope_start(&item->delivery.message, &item->arena, &start, reason))
+        return READING_DEAD;
     const struct plan *plan = NULL;
-    if (find_plan(router, &start, &plan) != ERR_OK) {
-        inbox_item_free(item); /* not acknowledged: it comes again */
-        return;
-    }
+    if (find_plan(router, &start, &plan) != ERR_OK)
+        return READING_LATER;
     if (plan == NULL) {
-        dead(router, item,
-             start.version == 0
-                 ? arena_printf(&item->arena, "there is no definition %.*s", STR_ARG(start.definition))
-                 : arena_printf(&item->arena, "there is no definition %.*s version %d",
-                                STR_ARG(start.definition), start.version));
-        return;
+        *reason = start.version == 0
+                      ? arena_printf(&item->arena, "there is no definition %.*s", STR_ARG(start.definition))
+                      : arena_printf(&item->arena, "there is no definition %.*s version %d",
+                                     STR_ARG(start.definition), start.version);
+        return READING_DEAD;
     }
     if (!registry_is_enabled(engine->registry, plan)) {
-        dead(router, item,
-             arena_printf(&item->arena, "the definition %.*s takes no new starts of version %d",
-                          STR_ARG(plan->name), plan->version));
-        return;
+        *reason = arena_printf(&item->arena, "the definition %.*s takes no new starts of version %d",
+                               STR_ARG(plan->name), plan->version);
+        return READING_DEAD;
     }
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
-        dead(router, item, decide_problems(&prepared.problems, &item->arena));
-        return;
+        *reason = decide_problems(&prepared.problems, &item->arena);
+        return READING_DEAD;
     }
-    struct id id = identity_of(item->delivery.ack, engine->shard_count);
-    item->kind = INBOX_START;
-    keep_ack(item);
-    item->has_id = prepared.key.size == 0;
-    item->id = id;
-    item->shard = item->has_id ? id_shard(id) : engine_shard_of_key(engine, plan->name, prepared.key);
-    item->start = (struct engine_start){.plan = plan,
-                                        .input = start.input,
-                                        .key = prepared.key,
-                                        .search = prepared.search,
-                                        .correlation = start.correlation,
-                                        .traceparent = start.traceparent};
-    route(router, item);
+    *task = (struct inbox_task){.kind = INBOX_START,
+                                .has_id = prepared.key.size == 0,
+                                .id = identity_of(item->delivery.ack, engine->shard_count),
+                                .start = {.plan = plan,
+                                          .input = start.input,
+                                          .key = prepared.key,
+                                          .search = prepared.search,
+                                          .correlation = start.correlation,
+                                          .traceparent = start.traceparent}};
+    return READING_TASK;
 }
 
-static void take_child(struct router *router, struct inbox_item *item)
+static enum reading read_child(struct router *router, struct inbox_item *item, struct inbox_task *task,
+                               struct str *reason)
 {
-    struct str reason = {0};
-    if (!envelope_child_read(&item->delivery.message, &item->arena, &item->child, &reason)) {
-        dead(router, item, reason);
-        return;
+    struct envelope_child child;
+    if (!envelope_child_read(&item->delivery.message, &item->arena, &child, reason))
+        return READING_DEAD;
+    if (id_shard(child.child) >= router->engine->shard_count) {
+        *reason = STR("Saga-Child names a shard that does not exist");
+        return READING_DEAD;
     }
-    if (id_shard(item->child.child) >= router->engine->shard_count) {
-        dead(router, item, STR("Saga-Child names a shard that does not exist"));
-        return;
-    }
-    item->kind = INBOX_CHILD;
-    item->id = item->child.child;
-    item->has_id = true;
-    item->shard = id_shard(item->id);
-    keep_ack(item);
-    route(router, item);
+    *task = (struct inbox_task){.kind = INBOX_CHILD, .has_id = true, .id = child.child, .child = child};
+    return READING_TASK;
 }
 
-/* By definition and business key: the id is in the database. False: the item is finished with. */
-static bool find_saga(struct router *router, struct inbox_item *item, const struct envelope_signal *signal)
+/* By definition and business key: the id is in the database. */
+static enum reading find_saga(struct router *router, struct inbox_item *item,
+                              const struct envelope_signal *signal, struct id *id, struct str *reason)
 {
     struct store_keyed *found = NULL;
     uint32_t count = 0;
     struct err_note note = {""};
-    if (signal->has_saga) {
-        item->id = signal->saga;
-        return true;
-    }
+    *id = signal->saga;
+    if (signal->has_saga)
+        return READING_TASK;
     enum err error = store_find_keys(router->store, &signal->definition, &signal->key, 1, &item->arena,
                                      &found, &count, &note);
     if (error != ERR_OK) {
         (void)store_reconnect(router->store, &note); /* for the next time: it was not acknowledged */
-        inbox_item_free(item);
-        return false;
+        return READING_LATER;
     }
-    if (count == 0 && item->delivery.delivery_count < 2) {
-        inbox_item_free(item); /* its start may be on its way to the store: it comes again */
-        return false;
-    }
+    if (count == 0 && item->delivery.delivery_count < 2)
+        return READING_LATER; /* its start may be on its way to the store */
     if (count == 0) {
-        dead(router, item,
-             arena_printf(&item->arena, "no saga of %.*s has the key \"%.*s\"", STR_ARG(signal->definition),
-                          STR_ARG(signal->key)));
-        return false;
+        *reason = arena_printf(&item->arena, "no saga of %.*s has the key \"%.*s\"",
+                               STR_ARG(signal->definition), STR_ARG(signal->key));
+        return READING_DEAD;
     }
-    item->id = found[0].id;
-    return true;
+    *id = found[0].id;
+    return READING_TASK;
 }
 
-/* A signal from SAGA_IN becomes an item like one from HTTP. */
-static void take_signal(struct router *router, struct inbox_item *item)
+/* A signal from SAGA_IN asks for what one from HTTP asks for. */
+static enum reading read_signal(struct router *router, struct inbox_item *item, struct inbox_task *task,
+                                struct str *reason)
 {
     struct envelope_signal signal;
-    struct str reason = {0};
-    if (!envelope_signal(&item->delivery, &item->arena, &signal, &reason)) {
-        dead(router, item, reason);
-        return;
+    struct id id;
+    if (!envelope_signal(&item->delivery, &item->arena, &signal, reason))
+        return READING_DEAD;
+    enum reading found = find_saga(router, item, &signal, &id, reason);
+    if (found != READING_TASK)
+        return found;
+    if (id_shard(id) >= router->engine->shard_count) {
+        *reason = STR("there is no such saga");
+        return READING_DEAD;
     }
-    if (!find_saga(router, item, &signal))
-        return;
-    if (id_shard(item->id) >= router->engine->shard_count) {
-        dead(router, item, STR("there is no such saga"));
-        return;
-    }
-    item->kind = INBOX_VERB;
-    item->has_id = true;
-    item->shard = id_shard(item->id);
-    item->verb = (struct core_event){
-        .kind = CORE_EVENT_SIGNAL, .signal = signal.event, .signal_id = signal.id, .body = signal.body};
-    keep_ack(item);
-    route(router, item);
+    *task = (struct inbox_task){
+        .kind = INBOX_VERB,
+        .has_id = true,
+        .id = id,
+        .verb = {
+            .kind = CORE_EVENT_SIGNAL, .signal = signal.event, .signal_id = signal.id, .body = signal.body}};
+    return READING_TASK;
 }
 
-static void take_message(struct router *router, struct inbox_item *item)
+static enum reading read_message(struct router *router, struct inbox_item *item, struct inbox_task *task,
+                                 struct str *reason)
 {
     const struct bus_message *message = &item->delivery.message;
     if (!str_starts(message->subject, STR("saga.start.")))
-        take_signal(router, item);
-    else if (envelope_is_child(message))
-        take_child(router, item);
-    else
-        take_start(router, item);
+        return read_signal(router, item, task, reason);
+    return envelope_is_child(message) ? read_child(router, item, task, reason)
+                                      : read_start(router, item, task, reason);
+}
+
+/* Only what was understood as a whole is routed. */
+static void take_message(struct router *router, struct inbox_item *item)
+{
+    struct inbox_task task;
+    struct str reason = {0};
+    switch (read_message(router, item, &task, &reason)) {
+    case READING_TASK:
+        item->task = task;
+        item->shard = shard_of(router->engine, &task);
+        route(router, item);
+        return;
+    case READING_DEAD:
+        dead(router, item, reason);
+        return;
+    case READING_LATER:
+        inbox_item_free(item); /* not acknowledged: it comes again */
+        return;
+    }
 }
 
 static void take_watch(struct router *router, struct inbox_item *item)
 {
     struct remote_watch *watch = memory_new(1, sizeof *watch);
     *watch = (struct remote_watch){.next = router->watches,
-                                   .id = item->id,
-                                   .until_us = engine_clock_us(router->engine) + item->timeout_us,
+                                   .id = item->task.id,
+                                   .until_us = engine_clock_us(router->engine) + item->task.timeout_us,
                                    .call = item->call};
     router->watches = watch;
     inbox_item_free(item);
@@ -305,8 +309,8 @@ static void take_watch(struct router *router, struct inbox_item *item)
 
 static void take(struct router *router, struct inbox_item *item)
 {
-    switch (item->kind) {
-    case INBOX_MESSAGE:
+    switch (item->task.kind) {
+    case INBOX_UNREAD:
         take_message(router, item);
         return;
     case INBOX_START:
@@ -317,6 +321,8 @@ static void take(struct router *router, struct inbox_item *item)
     case INBOX_WATCH:
         take_watch(router, item);
         return;
+    case INBOX_DEAD:
+        check_never("a dead letter is a runner's");
     }
 }
 
@@ -428,7 +434,7 @@ void router_stop(struct router *router)
     while (items != NULL) {
         struct inbox_item *item = items;
         items = item->next;
-        if (item->kind == INBOX_MESSAGE)
+        if (inbox_item_is_message(item))
             inbox_item_free(item);
         else
             answer_error(router, item, ERR_UNAVAILABLE, "the engine stops");

@@ -447,8 +447,7 @@ static void refuse_rest(struct runner *runner, struct inbox_item *items)
     while (items != NULL) {
         struct inbox_item *item = items;
         items = item->next;
-        item->delivery.ack = (struct str){0};
-        item->message_ack = (struct str){0};
+        inbox_item_leave(item);
         act_answer(runner, item, &stopping);
     }
 }

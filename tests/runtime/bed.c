@@ -6,6 +6,7 @@
 #include <string.h>
 #include "engine/base/duration.h"
 #include "engine/ops/log.h"
+#include "engine/runtime/control.h"
 #include "engine/runtime/loader.h"
 
 static const char order[] = "saga: order\n"
@@ -68,18 +69,41 @@ static void note_publish(void *context, struct world_host *host, const struct bu
         keep(&bed->arena, message, &bed->child);
 }
 
-void bed_define(struct bed *bed, const char *yaml)
+void bed_define_at(struct bed *bed, uint32_t host, const char *yaml)
 {
     struct diag_list diags;
     const struct plan *plan = NULL;
     bool created = false;
     struct err_note note = {""};
+    cr_assert(registry_put(engine_registry(bed->world.hosts[host].engine), bed->store, STR("bed.yaml"),
+                           str_from(yaml), NULL, &bed->arena, &diags, &plan, &created, &note) == ERR_OK,
+              "%s", note.text);
+}
+
+void bed_define(struct bed *bed, const char *yaml)
+{
     for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++)
         if (bed->world.hosts[i].engine != NULL)
-            cr_assert(registry_put(engine_registry(bed->world.hosts[i].engine), bed->store, STR("bed.yaml"),
-                                   str_from(yaml), NULL, &bed->arena, &diags, &plan, &created,
-                                   &note) == ERR_OK,
-                      "%s", note.text);
+            bed_define_at(bed, i, yaml);
+}
+
+bool bed_control(struct bed *bed, uint32_t index, uint32_t shard, const char *body,
+                 struct engine_answer *answer)
+{
+    struct world_host *host = &bed->world.hosts[index];
+    snprintf(host->call_ack, sizeof host->call_ack, "control");
+    struct bus_delivery ask = {
+        .source = BUS_SOURCE_CONTROL,
+        .shard = shard,
+        .ack = str_from(host->call_ack),
+        .delivery_count = 1,
+        .message = {.subject = arena_printf(&bed->arena, "saga.ctl.%u", shard), .body = str_from(body)}};
+    host->answer_arena = &bed->arena;
+    host->answered = false;
+    cr_assert(host->callbacks.deliver(host->callbacks.context, &ask));
+    bed_settle(bed);
+    host->answer_arena = NULL;
+    return host->answered && control_read_answer(host->answer, &bed->arena, answer);
 }
 
 void bed_open(struct bed *bed, uint32_t hosts)

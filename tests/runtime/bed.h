@@ -33,6 +33,11 @@ void bed_advance(struct bed *bed, int64_t span_us);
 struct engine_call bed_call(struct bed_call *call);
 /* For all engines that run; there is one already, "order". */
 void bed_define(struct bed *bed, const char *yaml);
+/* Stored through one of them; the others have not heard of it. */
+void bed_define_at(struct bed *bed, uint32_t host, const char *yaml);
+/* A message of saga.ctl.<shard>, and the answer to it; false when there was none. */
+bool bed_control(struct bed *bed, uint32_t host, uint32_t shard, const char *body,
+                 struct engine_answer *answer);
 struct bed_call *bed_start_of(struct bed *bed, uint32_t host, const char *definition, const char *key,
                               const char *input);
 /* Of "order". */

@@ -5,7 +5,7 @@
 
 static bool put(struct inbox *inbox, uint32_t mark, size_t bytes, bool urgent)
 {
-    struct inbox_item *item = inbox_item_new(INBOX_VERB, bytes);
+    struct inbox_item *item = inbox_item_new(INBOX_CALLER, INBOX_VERB, bytes);
     item->shard = mark;
     bool taken = inbox_put(inbox, item, urgent);
     if (!taken)
