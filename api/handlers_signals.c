@@ -42,6 +42,7 @@ static void after_signal(struct request *request)
     case ERR_TIMEOUT:
     case ERR_FULL:
     case ERR_CLOSED:
+    case ERR_SCHEMA:
     case ERR_IO:
         request_refuse_err(request, answer->error, &request->answer_note);
         return;

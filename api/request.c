@@ -64,6 +64,7 @@ void request_refuse_err(struct request *request, enum err error, const struct er
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
     case ERR_CLOSED:
+    case ERR_SCHEMA:
         kind = PAGE_UNAVAILABLE;
         break;
     case ERR_OK:

@@ -88,5 +88,9 @@ enum {
     LIMITS_STORE_ANSWER_MS =
         15000, /* above the server's own limit, so that it answers first while it lives */
     LIMITS_STORE_MIGRATE_MS = 600000, /* one migration, waiting for another program's included */
-    LIMITS_STORE_LIST = 1000,         /* rows of one list or one report */
+    LIMITS_STORE_MIGRATE_LOCK_MS =
+        2000, /* for a table's lock: engines wait behind it; autovacuum yields after 1 s */
+    LIMITS_STORE_MIGRATE_PAUSE_MS = 1000, /* between tries: time for what waited */
+    LIMITS_STORE_MIGRATE_TRIES = 40,      /* two minutes of them */
+    LIMITS_STORE_LIST = 1000,             /* rows of one list or one report */
 };

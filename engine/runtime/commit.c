@@ -132,6 +132,8 @@ static void lose(struct runner *runner, enum err error, const struct err_note *n
     }
     act_on_failure(runner, error == ERR_FENCED ? ERR_UNAVAILABLE : error,
                    "the engine lost the shard before it could store this; try again");
+    if (error == ERR_SCHEMA)
+        runner_refuse_schema(runner, note->text);
     for (uint32_t i = 0; i < rows->shard_count; i++)
         if (runner_shard(runner, rows->shards[i].shard)->lost)
             runner_drop_shard(runner, rows->shards[i].shard,

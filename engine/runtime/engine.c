@@ -1,5 +1,6 @@
 #include "engine/runtime/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
@@ -146,6 +147,7 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     opened->options = *options;
     fill_defaults(&opened->options);
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
+    check(pthread_mutex_init(&opened->schema_lock, NULL) == 0);
     opened->registry = registry_new();
     enum err error = open_definitions(opened, note);
     if (error == ERR_OK) {
@@ -183,6 +185,7 @@ void engine_close(struct engine *engine)
         runner_close(&engine->runners[i]);
     registry_free(engine->registry);
     pthread_mutex_destroy(&engine->listening);
+    pthread_mutex_destroy(&engine->schema_lock);
     memory_free(engine->runners);
     memory_free(engine->owners);
     memory_free(engine);
@@ -216,18 +219,38 @@ enum err engine_announce(struct engine *engine, const struct plan *plan, struct 
     return bus_participants(engine->bus, plan->participants, plan->participant_count, note);
 }
 
+bool engine_refuse_schema(struct engine *engine, const char *why)
+{
+    pthread_mutex_lock(&engine->schema_lock);
+    bool fitted = engine->schema_problem.text[0] == '\0';
+    snprintf(engine->schema_problem.text, sizeof engine->schema_problem.text, "%s", why);
+    pthread_mutex_unlock(&engine->schema_lock);
+    return fitted;
+}
+
+static enum err check_schema(struct engine *engine, struct err_note *note)
+{
+    pthread_mutex_lock(&engine->schema_lock);
+    struct err_note problem = engine->schema_problem;
+    pthread_mutex_unlock(&engine->schema_lock);
+    return problem.text[0] == '\0' ? ERR_OK : err_note(note, ERR_SCHEMA, "%s", problem.text);
+}
+
 enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note)
 {
     struct engine_figures figures;
     engine_figures(engine, &figures);
     if (atomic_load(&engine->draining))
         return err_note(note, ERR_CLOSED, "the engine is stopping");
+    enum err error = check_schema(engine, note);
+    if (error != ERR_OK)
+        return error;
     if (figures.shards_owned == 0)
         return err_note(note, ERR_UNAVAILABLE,
                         "this engine owns no shard: another instance holds them all, or PostgreSQL is away");
     if (!figures.store_connected) /* the probe below has a connection of its own, which may be back earlier */
         return err_note(note, ERR_UNAVAILABLE, "a runner has lost PostgreSQL");
-    enum err error = store_probe(store, note);
+    error = store_probe(store, note);
     return error == ERR_OK ? bus_probe(engine->bus, note) : error;
 }
 

@@ -18,6 +18,8 @@ struct engine {
     atomic_uint turn;          /* for spreading starts without a key */
     atomic_bool draining;
     atomic_bool bus_connected;
+    pthread_mutex_t schema_lock;
+    struct err_note schema_problem; /* "": the database's schema fits */
 };
 
 /* The monotonic clock all of this engine goes by. */
@@ -27,5 +29,8 @@ static inline int64_t engine_clock_us(const struct engine *engine)
 }
 /* The runner that owns the shard here, or NULL. */
 struct runner *engine_owner(struct engine *engine, uint32_t shard);
+/* Notes, for readiness, why the database's schema does not fit, or that it does (""). True when it fitted
+ * until now. */
+bool engine_refuse_schema(struct engine *engine, const char *why);
 /* Where a saga with this key lives: the same on all instances, for ever. */
 uint32_t engine_shard_of_key(const struct engine *engine, struct str definition, struct str key);

@@ -216,6 +216,31 @@ static enum err claim(struct runner *runner, struct err_note *note)
     return error;
 }
 
+static uint32_t held_shards(const struct runner *runner, struct store_shard *held)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < runner->engine->shard_count; i++)
+        if (runner->shards[i].owned)
+            held[count++] = runner->shards[i].store;
+    return count;
+}
+
+void runner_refuse_schema(struct runner *runner, const char *why)
+{
+    struct err_note note = {""};
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct store_shard *held = arena_array(&arena, runner->owned_count, sizeof *held);
+    uint32_t count = held_shards(runner, held);
+    if (engine_refuse_schema(runner->engine, why) || count > 0)
+        log_error("schema_refused", "shards=%u why=%s", count, why);
+    if (count > 0 && store_release(runner->store, held, count, &note) != ERR_OK)
+        log_warn("shards_not_released", "why=%s", note.text);
+    for (uint32_t i = 0; i < count; i++)
+        runner_drop_shard(runner, held[i].shard, "the database's schema is not this program's");
+    arena_fini(&arena);
+}
+
 static enum err renew(struct runner *runner, struct err_note *note)
 {
     struct arena arena;
@@ -223,10 +248,7 @@ static enum err renew(struct runner *runner, struct err_note *note)
     arena_init(&arena, 0);
     struct store_shard *held = arena_array(&arena, runner->owned_count, sizeof *held);
     bool *kept = arena_array(&arena, runner->owned_count, sizeof *kept);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < runner->engine->shard_count; i++)
-        if (runner->shards[i].owned)
-            held[count++] = runner->shards[i].store;
+    uint32_t count = held_shards(runner, held);
     enum err error = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
                                  held, count, kept, &now_us, note);
     for (uint32_t i = 0; i < count && error == ERR_OK; i++)
@@ -271,6 +293,19 @@ static int64_t next_renewal(const struct runner *runner, enum err error, bool co
     return missing && third > DURATION_SECOND_US ? DURATION_SECOND_US : third;
 }
 
+/* What became of the connection after an error; ERR_SCHEMA goes before what led to it. */
+static enum err meet_again(struct runner *runner, enum err error, bool *connected, struct err_note *note)
+{
+    struct err_note again = {""};
+    enum err met = error == ERR_SCHEMA ? error : store_reconnect(runner->store, &again);
+    *connected = met == ERR_OK;
+    if (met != ERR_SCHEMA)
+        log_warn("lease_not_renewed", "why=%s", note->text);
+    else if (error != ERR_SCHEMA)
+        *note = again;
+    return met == ERR_SCHEMA ? met : error;
+}
+
 /* Lease, clock and ownership. */
 static void keep_shards(struct runner *runner)
 {
@@ -281,10 +316,12 @@ static void keep_shards(struct runner *runner)
     enum err error = renew(runner, &note);
     if (error == ERR_OK)
         error = claim(runner, &note);
-    if (error != ERR_OK) {
-        log_warn("lease_not_renewed", "why=%s", note.text);
-        connected = store_reconnect(runner->store, &note) == ERR_OK;
-    }
+    if (error != ERR_OK)
+        error = meet_again(runner, error, &connected, &note);
+    if (error == ERR_SCHEMA)
+        runner_refuse_schema(runner, note.text);
+    else if (error == ERR_OK)
+        (void)engine_refuse_schema(runner->engine, "");
     atomic_store(&runner->store_connected, error == ERR_OK);
     listen_all(runner);
     runner->renew_at_us = engine_clock_us(runner->engine) + next_renewal(runner, error, connected);

@@ -101,5 +101,8 @@ int64_t runner_now_us(const struct runner *runner);
 struct runner_shard *runner_shard(struct runner *runner, uint32_t shard);
 /* Takes an item whose batch came to nothing, to be tried once more. */
 void runner_try_again(struct runner *runner, struct inbox_item *item);
+/* The database was migrated to what this program does not understand: gives all shards back at once and says
+ * why. */
+void runner_refuse_schema(struct runner *runner, const char *why);
 /* Drops all that memory holds of a shard: it was lost, or is given back. Callers that wait are told `why`. */
 void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why);

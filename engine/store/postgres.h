@@ -4,10 +4,11 @@
 #include "engine/store/store.h"
 
 /* Opens one connection. `conninfo` as libpq takes it, copied. ERR_UNAVAILABLE when the server does not
- * answer; ERR_INVALID when the schema is missing or of another version (the note says to run `sagad
- * migrate`). */
+ * answer; ERR_SCHEMA when the schema is missing or of a version that does not fit this program (the note says
+ * what to do, `sagad migrate` for one). */
 enum err postgres_open(const char *conninfo, struct store **store, struct err_note *note);
 /* Applies the numbered migrations that are missing, under an advisory lock, each in its own transaction; a
- * fresh database gets `shards` shards. applied: how many were. A database that has other migrations than
- * these is refused. */
+ * fresh database gets `shards` shards. applied: how many were. A table in use is waited for in short tries
+ * (ERR_TIMEOUT in the end), so that running engines go on. ERR_SCHEMA: the database has others than these,
+ * which do not serve this program. */
 enum err postgres_migrate(const char *conninfo, uint32_t shards, uint32_t *applied, struct err_note *note);

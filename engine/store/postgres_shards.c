@@ -1,4 +1,5 @@
 #include "engine/store/postgres_ops.h"
+#include "engine/store/pq_schema.h"
 
 static const struct pq_wire_column shard_columns[] = {
     {PQ_WIRE_INT4, offsetof(struct store_shard, shard)},
@@ -67,8 +68,10 @@ enum err postgres_renew(struct store *store, struct str instance, int64_t lease_
     pq_wire_put(&params, PQ_WIRE_TEXT, &instance);
     pq_wire_put(&params, PQ_WIRE_INT8, &lease_us);
     put_held(&params, shards, count);
-    struct pq_call calls[] = {{.query = PQ_QUERY_ID_RENEW, .params = &params}, {.query = PQ_QUERY_ID_NOW}};
-    enum err error = pq_session_run(&postgres_of(store)->session, calls, 2, PQ_SESSION_LOSS_HARMLESS, note);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_RENEW, .params = &params},
+                              {.query = PQ_QUERY_ID_NOW},
+                              {.query = PQ_QUERY_ID_SCHEMA}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 3, PQ_SESSION_LOSS_HARMLESS, note);
     if (error != ERR_OK)
         return error;
     const uint32_t *held = pq_wire_get_rows(calls[0].result, POSTGRES_COLUMNS(int4_column), sizeof *held,
@@ -79,8 +82,9 @@ enum err postgres_renew(struct store *store, struct str instance, int64_t lease_
             kept[i] = kept[i] || held[k] == shards[i].shard;
     }
     pq_wire_get(calls[1].result, 0, POSTGRES_COLUMNS(time_column), params.arena, now_us);
-    pq_session_clear(calls, 2);
-    return ERR_OK;
+    error = pq_schema_still(calls[2].result, params.arena, note);
+    pq_session_clear(calls, 3);
+    return error;
 }
 
 enum err postgres_release(struct store *store, const struct store_shard *shards, uint32_t count,

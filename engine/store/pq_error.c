@@ -17,6 +17,10 @@ static const struct {
     {"54", ERR_BAD_DATA}, /* a program limit: a value too large for an index or a message */
 };
 
+static const char *const schema_states[] = {"42883", "42P01",
+                                            "42703"};        /* undefined function, table, column */
+static const char *const lock_states[] = {"55P03", "40P01"}; /* lock not available, deadlock */
+
 static const char *field(const PGresult *result, int code)
 {
     const char *text = PQresultErrorField(result, code);
@@ -38,6 +42,25 @@ enum err pq_error_of(const PGresult *result, struct err_note *note)
         message = PQresultErrorMessage(result);
     return err_note(note, error, "PostgreSQL %s: %s%s%s", *state ? state : "(no state)", message,
                     *detail ? ": " : "", detail);
+}
+
+static bool is_one_of(const PGresult *result, const char *const *states, size_t count)
+{
+    const char *state = field(result, PG_DIAG_SQLSTATE);
+    bool found = false;
+    for (size_t i = 0; i < count; i++)
+        found = found || strcmp(state, states[i]) == 0;
+    return found;
+}
+
+bool pq_error_is_schema(const PGresult *result)
+{
+    return is_one_of(result, schema_states, sizeof schema_states / sizeof *schema_states);
+}
+
+bool pq_error_is_lock(const PGresult *result)
+{
+    return is_one_of(result, lock_states, sizeof lock_states / sizeof *lock_states);
 }
 
 bool pq_error_ends_session(const PGresult *result)

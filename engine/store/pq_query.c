@@ -6,7 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/store/pq_embed.h"
 
-enum { MIGRATIONS_MAX = 64 };
+enum { MIGRATIONS_MAX = 64, RULE_BEGAN = 2 };
 
 static const char *const names[PQ_QUERY_COUNT] = {
 #define X(name, text, when) [PQ_QUERY_ID_##name] = text,
@@ -56,6 +56,21 @@ static void split_file(const char *text)
     }
 }
 
+/* migrations/README.md: the first line of each file says it. The first two are older than that rule. */
+static int32_t serves(int32_t number, const char *sql)
+{
+    static const char line[] = "-- serves: ";
+    int64_t oldest = number;
+    struct str text = str_from(sql);
+    if (!str_starts(text, str_from(line))) {
+        check(number <= RULE_BEGAN);
+        return number;
+    }
+    struct str rest = str_slice(text, sizeof line - 1, text.size);
+    check(str_to_i64(str_slice(rest, 0, str_find(rest, '\n')), &oldest) && oldest >= 1 && oldest <= number);
+    return (int32_t)oldest;
+}
+
 static void load_all(void)
 {
     for (uint32_t i = 0; i < pq_embed_query_count; i++)
@@ -64,8 +79,12 @@ static void load_all(void)
         check(texts[i] != NULL);
     check(pq_embed_migration_count <= MIGRATIONS_MAX);
     for (uint32_t i = 0; i < pq_embed_migration_count; i++)
-        migrations[i] = (struct pq_query_migration){(int32_t)i + 1, pq_embed_migrations[i].name,
-                                                    pq_embed_migrations[i].text};
+        migrations[i] = (struct pq_query_migration){
+            .number = (int32_t)i + 1,
+            .name = pq_embed_migrations[i].name,
+            .sql = pq_embed_migrations[i].text,
+            .serves = serves((int32_t)i + 1, pq_embed_migrations[i].text),
+        };
 }
 
 const char *pq_query_name(enum pq_query query)

@@ -17,6 +17,7 @@ struct pq_query_migration {
     int32_t number;
     const char *name; /* of the file, without .sql */
     const char *sql;
+    int32_t serves; /* the oldest program, by the number of its last migration, that works beside this one */
 };
 
 /* Its name, NUL-terminated; it is the name of the prepared statement too. */

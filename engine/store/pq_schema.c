@@ -6,33 +6,50 @@ struct applied {
     int32_t number;
     struct str name;
     struct str checksum;
+    int32_t serves;
 };
-static const struct pq_wire_column applied_columns[] = {{PQ_WIRE_INT4, offsetof(struct applied, number)},
-                                                        {PQ_WIRE_TEXT, offsetof(struct applied, name)},
-                                                        {PQ_WIRE_TEXT, offsetof(struct applied, checksum)}};
+enum { APPLIED_COLUMNS = 4 };
+static const struct pq_wire_column applied_columns[APPLIED_COLUMNS] = {
+    {PQ_WIRE_INT4, offsetof(struct applied, number)},
+    {PQ_WIRE_TEXT, offsetof(struct applied, name)},
+    {PQ_WIRE_TEXT, offsetof(struct applied, checksum)},
+    {PQ_WIRE_INT4, offsetof(struct applied, serves)}};
 
 void pq_schema_checksum(const struct pq_query_migration *migration, char text[PQ_SCHEMA_CHECKSUM_SIZE])
 {
     sha256_hex(str_from(migration->sql), text);
 }
 
-static enum err compare(const struct applied *rows, uint32_t count, struct err_note *note)
+static uint32_t known_count(void)
 {
-    uint32_t known_count = 0;
-    const struct pq_query_migration *known = pq_query_migrations(&known_count);
+    uint32_t count = 0;
+    pq_query_migrations(&count);
+    return count;
+}
+
+/* One that this program has not. */
+static enum err check_newer(const struct applied *row, struct err_note *note)
+{
+    if (row->serves <= (int32_t)known_count())
+        return ERR_OK;
+    return err_note(
+        note, ERR_SCHEMA,
+        "the database is newer than this program, which knows %u migrations: it has migration %d, "
+        "%.*s, made for programs that know %d or more; start a newer sagad instead",
+        known_count(), row->number, STR_ARG(row->name), row->serves);
+}
+
+static enum err check_known(const struct applied *row, const struct pq_query_migration *known,
+                            struct err_note *note)
+{
     char checksum[PQ_SCHEMA_CHECKSUM_SIZE];
-    for (uint32_t i = 0; i < count; i++) {
-        if (i >= known_count)
-            return err_note(note, ERR_INVALID,
-                            "the database is newer than this program: it has migration %d, %.*s",
-                            rows[i].number, STR_ARG(rows[i].name));
-        pq_schema_checksum(&known[i], checksum);
-        if (rows[i].number != known[i].number || !str_equal(rows[i].checksum, str_from(checksum)))
-            return err_note(note, ERR_INVALID,
-                            "the database has another migration %d (%.*s) than this program's %d (%s)",
-                            rows[i].number, STR_ARG(rows[i].name), known[i].number, known[i].name);
-    }
-    return ERR_OK;
+    pq_schema_checksum(known, checksum);
+    if (row->number == known->number && str_equal(row->checksum, str_from(checksum)))
+        return ERR_OK;
+    return err_note(note, ERR_SCHEMA,
+                    "the database has another migration %d (%.*s) than this program's %d (%s): it belongs to "
+                    "another program, or --database names the wrong one",
+                    row->number, STR_ARG(row->name), known->number, known->name);
 }
 
 static enum err has_table(struct pq_session *session, bool *exists, struct err_note *note)
@@ -50,6 +67,7 @@ static enum err has_table(struct pq_session *session, bool *exists, struct err_n
 enum err pq_schema_applied(struct pq_session *session, uint32_t *applied, struct err_note *note)
 {
     bool exists = false;
+    uint32_t count = 0;
     struct pq_call call = {.query = PQ_QUERY_ID_MIGRATIONS};
     *applied = 0;
     enum err error = has_table(session, &exists, note);
@@ -58,20 +76,37 @@ enum err pq_schema_applied(struct pq_session *session, uint32_t *applied, struct
     error = pq_session_run(session, &call, 1, PQ_SESSION_LOSS_HARMLESS, note);
     if (error != ERR_OK)
         return error;
-    const struct applied *rows =
-        pq_wire_get_rows(call.result, applied_columns, 3, sizeof *rows, &session->scratch, applied);
+    const struct applied *rows = pq_wire_get_rows(call.result, applied_columns, APPLIED_COLUMNS, sizeof *rows,
+                                                  &session->scratch, &count);
     pq_session_clear(&call, 1);
-    return compare(rows, *applied, note);
+    const struct pq_query_migration *known = pq_query_migrations(applied);
+    *applied = count < *applied ? count : *applied;
+    for (uint32_t i = 0; i < count && error == ERR_OK; i++)
+        error = i < *applied ? check_known(&rows[i], &known[i], note) : check_newer(&rows[i], note);
+    return error;
+}
+
+static enum err too_old(uint32_t applied, struct err_note *note)
+{
+    return err_note(note, ERR_SCHEMA,
+                    "the database has %u of this program's %u migrations: run `sagad migrate`", applied,
+                    known_count());
 }
 
 enum err pq_schema_check(struct pq_session *session, struct err_note *note)
 {
-    uint32_t known = 0;
     uint32_t applied = 0;
-    pq_query_migrations(&known);
     enum err error = pq_schema_applied(session, &applied, note);
-    if (error == ERR_OK && applied < known)
-        return err_note(note, ERR_INVALID, "the database has %u of %u migrations: run `sagad migrate`",
-                        applied, known);
-    return error;
+    return error == ERR_OK && applied < known_count() ? too_old(applied, note) : error;
+}
+
+enum err pq_schema_still(const PGresult *schema, struct arena *scratch, struct err_note *note)
+{
+    uint32_t count = 0;
+    const struct applied *newest =
+        pq_wire_get_rows(schema, applied_columns, APPLIED_COLUMNS, sizeof *newest, scratch, &count);
+    uint32_t number = count == 0 ? 0 : (uint32_t)newest->number;
+    if (number < known_count())
+        return too_old(number, note);
+    return number == known_count() ? ERR_OK : check_newer(newest, note);
 }

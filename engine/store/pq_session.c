@@ -174,6 +174,11 @@ static enum err verdict(struct pq_session *session, struct pq_call *calls, uint3
     if (!refused)
         return ERR_OK;
     enum err error = pq_error_of(refused, note);
+    if (pq_error_is_schema(refused) && !session->foreign) {
+        if (lose(session, PQ_SESSION_LOSS_HARMLESS, "the schema changed", NULL) == ERR_OK)
+            return ERR_OK;
+        return error;
+    }
     leave_transaction(session);
     return error;
 }
@@ -245,6 +250,8 @@ enum err pq_session_script(struct pq_session *session, const char *sql, struct e
         return lose(session, PQ_SESSION_LOSS_HARMLESS, "leaving pipeline mode", note);
     PGresult *result = PQexec(session->conn, sql);
     enum err error = failed(result) ? pq_error_of(result, note) : ERR_OK;
+    if (error != ERR_OK && pq_error_is_lock(result))
+        error = ERR_TIMEOUT;
     PQclear(result);
     if (PQsetnonblocking(session->conn, 1) != 0 || !PQenterPipelineMode(session->conn))
         return lose(session, PQ_SESSION_LOSS_HARMLESS, "pipeline mode", note);
@@ -384,14 +391,15 @@ static void init(struct pq_session *session, const char *conninfo)
 
 enum err pq_session_reconnect(struct pq_session *session, struct err_note *note)
 {
-    if (session->conn && alive(session->conn))
+    if (session->conn && !session->foreign && alive(session->conn))
         return ERR_OK;
     if (session->conn && lose(session, PQ_SESSION_LOSS_HARMLESS, "while idle", note) == ERR_OK)
         return ERR_OK;
     enum err error = connect_server(session, note);
     if (error == ERR_OK)
         error = set_up(session, note);
-    if (error != ERR_OK && session->conn) {
+    session->foreign = error == ERR_SCHEMA;
+    if (error != ERR_OK && !session->foreign && session->conn) {
         PQfinish(session->conn);
         session->conn = NULL;
     }

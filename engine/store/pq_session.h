@@ -25,7 +25,8 @@ struct pq_session {
     struct arena scratch; /* parameters of one run; the caller resets it */
     int32_t backend;      /* process of the server, of this connection or of the one lost */
     int64_t backend_start_us;
-    bool orphan; /* that process may still be at work for a connection that was lost */
+    bool orphan;  /* that process may still be at work for a connection that was lost */
+    bool foreign; /* connected, but the schema is not this program's: nothing is prepared */
 };
 struct pq_call {
     enum pq_query query;
@@ -35,15 +36,15 @@ struct pq_call {
 /* What it means when the answer is lost. */
 enum pq_session_loss { PQ_SESSION_LOSS_HARMLESS, PQ_SESSION_LOSS_UNKNOWN };
 
-/* Connects and prepares all statements. ERR_UNAVAILABLE; ERR_INVALID when the schema is not this program's.
- */
+/* Connects and prepares all statements. ERR_UNAVAILABLE; ERR_SCHEMA when the schema is not this program's. */
 enum err pq_session_open(struct pq_session *session, const char *conninfo, struct err_note *note)
     __attribute__((warn_unused_result));
 /* The same for a connection that migrates: no schema is asked for, nothing is prepared, limits are long. */
 enum err pq_session_open_bare(struct pq_session *session, const char *conninfo, struct err_note *note)
     __attribute__((warn_unused_result));
 void pq_session_close(struct pq_session *session);
-/* Nothing when the connection stands. */
+/* Nothing when the connection stands. After ERR_SCHEMA it stands for what is planned anew for each call
+ * (release), until the next reconnect, which looks again. */
 enum err pq_session_reconnect(struct pq_session *session, struct err_note *note)
     __attribute__((warn_unused_result));
 /* Sends all, waits for all. On ERR_OK each call has its result; else none has. loss decides between
@@ -52,7 +53,8 @@ enum err pq_session_reconnect(struct pq_session *session, struct err_note *note)
 enum err pq_session_run(struct pq_session *session, struct pq_call *calls, uint32_t count,
                         enum pq_session_loss loss, struct err_note *note) __attribute__((warn_unused_result));
 void pq_session_clear(struct pq_call *calls, uint32_t count);
-/* Several statements in one text, outside pipeline mode: for migrations. Blocks. */
+/* Several statements in one text, outside pipeline mode: for migrations. Blocks. ERR_TIMEOUT: others held a
+ * table's lock for too long. */
 enum err pq_session_script(struct pq_session *session, const char *sql, struct err_note *note)
     __attribute__((warn_unused_result));
 /* One statement whose rows do not matter. */

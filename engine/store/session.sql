@@ -40,22 +40,42 @@ rollback
 select to_regclass('migration') is not null
 
 -- name: migrations
-select number, name, checksum from migration order by number
+-- A database that no program of today has migrated yet lacks `serves`; null is one version ahead.
+select number, name, checksum, coalesce((to_jsonb(migration) ->> 'serves')::integer, number - 1)
+  from migration
+ order by number
+
+-- name: schema
+-- The newest migration, and the oldest program that all of them serve. Asked for with each lease.
+select number, name, checksum, (select max(coalesce((to_jsonb(each) ->> 'serves')::integer, number - 1)) from migration as each)
+  from migration
+ order by number desc
+ limit 1
 
 -- name: migration_lock
 -- Any number, always the same: one program migrates at a time.
 select pg_advisory_xact_lock(7234210053191)
 
+-- name: migration_patience
+-- Of this transaction from here on: who waits for a table's lock lets everybody else wait for it.
+select set_config('lock_timeout', $1::text, true)
+
 -- name: migration_table
-create table if not exists migration (
-    number     integer     not null primary key,
-    name       text        not null,
-    checksum   text        not null,
-    applied_at timestamptz not null default clock_timestamp()
-)
+-- Nothing is locked that is as it should be: running engines read this table.
+do $$ begin
+    create table if not exists migration (
+        number     integer     not null primary key,
+        name       text        not null,
+        checksum   text        not null,
+        applied_at timestamptz not null default clock_timestamp()
+    );
+    if not exists (select from pg_attribute where attrelid = 'migration'::regclass and attname = 'serves') then
+        alter table migration add column serves integer;
+    end if;
+end $$
 
 -- name: migration_note
-insert into migration (number, name, checksum) values ($1::integer, $2::text, $3::text)
+insert into migration (number, name, checksum, serves) values ($1::integer, $2::text, $3::text, $4::integer)
 
 -- name: make_shards
 insert into shard (id)

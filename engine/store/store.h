@@ -4,10 +4,11 @@
  * Happy path of a runner: store_claim once, then for each batch store_append (one transaction: fences,
  * journal rows, saga rows, dead letters, marks), store_renew every third of the lease. Readers (HTTP, tools)
  * use a handle of their own. Failure modes: ERR_UNAVAILABLE (nothing was written), ERR_UNKNOWN_OUTCOME (a
- * commit's answer was lost: ask store_committed after store_reconnect), ERR_FENCED (another engine owns a
- * shard of the batch: nothing was written, drop what is in memory), ERR_BAD_DATA handled inside by bisection.
- * One thread at a time per handle. Whatever is returned is in the caller's arena. Times are microseconds
- * since 1970 on the database's clock. */
+ * commit's answer was lost: ask store_committed after store_reconnect), ERR_SCHEMA (from renew and reconnect:
+ * the database was migrated to a version that does not serve this program: release the shards), ERR_FENCED
+ * (another engine owns a shard of the batch: nothing was written, drop what is in memory), ERR_BAD_DATA
+ * handled inside by bisection. One thread at a time per handle. Whatever is returned is in the caller's
+ * arena. Times are microseconds since 1970 on the database's clock. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -179,8 +180,8 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* After a broken connection; ERR_UNAVAILABLE while the server is away. Never waits longer than a few seconds.
- */
+/* After a broken connection; ERR_UNAVAILABLE while the server is away, ERR_SCHEMA. Never waits longer than a
+ * few seconds. */
 enum err store_reconnect(struct store *store, struct err_note *note);
 enum err store_now(struct store *store, int64_t *now_us, struct err_note *note);
 /* The number of shards fixed at migrate. */
@@ -190,7 +191,7 @@ enum err store_shard_count(struct store *store, uint32_t *count, struct err_note
 enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                      struct arena *arena, struct store_shard **shards, uint32_t *count,
                      struct err_note *note);
-/* Prolongs; kept[i] false: lost. Gives the database's clock. */
+/* Prolongs; kept[i] false: lost. Gives the database's clock. ERR_SCHEMA: all may still be released. */
 enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
                      const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
                      struct err_note *note);

@@ -120,3 +120,47 @@ Test(outage, says_so_and_recovers, .init = open_all, .fini = close_all, .timeout
     harness_restart_nats(&harness);
     (void)await_status("GET", "/readyz", NULL, 200);
 }
+
+static bool owns_nothing(void *context)
+{
+    (void)context;
+    return strcmp(harness_query(harness.postgres.url, "select count(*) from shard where owner is not null"),
+                  "0") == 0;
+}
+
+/* A later version's migration that leaves nothing to this one: it goes out of the way of the later version's
+ * engines, says why, and takes the shards again when the migration is taken back. */
+Test(outage, a_schema_that_is_too_new_makes_it_give_its_shards_up, .init = open_all, .fini = close_all,
+     .timeout = 120)
+{
+    (void)await_status("GET", "/readyz", NULL, 200);
+    (void)harness_query(
+        harness.postgres.url,
+        "insert into migration (number, name, checksum, serves) select max(number) + 1, 'later', 'x', "
+        "max(number) + 1 from migration");
+    cr_assert(harness_await(owns_nothing, NULL, PATIENCE_US / 1000));
+    struct wire_answer answer = await_status("GET", "/readyz", NULL, 503);
+    cr_assert(strstr(answer.body.data, "the database is newer than this program") != NULL, "%.*s",
+              STR_ARG(answer.body));
+    (void)harness_query(harness.postgres.url, "delete from migration where name = 'later'");
+    (void)await_status("GET", "/readyz", NULL, 200);
+}
+
+/* Without waiting for the next renewal: the first batch meets the new schema. */
+Test(outage, a_function_that_is_gone_is_noticed_by_the_next_batch, .init = open_all, .fini = close_all,
+     .timeout = 120)
+{
+    struct wire_answer answer = call("PUT", "/v1/definitions/one/1", definition);
+    cr_assert_eq(answer.status, 201, "%.*s", STR_ARG(answer.body));
+    (void)start("before", 201);
+    (void)harness_query(
+        harness.postgres.url,
+        "insert into migration (number, name, checksum, serves) select max(number) + 1, 'later', 'x', "
+        "max(number) + 1 from migration; "
+        "do $$ declare one record; begin for one in select oid::regprocedure::text as name from "
+        "pg_proc where proname like 'saga\\_append%' loop execute 'drop function ' || one.name; "
+        "end loop; end $$");
+    (void)start("after", 503);
+    cr_assert(harness_await(owns_nothing, NULL, PATIENCE_US / 1000));
+    (void)await_status("GET", "/readyz", NULL, 503);
+}

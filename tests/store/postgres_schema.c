@@ -106,7 +106,7 @@ Test(schema, with_data_is_brought_up_to_date)
     char url[SERVERS_URL_SIZE];
     harness_database(url);
     make_first(url);
-    cr_assert_eq(try_open(url, &world.note), ERR_INVALID);
+    cr_assert_eq(try_open(url, &world.note), ERR_SCHEMA);
     cr_assert_not_null(strstr(world.note.text, "sagad migrate"), "%s", world.note.text);
     world_open_at(&world, url);
     struct id id;
@@ -135,7 +135,7 @@ Test(schema, missing_is_told_with_its_cure)
     char url[SERVERS_URL_SIZE];
     struct err_note note;
     harness_database(url);
-    cr_assert_eq(try_open(url, &note), ERR_INVALID);
+    cr_assert_eq(try_open(url, &note), ERR_SCHEMA);
     cr_assert_not_null(strstr(note.text, "sagad migrate"), "%s", note.text);
 }
 
@@ -148,10 +148,10 @@ Test(schema, newer_than_the_program_is_refused)
     cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_OK, "%s", note.text);
     (void)harness_query(url,
                         "insert into migration (number, name, checksum) values (9999, '9999_future', 'x')");
-    cr_assert_eq(try_open(url, &note), ERR_INVALID);
+    cr_assert_eq(try_open(url, &note), ERR_SCHEMA);
     cr_assert_not_null(strstr(note.text, "newer"), "%s", note.text);
     cr_assert_not_null(strstr(note.text, "9999_future"), "%s", note.text);
-    cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_INVALID);
+    cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_SCHEMA);
     cr_assert_not_null(strstr(note.text, "newer"), "%s", note.text);
 }
 
@@ -163,8 +163,8 @@ Test(schema, of_another_history_is_refused)
     harness_database(url);
     cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_OK, "%s", note.text);
     (void)harness_query(url, "update migration set checksum = 'another' where number = 1");
-    cr_assert_eq(try_open(url, &note), ERR_INVALID);
-    cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_INVALID);
+    cr_assert_eq(try_open(url, &note), ERR_SCHEMA);
+    cr_assert_eq(postgres_migrate(url, 8, &applied, &note), ERR_SCHEMA);
     cr_assert_not_null(strstr(note.text, "another migration 1"), "%s", note.text);
 }
 
