@@ -18,9 +18,9 @@ static void complain(struct definition_start *start, struct str message)
 
 /* The value of a key or attribute: a scalar of bounded size. NULL, with a problem, when it is none. */
 static const struct json *compute(const struct expr *program, const struct json *input, const char *what,
-                                  struct arena *arena, struct definition_start *start)
+                                  struct arena *arena, uint64_t *work, struct definition_start *start)
 {
-    struct expr_env env = {.context = input, .get = get_input};
+    struct expr_env env = {.context = input, .get = get_input, .work = work};
     struct expr_error error;
     const struct json *value;
     if (expr_eval(program, &env, arena, &value, &error) != EXPR_FAULT_NONE) {
@@ -36,9 +36,9 @@ static const struct json *compute(const struct expr *program, const struct json 
 }
 
 static void compute_key(const struct plan *plan, const struct json *input, struct arena *arena,
-                        struct definition_start *start)
+                        uint64_t *work, struct definition_start *start)
 {
-    const struct json *value = compute(plan->key, input, "the key", arena, start);
+    const struct json *value = compute(plan->key, input, "the key", arena, work, start);
     if (!value)
         return;
     if (value->kind == JSON_STRING || value->kind == JSON_NUMBER)
@@ -51,14 +51,14 @@ static void compute_key(const struct plan *plan, const struct json *input, struc
 
 /* An attribute that is null is left out: a list can only be filtered by what is there. */
 static void compute_search(const struct plan *plan, const struct json *input, struct arena *arena,
-                           struct definition_start *start)
+                           uint64_t *work, struct definition_start *start)
 {
     struct json_member *members = arena_array(arena, plan->search_count, sizeof *members);
     uint32_t count = 0;
     for (uint32_t i = 0; i < plan->search_count; i++) {
         const struct plan_search *search = &plan->search[i];
         const char *what = arena_printf(arena, "the search attribute `%.*s`", STR_ARG(search->name)).data;
-        const struct json *value = compute(search->value, input, what, arena, start);
+        const struct json *value = compute(search->value, input, what, arena, work, start);
         if (value && value->kind != JSON_NULL)
             members[count++] = (struct json_member){.key = search->name, .value = value};
     }
@@ -69,6 +69,7 @@ bool definition_start(const struct plan *plan, const struct json *input, struct 
                       struct arena *arena, struct definition_start *start)
 {
     check(plan != NULL && arena != NULL);
+    uint64_t work = (uint64_t)LIMITS_SWITCH_STEPS * EXPR_STEP_WORK;
     *start = (struct definition_start){.search = json_new_object(arena, NULL, 0)};
     if (!input)
         input = &json_null;
@@ -78,7 +79,7 @@ bool definition_start(const struct plan *plan, const struct json *input, struct 
     if (given_key.size > LIMITS_KEY_BYTES)
         complain(start, arena_printf(arena, "the key must have at most %d bytes", LIMITS_KEY_BYTES));
     if (given_key.size == 0 && plan->key)
-        compute_key(plan, input, arena, start);
-    compute_search(plan, input, arena, start);
+        compute_key(plan, input, arena, &work, start);
+    compute_search(plan, input, arena, &work, start);
     return start->problems.count == 0;
 }

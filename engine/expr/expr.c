@@ -72,6 +72,11 @@ static const struct json *run_root(struct expr_run *run, const struct expr_node 
     return value;
 }
 
+static void spend(uint64_t *work, uint64_t units)
+{
+    *work -= units < *work ? units : *work;
+}
+
 enum expr_fault expr_eval(const struct expr *program, const struct expr_env *env, struct arena *arena,
                           const struct json **value, struct expr_error *error)
 {
@@ -80,7 +85,10 @@ enum expr_fault expr_eval(const struct expr *program, const struct expr_env *env
     run.refs = program->refs;
     run.arena = arena;
     run.bytes_begin = arena->used;
-    run.work_left = (uint64_t)LIMITS_EXPR_STEPS * EXPR_RUN_STEP_WORK;
+    run.work_begin = (uint64_t)LIMITS_EXPR_STEPS * EXPR_RUN_STEP_WORK;
+    if (env->work && *env->work < run.work_begin)
+        run.work_begin = *env->work;
+    run.work_left = run.work_begin;
     run.stack = run.small_stack;
     run.top = 0;
     run.room = EXPR_RUN_SMALL_STACK;
@@ -88,6 +96,8 @@ enum expr_fault expr_eval(const struct expr *program, const struct expr_env *env
     run.error = error;
     const struct json *result = run_root(&run, program->root);
     check((result == NULL) == (run.fault != EXPR_FAULT_NONE));
+    if (env->work)
+        spend(env->work, run.work_begin - run.work_left);
     if (result)
         *value = result;
     return run.fault;

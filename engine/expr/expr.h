@@ -103,11 +103,15 @@ struct expr_error {
 struct expr_env {
     const void *context;
     const struct json *(*get)(const void *context, const struct expr_ref *ref, struct arena *arena);
+    uint64_t *work; /* units left to this and other evaluations together, lowered; `get` may charge what it
+                       did to it. NULL: this one has only its own */
 };
+/* Units of work that one step of an evaluation costs; comparing or copying a value costs one. */
+enum { EXPR_STEP_WORK = 16 };
 
-/* Computes the one value in `arena` under LIMITS_EXPR_STEPS and LIMITS_EXPR_RESULT_BYTES. Result trees may
- * share parts of what env gave. On a fault other than NONE, *value is untouched and *error is filled.
- * Deterministic. */
+/* Computes the one value in `arena` under LIMITS_EXPR_STEPS, env->work and LIMITS_EXPR_RESULT_BYTES. Result
+ * trees may share parts of what env gave. On a fault other than NONE, *value is untouched and *error is
+ * filled. Deterministic. */
 enum expr_fault expr_eval(const struct expr *program, const struct expr_env *env, struct arena *arena,
                           const struct json **value, struct expr_error *error)
     __attribute__((warn_unused_result));

@@ -36,7 +36,8 @@ static bool apply_has(struct expr_run *run, const struct expr_node *node, const 
     if (input->kind == JSON_NULL)
         return push(run, json_new_bool(false));
     if (input->kind == JSON_OBJECT && key->kind == JSON_STRING)
-        return push(run, json_new_bool(json_get(input, key->text) != NULL));
+        return expr_run_work(run, node, input->count / EXPR_PATH_MEMBERS_A_UNIT) &&
+               push(run, json_new_bool(json_get(input, key->text) != NULL));
     if (input->kind == JSON_ARRAY && key->kind == JSON_NUMBER) {
         int64_t position = expr_path_position(key);
         return push(
@@ -106,6 +107,8 @@ bool expr_functions_flags(const struct json *flags, bool *ignore_case)
     return *ignore_case || flags->kind == JSON_NULL || (text && flags->text.size == 0);
 }
 
+enum { REPEAT_UNITS = LIMITS_REGEX_STATES * 4 }; /* emitting the largest machine, about 100 µs */
+
 static const struct regex *pattern_of(struct expr_run *run, const struct expr_node *node,
                                       const struct json *const *arguments)
 {
@@ -118,7 +121,10 @@ static const struct regex *pattern_of(struct expr_run *run, const struct expr_no
         expr_run_fail(run, node, EXPR_FAULT_VALUE, "test knows no flags but \"i\"");
         return NULL;
     }
-    if (!expr_run_work(run, node, arguments[0]->text.size * EXPR_RUN_STEP_WORK))
+    bool repeats =
+        str_find(arguments[0]->text, '{') < arguments[0]->text.size; /* may be far larger compiled */
+    if (!expr_run_work(run, node,
+                       arguments[0]->text.size * EXPR_RUN_STEP_WORK + (repeats ? REPEAT_UNITS : 0)))
         return NULL;
     if (regex_compile(run->arena, arguments[0]->text, ignore_case, &regex, &note) == ERR_OK)
         return regex;

@@ -9,6 +9,9 @@ const struct json *expr_path_get(struct expr_run *run, const struct expr_node *n
                                  struct str key)
 {
     if (value->kind == JSON_OBJECT) {
+        if (value->count >= EXPR_PATH_MEMBERS_A_UNIT &&
+            !expr_run_work(run, node, value->count / EXPR_PATH_MEMBERS_A_UNIT))
+            return NULL;
         const struct json *member = json_get(value, key);
         return member ? member : &json_null;
     }
@@ -23,6 +26,8 @@ const struct json *expr_path_get(struct expr_run *run, const struct expr_node *n
 const struct json *expr_path_ref(struct expr_run *run, const struct expr_node *node)
 {
     const struct json *value = run->env->get(run->env->context, &run->refs[node->index], run->arena);
+    if (!expr_run_looked_up(run, node))
+        return NULL;
     if (!value)
         value = &json_null;
     for (uint32_t i = 0; value && i < node->key_count; i++)

@@ -3,6 +3,8 @@
 #pragma once
 #include "engine/expr/expr_run.h"
 
+enum { EXPR_PATH_MEMBERS_A_UNIT = 8 }; /* passed over in the time that comparing two values takes */
+
 /* The value of a REF node and its fixed fields; NULL with a fault. */
 const struct json *expr_path_ref(struct expr_run *run, const struct expr_node *node);
 /* value.key: null for a member that is not there and for null; NULL with a fault for what has no fields. */

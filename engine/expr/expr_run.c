@@ -40,13 +40,27 @@ static bool fail_bytes(struct expr_run *run, const struct expr_node *node)
                          LIMITS_EXPR_RESULT_BYTES);
 }
 
+static bool fail_steps(struct expr_run *run, const struct expr_node *node)
+{
+    if (run->work_begin < (uint64_t)LIMITS_EXPR_STEPS * EXPR_RUN_STEP_WORK)
+        return expr_run_fail(run, node, EXPR_FAULT_BUDGET,
+                             "the expressions evaluated at once take more steps than they may together");
+    return expr_run_fail(run, node, EXPR_FAULT_BUDGET, "the expression takes more than %d steps",
+                         LIMITS_EXPR_STEPS);
+}
+
+bool expr_run_looked_up(struct expr_run *run, const struct expr_node *node)
+{
+    const uint64_t *shared = run->env->work;
+    return !shared || run->work_begin - run->work_left <= *shared || fail_steps(run, node);
+}
+
 bool expr_run_work(struct expr_run *run, const struct expr_node *node, uint64_t units)
 {
     if (run->arena->used - run->bytes_begin > LIMITS_EXPR_RESULT_BYTES)
         return fail_bytes(run, node);
     if (units > run->work_left)
-        return expr_run_fail(run, node, EXPR_FAULT_BUDGET, "the expression takes more than %d steps",
-                             LIMITS_EXPR_STEPS);
+        return fail_steps(run, node);
     run->work_left -= units;
     return true;
 }

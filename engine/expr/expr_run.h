@@ -13,8 +13,7 @@
 
 enum {
     EXPR_RUN_SMALL_STACK = 32,
-    EXPR_RUN_STEP_WORK =
-        16, /* units of work that one node costs: comparing or copying a value costs one unit */
+    EXPR_RUN_STEP_WORK = EXPR_STEP_WORK,
 };
 
 struct expr_run {
@@ -22,6 +21,7 @@ struct expr_run {
     const struct expr_ref *refs; /* of the program being walked */
     struct arena *arena;
     size_t bytes_begin; /* arena->used when the evaluation began */
+    uint64_t work_begin;
     uint64_t work_left;
     const struct json **stack;
     uint32_t top;
@@ -42,6 +42,8 @@ bool expr_run_push(struct expr_run *run, const struct json *value);
 void expr_run_slide(struct expr_run *run, uint32_t mark, uint32_t kept);
 /* Charges units of work; false when the budget is used up. */
 bool expr_run_work(struct expr_run *run, const struct expr_node *node, uint64_t units);
+/* After env->get, which may have charged the work shared with others; false when that is used up. */
+bool expr_run_looked_up(struct expr_run *run, const struct expr_node *node);
 /* Memory for a result; NULL when the budget does not allow it. */
 void *expr_run_alloc(struct expr_run *run, const struct expr_node *node, size_t size);
 /* Sets the fault and its sentence; always false. */
