@@ -38,8 +38,8 @@ enum {
     LIMITS_SCHEMA_PATTERN_BYTES = 4194304, /* patterns of one schema, compiled: a thousand plain ones */
     LIMITS_SCHEMA_CHAIN =
         16, /* schemas that lead to each other for one value: 16 × LIMITS_JSON_DEPTH calls */
-    LIMITS_SCHEMA_WORK =
-        20000000, /* steps of one check: a few hundred times what 256 KiB ask for, half a second */
+    LIMITS_SCHEMA_WORK = 4000000, /* steps of one check: sixty times what 256 KiB ask for, below 100 ms */
+    LIMITS_SCHEMA_WORK_FORMER = 20000000, /* of sagas begun before transitions were bounded */
     LIMITS_BUNDLE_BYTES = 4718592, /* the file and its schemas, each line end escaped, with room for names */
     LIMITS_PATH_BYTES = 200,       /* a schema file's path: a screen line */
     LIMITS_DESCRIPTION_BYTES = 1000, /* a paragraph */
@@ -51,6 +51,9 @@ enum {
     LIMITS_SHARDS_DEFAULT = 16, /* spreads over up to 16 runners; each costs one consumer and one lease row */
     LIMITS_EXPR_BYTES = 16384,  /* source of one expression */
     LIMITS_EXPR_STEPS = 100000, /* evaluation steps of one expression: about 10 ms */
+    LIMITS_SWITCH_STEPS = 500000, /* of all cases of one switch, of a key and all search attributes: 50 ms */
+    LIMITS_TRANSITION_STEPS = 500000, /* of one transition: over it the rest is left to the next one. With the
+                                         last switch and one check of a schema well below the lease */
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
     LIMITS_EXPR_DEPTH = 200, /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
     LIMITS_EXPR_LOCALS = 32, /* variables bound by `as` at once: kept on the stack of each evaluation */
@@ -62,6 +65,10 @@ enum {
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_RECORD_CHANGES =
         65536, /* changes of one record: entering, leaving and undoing LIMITS_INSTANCES takes six each */
+    LIMITS_RECORD_BYTES = 1048576, /* of bodies in one record; over it the rest is left to the next one: four
+                                      of the largest, which with the event's own make 1.5 MiB a row at most */
+    LIMITS_SAGA_BYTES = 67108864,  /* of all bodies that one saga has stored, 64 for each value and its text:
+                                      what is held in memory of it, and what a takeover reads back */
     LIMITS_PAYLOAD_DEPTH = 60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */

@@ -42,11 +42,12 @@ static void send(struct work *work, uint16_t step, enum core_kind kind)
 {
     const struct plan_action *action = work_action(work, step, kind);
     struct str code, message;
-    const struct json *body =
-        kind == CORE_UNDO ? evaluate_undo(work->saga, step, action->with, work->scratch, &code, &message)
-                          : evaluate(work->saga, work_step(work, step)->frame, action->with, work->scratch,
-                                     &code, &message);
+    const struct json *body = NULL;
     check(!work_held(work->saga));
+    if (kind == CORE_UNDO)
+        body = evaluate_undo(work, step, action->with, &code, &message);
+    else if (kind == CORE_VERIFY || !work_is_heavy(work, &code, &message)) /* going back is always possible */
+        body = evaluate(work, work_step(work, step)->frame, action->with, &code, &message);
     if (body == NULL) {
         faulted(work, step, kind, code, message);
         return;
@@ -68,8 +69,7 @@ static void sleep_until(struct work *work, uint16_t step)
     int64_t due_us = work_after(work, wait->for_us);
     check(work_step(work, step)->state == CORE_STEP_WAITING);
     if (wait->until != NULL) {
-        const struct json *value =
-            evaluate(work->saga, work_step(work, step)->frame, wait->until, work->scratch, &code, &message);
+        const struct json *value = evaluate(work, work_step(work, step)->frame, wait->until, &code, &message);
         if (value == NULL || value->kind != JSON_STRING || !duration_time_parse(value->text, &due_us)) {
             forward_rejected(work, step, code, message);
             return;
@@ -93,8 +93,8 @@ void attempt_go(struct work *work, uint16_t step)
             sleep_until(work, step);
         return;
     }
-    if (work_held(work->saga))
-        return;
+    if (work_held(work->saga) || work_is_full(work))
+        return; /* it is due, and its timer sends it */
     struct budget budget = budget_of(work->saga, work_step(work, step), kind);
     if (budget_allows(&budget, work->event.at_us))
         send(work, step, kind);

@@ -97,13 +97,13 @@ bool back_go(struct work *work)
         return false;
     /* Sending may decide a step at once (its body cannot be computed), so the order is read anew each time.
      */
-    while ((step = back_order_next(work->saga, work->scratch)) != CORE_NO_STEP) {
+    while (!work_is_full(work) && (step = back_order_next(work)) != CORE_NO_STEP) {
         work_move(work, step, CORE_STEP_UNDO_WAITING, work->event.at_us);
         attempt_go(work, step);
         moved = true;
     }
     uint16_t scope;
-    while ((scope = back_order_undone_scope(work->saga, work->scratch)) != CORE_NO_STEP) {
+    while (!work_is_full(work) && (scope = back_order_undone_scope(work)) != CORE_NO_STEP) {
         work_change(work, (struct core_change){.kind = CORE_CHANGE_BLOCK,
                                                .step = CORE_NO_STEP,
                                                .frame = scope,

@@ -83,12 +83,17 @@ static void mark(const struct core_saga *saga, struct place *places, uint16_t st
         activate(saga, places, it->frame);
 }
 
-static struct place *survey(const struct core_saga *saga, struct arena *scratch)
+static struct place *survey(struct work *work)
 {
-    struct place *places = arena_array(scratch, saga->frame_count, sizeof *places);
+    const struct core_saga *saga = work->saga;
     check(saga->frame_count > 0);
+    if (work->place_room < saga->frame_count) {
+        work->place_room = saga->frame_room;
+        work->places = arena_array(work->scratch, work->place_room, sizeof *work->places);
+    }
+    struct place *places = work->places;
     for (uint16_t i = 0; i < saga->frame_count; i++)
-        places[i].first = NOWHERE;
+        places[i] = (struct place){.first = NOWHERE};
     for (uint16_t i = 0; i < saga->step_count; i++)
         if (back_order_in_the_way(saga, i))
             mark(saga, places, i);
@@ -122,9 +127,10 @@ static bool may_start(const struct core_saga *saga, const struct place *places, 
     return true;
 }
 
-uint16_t back_order_next(const struct core_saga *saga, struct arena *scratch)
+uint16_t back_order_next(struct work *work)
 {
-    const struct place *places = survey(saga, scratch);
+    const struct core_saga *saga = work->saga;
+    const struct place *places = survey(work);
     check(saga->step_count <= saga->step_room);
     for (uint16_t i = saga->step_count; i > 0; i--)
         if (to_undo(saga, (uint16_t)(i - 1)) && may_start(saga, places, (uint16_t)(i - 1)))
@@ -132,11 +138,12 @@ uint16_t back_order_next(const struct core_saga *saga, struct arena *scratch)
     return CORE_NO_STEP;
 }
 
-uint16_t back_order_undone_scope(const struct core_saga *saga, struct arena *scratch)
+uint16_t back_order_undone_scope(struct work *work)
 {
+    const struct core_saga *saga = work->saga;
     if (saga->direction == CORE_BACK)
         return CORE_NO_STEP;
-    const struct place *places = survey(saga, scratch);
+    const struct place *places = survey(work);
     for (uint16_t i = 1; i < saga->frame_count; i++) {
         const struct core_frame *frame = &saga->frames[i];
         check(frame->parent < i);

@@ -139,9 +139,11 @@ void core_step(struct core_saga *saga, const struct core_event *event, struct ar
     if (work_begin(&work, saga, event, scratch, update) &&
         (event->kind == CORE_EVENT_START || started(&work)))
         decide(&work);
+    if (update->verdict == CORE_USED)
+        flow_run(&work);
+    update->steps = (uint32_t)(work.spent / EXPR_STEP_WORK);
     if (update->verdict != CORE_USED)
         return;
-    flow_run(&work);
     update->record = (struct core_record){
         .seq = saga->seq, .event = work.event, .changes = work.changes, .change_count = work.count};
 }

@@ -76,6 +76,8 @@ struct core_event {
     uint32_t parent_attempt; /* of the do that started it */
     uint32_t depth;          /* sagas above it: 1 for the child of a saga without a parent */
     bool stillborn;          /* undone by its parent before it began: ends compensated at once */
+    bool unbounded; /* read from a journal begun before transitions were bounded: its saga keeps the former
+                       rules to its end, so that replaying it decides what it decided then */
 
     /* SIGNAL: also body */
     struct str signal;    /* "delivery.signed" */
@@ -126,7 +128,9 @@ struct core_event {
     X(CAUSE, "cause")       /* step, code, message: why the saga goes back ($error) */                       \
     X(PARK, "park")     /* step, code, message: what a human must decide; empty code: not parked any more */ \
     X(PAUSE, "pause")   /* flag */                                                                           \
-    X(RESULT, "result") /* body: the saga's output */
+    X(RESULT, "result") /* body: the saga's output */                                                        \
+    X(MORE, "more")     /* the transition was cut at its bound: what moves by itself goes on with the next   \
+                           event, a timer that is due at once if nothing else comes */
 /* A frame's life. */
 enum core_block {
     CORE_BLOCK_OPEN,
@@ -186,6 +190,8 @@ struct core_update {
     enum core_verdict verdict;
     struct str why;            /* one sentence, for logs, answers and replay; in scratch */
     struct core_record record; /* CORE_USED only; in scratch */
+    uint32_t steps; /* evaluation steps it cost, or as many as would take so long: at most the sum of
+                       LIMITS_TRANSITION_STEPS, LIMITS_SWITCH_STEPS and what one check of a schema is worth */
 };
 
 struct core_step {
@@ -280,6 +286,9 @@ struct core_saga {
     uint32_t parent_attempt;
     uint32_t depth;        /* 0: no parent */
     uint32_t undo_attempt; /* newest that the parent asked for; 0: it did not */
+    bool unbounded;        /* begun before transitions were bounded */
+    bool unfinished;       /* the last transition was cut: the next event goes on with it */
+    uint64_t stored_bytes; /* of all bodies in its journal; see LIMITS_SAGA_BYTES */
 };
 
 /* An empty saga: seq 0, not started. Borrows plan and arena. */

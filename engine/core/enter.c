@@ -1,5 +1,6 @@
 #include "engine/core/enter.h"
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/core/attempt.h"
 #include "engine/core/evaluate.h"
 #include "engine/core/forward.h"
@@ -49,11 +50,12 @@ static void fail_block(struct work *work, uint16_t frame, const struct plan_node
 static void enter_switch(struct work *work, uint16_t frame, const struct plan_node *node)
 {
     struct str code, message;
+    uint64_t units = work->saga->unbounded ? UINT64_MAX / 2 : (uint64_t)LIMITS_SWITCH_STEPS * EXPR_STEP_WORK;
     check(node->kind == PLAN_SWITCH);
     for (uint16_t i = 0; i < node->child_count; i++) {
         const struct expr *when = node->choice->when[i];
         const struct json *value =
-            when == NULL ? NULL : evaluate(work->saga, frame, when, work->scratch, &code, &message);
+            when == NULL ? NULL : evaluate_within(work, frame, when, &units, &code, &message);
         if (when != NULL && value == NULL) {
             fail_block(work, frame, node, code, message);
             return;
@@ -70,8 +72,10 @@ static void enter_switch(struct work *work, uint16_t frame, const struct plan_no
 static void enter_foreach(struct work *work, uint16_t frame, const struct plan_node *node)
 {
     struct str code, message;
-    const struct json *items = evaluate(work->saga, frame, node->fan->in, work->scratch, &code, &message);
+    const struct json *items = NULL;
     check(node->kind == PLAN_FOREACH);
+    if (!work_is_heavy(work, &code, &message))
+        items = evaluate(work, frame, node->fan->in, &code, &message);
     if (items != NULL && items->kind != JSON_ARRAY) {
         code = expr_fault_code(EXPR_FAULT_TYPE);
         message = STR("`in` gave no list");
@@ -96,7 +100,7 @@ static void enter_fail(struct work *work, uint16_t frame, const struct plan_node
     const struct json *value = NULL;
     check(plan->code.size > 0);
     if (plan->when != NULL) {
-        value = evaluate(work->saga, frame, plan->when, work->scratch, &code, &message);
+        value = evaluate(work, frame, plan->when, &code, &message);
         if (value == NULL) {
             fail_block(work, frame, node, code, message);
             return;
@@ -108,7 +112,7 @@ static void enter_fail(struct work *work, uint16_t frame, const struct plan_node
     }
     value = &json_null;
     if (plan->message != NULL)
-        value = evaluate(work->saga, frame, plan->message, work->scratch, &code, &message);
+        value = evaluate(work, frame, plan->message, &code, &message);
     if (value == NULL) {
         fail_block(work, frame, node, code, message);
         return;

@@ -4,13 +4,22 @@
 #include "engine/base/limits.h"
 #include "engine/core/frames.h"
 
+enum { BYTES_A_UNIT = 4 }; /* of a value's text: measuring, copying and writing it */
 static const struct json empty_object = {.kind = JSON_OBJECT};
 
 /* Who asks: an expression sees its own item of each foreach around it. */
 struct viewer {
     const struct core_saga *saga;
     uint16_t frame;
-    uint16_t own; /* the step whose compensation it is; CORE_NO_STEP: none's */
+    uint16_t own;    /* the step whose compensation it is; CORE_NO_STEP: none's */
+    uint64_t *units; /* left to this evaluation and those that share them with it */
+    struct found *found;
+};
+/* What was looked up in this evaluation, where a loop asks for it again and again. */
+enum { FOUND_COUNT = 16 };
+struct found {
+    int32_t slot; /* 0: none; no step is node 0 */
+    const struct json *value;
 };
 
 /* Whether the instance stands in the same item of each foreach that is around both. */
@@ -79,7 +88,15 @@ static uint16_t find_fan(const struct viewer *viewer, uint16_t loop)
     return CORE_NO_STEP;
 }
 
-static const struct json *step_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
+/* Passing over a step or a frame takes about as long as a unit of work. */
+static void charge_lookup(const struct viewer *viewer)
+{
+    uint64_t units = (uint64_t)viewer->saga->step_count + viewer->saga->frame_count;
+    check(viewer->units != NULL);
+    *viewer->units -= units < *viewer->units ? units : *viewer->units;
+}
+
+static const struct json *find_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
 {
     const struct core_saga *saga = viewer->saga;
     check(slot > 0);
@@ -96,6 +113,17 @@ static const struct json *step_output(const struct viewer *viewer, int32_t slot,
             return output_of(viewer, step);
     }
     return NULL;
+}
+
+static const struct json *step_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
+{
+    struct found *found = &viewer->found[slot % FOUND_COUNT];
+    check(slot > 0);
+    if (found->slot == slot)
+        return found->value;
+    charge_lookup(viewer);
+    *found = (struct found){slot, find_output(viewer, slot, arena)};
+    return found->value;
 }
 
 /* $index, and what `as` names. */
@@ -190,48 +218,72 @@ static size_t text_size(const struct json *value, size_t so_far)
     return size;
 }
 
-static bool fits(const struct json *value)
+/* The text first: what it bounds is soon walked. */
+static bool fits(struct work *work, const struct json *value)
 {
-    return json_depth(value) <= LIMITS_PAYLOAD_DEPTH && text_size(value, 0) <= LIMITS_PAYLOAD_BYTES;
+    check(value != NULL);
+    work->value_size = text_size(value, 0);
+    work_spend(work, work->value_size / BYTES_A_UNIT);
+    return work->value_size <= LIMITS_PAYLOAD_BYTES && json_depth(value) <= LIMITS_PAYLOAD_DEPTH;
 }
 
-static const struct json *value_of(const struct viewer *viewer, const struct expr *program,
-                                   struct arena *scratch, struct str *code, struct str *message)
+static const struct json *value_of(struct work *work, struct viewer *viewer, const struct expr *program,
+                                   struct str *code, struct str *message)
 {
-    const struct core_saga *saga = viewer->saga;
-    check(saga->seq > 0);
-    check(scratch != saga->arena);
-    if (program == NULL)
-        return &empty_object;
-    const struct json *value = NULL;
+    const struct json *value = &empty_object;
     struct expr_error error;
-    struct expr_env env = {.context = viewer, .get = get};
-    enum expr_fault fault = expr_eval(program, &env, scratch, &value, &error);
+    struct found found[FOUND_COUNT] = {{0}};
+    uint64_t before = *viewer->units;
+    check(viewer->saga->seq > 0);
+    check(work->scratch != viewer->saga->arena);
+    viewer->found = found;
+    struct expr_env env = {.context = viewer, .get = get, .work = viewer->units};
+    enum expr_fault fault = EXPR_FAULT_NONE;
+    if (program != NULL)
+        fault = expr_eval(program, &env, work->scratch, &value, &error);
+    work_spend(work, before - *viewer->units);
     if (fault != EXPR_FAULT_NONE) {
         *code = expr_fault_code(fault);
-        *message = arena_copy(scratch, str_from(error.message));
+        *message = arena_copy(work->scratch, str_from(error.message));
         return NULL;
     }
-    if (fits(value))
+    if (fits(work, value))
         return value;
     *code = core_code_text(CORE_CODE_PAYLOAD_TOO_LARGE);
-    *message = arena_printf(scratch, "the value is over %d bytes or %d levels", LIMITS_PAYLOAD_BYTES,
+    *message = arena_printf(work->scratch, "the value is over %d bytes or %d levels", LIMITS_PAYLOAD_BYTES,
                             LIMITS_PAYLOAD_DEPTH);
     return NULL;
 }
 
-const struct json *evaluate(const struct core_saga *saga, uint16_t frame, const struct expr *program,
-                            struct arena *scratch, struct str *code, struct str *message)
+/* Where nothing is shared: what the program itself may take. */
+static uint64_t units_alone(const struct core_saga *saga)
 {
-    struct viewer viewer = {.saga = saga, .frame = frame, .own = CORE_NO_STEP};
-    check(frame < saga->frame_count);
-    return value_of(&viewer, program, scratch, code, message);
+    check(saga->seq > 0);
+    return saga->unbounded ? UINT64_MAX / 2 : (uint64_t)LIMITS_EXPR_STEPS * EXPR_STEP_WORK;
 }
 
-const struct json *evaluate_undo(const struct core_saga *saga, uint16_t step, const struct expr *program,
-                                 struct arena *scratch, struct str *code, struct str *message)
+const struct json *evaluate(struct work *work, uint16_t frame, const struct expr *program, struct str *code,
+                            struct str *message)
 {
-    struct viewer viewer = {.saga = saga, .frame = saga->steps[step].frame, .own = step};
-    check(step < saga->step_count);
-    return value_of(&viewer, program, scratch, code, message);
+    uint64_t units = units_alone(work->saga);
+    check(frame < work->saga->frame_count);
+    return evaluate_within(work, frame, program, &units, code, message);
+}
+
+const struct json *evaluate_within(struct work *work, uint16_t frame, const struct expr *program,
+                                   uint64_t *units, struct str *code, struct str *message)
+{
+    struct viewer viewer = {.saga = work->saga, .frame = frame, .own = CORE_NO_STEP, .units = units};
+    check(frame < work->saga->frame_count);
+    return value_of(work, &viewer, program, code, message);
+}
+
+const struct json *evaluate_undo(struct work *work, uint16_t step, const struct expr *program,
+                                 struct str *code, struct str *message)
+{
+    uint64_t units = units_alone(work->saga);
+    check(step < work->saga->step_count);
+    struct viewer viewer = {
+        .saga = work->saga, .frame = work->saga->steps[step].frame, .own = step, .units = &units};
+    return value_of(work, &viewer, program, code, message);
 }

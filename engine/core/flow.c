@@ -151,7 +151,7 @@ static bool move_forward(struct work *work)
     if (core_ended(saga) || saga->direction == CORE_BACK || late)
         return false;
     for (uint16_t i = 0; i < saga->frame_count; i++)
-        while (!core_ended(saga) && move_frame(work, i))
+        while (!core_ended(saga) && !work_is_full(work) && move_frame(work, i))
             moved = true;
     return moved;
 }
@@ -165,8 +165,7 @@ static void complete(struct work *work)
     check(saga->status == CORE_RUNNING);
     if (saga->plan->output && saga->output == NULL) {
         struct str code, message;
-        const struct json *output =
-            evaluate(saga, FRAMES_ROOT, saga->plan->output, work->scratch, &code, &message);
+        const struct json *output = evaluate(work, FRAMES_ROOT, saga->plan->output, &code, &message);
         work_change(work, (struct core_change){.kind = CORE_CHANGE_RESULT,
                                                .step = CORE_NO_STEP,
                                                .body = output ? output : &json_null});
@@ -198,6 +197,10 @@ void flow_run(struct work *work)
         work_review_park(work);
         moved = move_forward(work);
         moved |= back_go(work);
+        if (moved && work_is_full(work)) {
+            work_change(work, (struct core_change){.kind = CORE_CHANGE_MORE, .step = CORE_NO_STEP});
+            return;
+        }
     }
     end_saga(work);
 }

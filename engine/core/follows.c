@@ -251,6 +251,7 @@ const char *state_follows(const struct core_saga *saga, const struct core_event 
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_PAUSE:
     case CORE_CHANGE_RESULT:
+    case CORE_CHANGE_MORE:
         return NULL;
     }
     check_never("a change of no kind");

@@ -175,6 +175,15 @@ static void line_reason(struct buf *out, const struct core_saga *saga, const str
     put_reason(out, change->code, change->message);
 }
 
+static void line_park(struct buf *out, const struct core_saga *saga, const struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_PARK);
+    if (change->code.size > 0)
+        line_reason(out, saga, change, "parked");
+    else
+        buf_puts(out, "not parked any more");
+}
+
 static void line_status(struct buf *out, const struct core_change *change)
 {
     struct str status = core_status_text(change->status);
@@ -301,10 +310,7 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         line_reason(out, saga, change, "cause");
         return;
     case CORE_CHANGE_PARK:
-        if (change->code.size > 0)
-            line_reason(out, saga, change, "parked");
-        else
-            buf_puts(out, "not parked any more");
+        line_park(out, saga, change);
         return;
     case CORE_CHANGE_PAUSE:
         buf_puts(out, change->flag ? "sends are held" : "sends are free");
@@ -312,6 +318,9 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
     case CORE_CHANGE_RESULT:
         buf_puts(out, "result ");
         json_write(out, change->body);
+        return;
+    case CORE_CHANGE_MORE:
+        buf_puts(out, "more to do: cut at the bound of a transition");
         return;
     }
     check_never("a change of no kind");

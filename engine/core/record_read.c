@@ -185,6 +185,7 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_OUTPUT:
     case CORE_CHANGE_DEADLINE:
+    case CORE_CHANGE_MORE:
         return ERR_OK;
     }
     check_never("a change of no kind");
@@ -281,6 +282,8 @@ static const char *read_start(const struct json *from, struct core_event *event)
     const char *problem = read_parent(from, event);
     if (problem)
         return problem;
+    const struct json *bounded = json_get(from, STR("bounded"));
+    event->unbounded = bounded == NULL || bounded->kind != JSON_BOOL || !bounded->boolean;
     return read_seed(from, &event->seed) ? NULL : "seed";
 }
 

@@ -73,6 +73,10 @@ static void write_start(struct buf *out, const struct core_event *event)
         put_number(out, STR("shards"), event->shards);
     if (event->has_parent)
         write_parent(out, event);
+    if (!event->unbounded) {
+        name(out, STR("bounded"));
+        buf_put(out, STR("true"));
+    }
 }
 
 static void write_reply(struct buf *out, const struct core_event *event)
@@ -237,6 +241,8 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         return;
     case CORE_CHANGE_RESULT:
         put_json(out, STR("body"), change->body);
+        return;
+    case CORE_CHANGE_MORE:
         return;
     }
     check_never("a change of no kind");

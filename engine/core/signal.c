@@ -76,10 +76,15 @@ static bool is_welcome(struct work *work, const struct json *body)
                    WORDS(work->event.signal));
         return false;
     }
-    if (node->await->schema && !schema_check(node->await->schema, body, work->scratch, &problems)) {
+    if (node->await->schema && !work_fits(work, node->await->schema, body, &problems)) {
         work_leave(work, CORE_REFUSED, "the event breaks its schema at \"%.*s\": %.*s",
                    WORDS(arena_copy(work->scratch, problems.items[0].pointer)),
                    WORDS(problems.items[0].message));
+        return false;
+    }
+    struct str code, message;
+    if (work_is_heavy(work, &code, &message)) {
+        work_leave(work, CORE_REFUSED, "%.*s", WORDS(message));
         return false;
     }
     if (saga->signal_count < LIMITS_SIGNALS)

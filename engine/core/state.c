@@ -111,6 +111,19 @@ static void mark_answered(struct core_saga *saga, const struct core_event *event
         step->answered[event->command_kind] = true;
 }
 
+/* What a value costs to hold, whatever machine holds it: replaying must decide alike. */
+static uint64_t weight(const struct json *value)
+{
+    enum { VALUE_BYTES = 64 };
+    if (value == NULL)
+        return 0;
+    uint64_t bytes = VALUE_BYTES + value->text.size;
+    for (uint32_t i = 0; i < value->count; i++)
+        bytes += value->kind == JSON_ARRAY ? weight(value->items[i])
+                                           : value->members[i].key.size + weight(value->members[i].value);
+    return bytes;
+}
+
 void state_event(struct core_saga *saga, int64_t seq, const struct core_event *event)
 {
     check(seq == saga->seq + 1);
@@ -121,6 +134,8 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
         mark_answered(saga, event);
     if (event->kind == CORE_EVENT_UNDO)
         saga->undo_attempt = event->attempt;
+    saga->stored_bytes += weight(event->input) + weight(event->search) + weight(event->body);
+    saga->unfinished = false;
     saga->seq = seq;
     saga->updated_us = event->at_us;
 }
@@ -275,10 +290,22 @@ static void take_output(struct core_saga *saga, struct core_step *step, const st
     step->succeeded = true;
 }
 
+static void set_mark(struct core_saga *saga, struct core_step *step, const struct core_change *change)
+{
+    check((step != NULL) == (change->kind == CORE_CHANGE_UNKNOWN));
+    if (step != NULL)
+        step->unknown = change->flag;
+    else if (change->kind == CORE_CHANGE_PAUSE)
+        saga->paused = change->flag;
+    else
+        saga->unfinished = true;
+}
+
 void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change)
 {
     check(saga->seq > 0);
     check(state_follows(saga, event, change) == NULL);
+    saga->stored_bytes += weight(change->body);
     struct core_step *step = change->step < saga->step_count ? &saga->steps[change->step] : NULL;
     switch (change->kind) {
     case CORE_CHANGE_OPEN:
@@ -315,7 +342,9 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         note_fault(saga, step, change);
         return;
     case CORE_CHANGE_UNKNOWN:
-        step->unknown = change->flag;
+    case CORE_CHANGE_PAUSE:
+    case CORE_CHANGE_MORE:
+        set_mark(saga, step, change);
         return;
     case CORE_CHANGE_BUDGET:
         grant(step, change->command);
@@ -334,9 +363,6 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         return;
     case CORE_CHANGE_PARK:
         set_park(saga, change);
-        return;
-    case CORE_CHANGE_PAUSE:
-        saga->paused = change->flag;
         return;
     case CORE_CHANGE_RESULT:
         saga->output = json_copy(saga->arena, change->body);

@@ -21,6 +21,8 @@ int64_t timer_next(const struct core_saga *saga, uint16_t *step)
     *step = CORE_NO_STEP;
     if (core_ended(saga))
         return INT64_MAX;
+    if (saga->unfinished)
+        return saga->updated_us;
     int64_t due_us = saga->deadline_us > 0 ? saga->deadline_us : INT64_MAX;
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *it = &saga->steps[i];
@@ -103,6 +105,10 @@ void timer_fire(struct work *work)
     check(work->count == 0);
     if (due_us > work->event.at_us) {
         work_leave(work, CORE_IDLE, "nothing is due");
+        return;
+    }
+    if (work->saga->unfinished) {
+        work_take(work);
         return;
     }
     if (step == CORE_NO_STEP) {

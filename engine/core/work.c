@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
-#include "engine/definition/schema.h"
 #include "engine/core/frames.h"
 #include "engine/core/words.h"
 
 enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
+enum { SEEN_A_UNIT = 4 };  /* frames and steps passed over, several times, in about the time of one unit */
+enum { SCHEMA_UNITS = 2 }; /* of work, for one step of a schema's check */
 
 /* Whole characters up to `most` bytes and no U+0000, which a journal could not hold: texts come from message
  * headers. */
@@ -146,6 +147,17 @@ static const struct schema *schema_of(const struct plan_node *node)
     return node->step != NULL ? node->step->output_schema : NULL;
 }
 
+bool work_fits(struct work *work, const struct schema *schema, const struct json *body,
+               struct schema_problems *problems)
+{
+    uint64_t most = work->saga->unbounded ? LIMITS_SCHEMA_WORK_FORMER : LIMITS_SCHEMA_WORK;
+    uint64_t left = most;
+    check(schema != NULL);
+    bool fits = schema_check_within(schema, body, work->scratch, problems, &left);
+    work_spend(work, (most - left) * SCHEMA_UNITS);
+    return fits;
+}
+
 bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise)
 {
     const struct schema *schema = schema_of(work_node(work, step));
@@ -153,12 +165,35 @@ bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherw
     struct schema_problems problems;
     problems.count = 0;
     check(work->count == 0);
-    if (schema == NULL || schema_check(schema, body, work->scratch, &problems))
+    if (schema == NULL || work_fits(work, schema, body, &problems))
         return true;
     check(problems.count > 0);
     work_leave(work, otherwise, "the output breaks its schema at \"%.*s\": %.*s",
                WORDS(arena_copy(work->scratch, problems.items[0].pointer)), WORDS(problems.items[0].message));
     return false;
+}
+
+void work_spend(struct work *work, uint64_t units)
+{
+    check(units <= UINT64_MAX - work->spent);
+    work->spent += units;
+}
+
+bool work_is_full(const struct work *work)
+{
+    check(work->saga != NULL);
+    return !work->saga->unbounded && (work->spent > (uint64_t)LIMITS_TRANSITION_STEPS * EXPR_STEP_WORK ||
+                                      work->body_size > LIMITS_RECORD_BYTES);
+}
+
+bool work_is_heavy(struct work *work, struct str *code, struct str *message)
+{
+    check(code != NULL && message != NULL);
+    if (work->saga->unbounded || work->saga->stored_bytes <= LIMITS_SAGA_BYTES)
+        return false;
+    *code = core_code_text(CORE_CODE_PAYLOAD_TOO_LARGE);
+    *message = work_text(work, "the saga has stored more than %d bytes of bodies", LIMITS_SAGA_BYTES);
+    return true;
 }
 
 bool work_held(const struct core_saga *saga)
@@ -189,6 +224,10 @@ void work_change(struct work *work, struct core_change change)
         work->room = room;
     }
     work->changes[work->count++] = change;
+    work->body_size += change.body != NULL ? work->value_size : 0;
+    /* Whatever makes a change looks at the frames and steps around it. */
+    work_spend(work,
+               EXPR_STEP_WORK + (uint64_t)(work->saga->frame_count + work->saga->step_count) / SEEN_A_UNIT);
     state_change(work->saga, &work->event, &change);
 }
 

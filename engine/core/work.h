@@ -4,6 +4,7 @@
 #pragma once
 #include "engine/core/core.h"
 #include "engine/core/state.h"
+#include "engine/definition/schema.h"
 
 struct work {
     struct core_saga *saga;
@@ -13,6 +14,11 @@ struct work {
     struct core_change *changes; /* in scratch */
     uint32_t count;
     uint32_t room;
+    uint64_t spent;       /* units of work (EXPR_STEP_WORK) that the event cost so far */
+    size_t value_size;    /* of the value evaluated last, as text: the body of the change that follows */
+    size_t body_size;     /* of all bodies in the record */
+    struct place *places; /* room for back_order.c, in scratch */
+    uint32_t place_room;
 };
 
 /* False when the event is refused at the door (a payload too deep for the journal); the verdict is set then.
@@ -35,10 +41,19 @@ const struct plan_node *work_node(const struct work *work, uint16_t step);
 const struct plan_action *work_action(const struct work *work, uint16_t step, enum core_kind kind);
 /* A text for a change that is not the event's own: a copy in scratch. */
 struct str work_text(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether a value fits its schema, charged to the event. */
+bool work_fits(struct work *work, const struct schema *schema, const struct json *body,
+               struct schema_problems *problems);
 /* True when the event's body may become the step's output; else the event is left with this verdict. */
 bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise);
 /* True while nothing may be sent: paused, or parked by the deadline. A stuck step holds only itself. */
 bool work_held(const struct core_saga *saga);
+/* The transition has cost what one may: what would move by itself is left to the next one, so that one event
+ * ends soon and fits a row, whatever the definition is. What is done first is always done. */
+bool work_is_full(const struct work *work);
+/* The saga has stored so much that it may begin nothing new; code and message say so. */
+bool work_is_heavy(struct work *work, struct str *code, struct str *message);
+void work_spend(struct work *work, uint64_t units);
 /* Nothing new is commanded where the step stands: its branch failed, or it goes back. */
 bool work_halted(const struct work *work, uint16_t step);
 /* As much of a text from outside as an error's message may be. */

@@ -28,6 +28,9 @@ const struct schema *schema_compile(struct arena *arena, const struct json *sour
 /* Collects up to SCHEMA_PROBLEMS_MAX problems; true when there are none. problems may be NULL. */
 bool schema_check(const struct schema *schema, const struct json *value, struct arena *arena,
                   struct schema_problems *problems);
+/* The same within *work steps, which it lowers by what it took; schema_check has LIMITS_SCHEMA_WORK. */
+bool schema_check_within(const struct schema *schema, const struct json *value, struct arena *arena,
+                         struct schema_problems *problems, uint64_t *work);
 /* For checks of expressions: whether a fixed field path (".address.city") can exist in a value of this
  * schema. True when the schema does not say. */
 bool schema_has_path(const struct schema *schema, struct str path);

@@ -476,7 +476,13 @@ bool schema_check(const struct schema *schema, const struct json *value, struct 
                   struct schema_problems *problems)
 {
     uint64_t work = LIMITS_SCHEMA_WORK;
-    struct walk walk = {.arena = arena, .problems = problems, .fine = true, .work = &work};
+    return schema_check_within(schema, value, arena, problems, &work);
+}
+
+bool schema_check_within(const struct schema *schema, const struct json *value, struct arena *arena,
+                         struct schema_problems *problems, uint64_t *work)
+{
+    struct walk walk = {.arena = arena, .problems = problems, .fine = true, .work = work};
     check(schema != NULL && value != NULL);
     check_value(schema, value, &walk, NULL);
     bool tired = walk.tired;

@@ -134,6 +134,7 @@ static struct deed deed_of(struct arena *arena, const struct core_saga *saga,
     case CORE_CHANGE_CURSOR:
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_PAUSE:
+    case CORE_CHANGE_MORE:
         return (struct deed){0};
     }
     return (struct deed){0};

@@ -534,6 +534,7 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_CAUSE:
     case CORE_CHANGE_RESULT:
+    case CORE_CHANGE_MORE:
         break;
     }
 }

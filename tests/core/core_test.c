@@ -74,7 +74,7 @@ Test(core, names_read_back)
                core_step_state_parse);
     ROUND_TRIP(enum core_event_kind, CORE_EVENT_START, CORE_EVENT_FORCE, core_event_text, core_event_parse);
     ROUND_TRIP(enum core_reply_status, CORE_REPLY_OK, CORE_REPLY_PENDING, core_reply_text, core_reply_parse);
-    ROUND_TRIP(enum core_change_kind, CORE_CHANGE_OPEN, CORE_CHANGE_RESULT, core_change_text,
+    ROUND_TRIP(enum core_change_kind, CORE_CHANGE_OPEN, CORE_CHANGE_MORE, core_change_text,
                core_change_parse);
     cr_assert(str_equal(core_code_text(CORE_CODE_TIMEOUT), STR("TIMEOUT")));
     cr_assert(str_equal(core_verdict_text(CORE_IDLE), STR("idle")));

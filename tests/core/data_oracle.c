@@ -178,7 +178,7 @@ static const struct json *compute(const struct data_oracle *oracle, uint16_t fra
 {
     static const struct json nothing = {.kind = JSON_OBJECT};
     struct asker asker = {oracle, frame};
-    struct expr_env env = {&asker, get};
+    struct expr_env env = {.context = &asker, .get = get};
     struct expr_error error;
     const struct json *value = NULL;
     if (program == NULL)
@@ -384,6 +384,7 @@ static void watch_change(struct data_oracle *oracle, const struct core_change *c
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_PARK:
     case CORE_CHANGE_PAUSE:
+    case CORE_CHANGE_MORE:
         break;
     }
 }

@@ -276,6 +276,7 @@ void oracle_watch(struct oracle *oracle, const struct core_saga *saga, const str
         case CORE_CHANGE_DEADLINE:
         case CORE_CHANGE_CAUSE:
         case CORE_CHANGE_RESULT:
+        case CORE_CHANGE_MORE:
             break;
         }
     }
