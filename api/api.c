@@ -7,6 +7,7 @@
 #include "api/calls.h"
 #include "api/listener.h"
 #include "api/openapi.h"
+#include "api/overlay.h"
 #include "api/request.h"
 #include "api/state.h"
 #include "engine/base/check.h"
@@ -127,7 +128,9 @@ static bool admit(struct request *request, const char *url, const char *method, 
     request->head.target = target;
     good = good && guard_request(&request->arena, &request->head, &request->framing, &fault) &&
            guard_target(&request->arena, target, &request->target, &fault);
-    request->close = !good;
+    /* The library takes a bare line feed around a chunk, where another program in front of it might not:
+     * nothing behind a body in chunks is read. */
+    request->close = !good || request->framing.chunked;
     if (!good)
         request_refuse(request, fault.kind, "%.*s", STR_ARG(fault.detail));
     return good;
@@ -211,7 +214,7 @@ static enum MHD_Result send_answer(struct request *request)
     if (result == MHD_YES && request->close)
         result = MHD_add_response_header(response, "Connection", "close");
     if (result == MHD_YES)
-        result = MHD_queue_response(request->connection, request->status, response);
+        result = overlay_queue(request->connection, request->status, response);
     MHD_destroy_response(response);
     return result;
 }

@@ -1,6 +1,9 @@
 #include "api/connections.h"
-#include <stdio.h>
+#include <microhttpd.h>
 #include <sys/socket.h>
+#include "api/literal.h"
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
@@ -13,25 +16,69 @@ struct timespec connections_after_ms(int64_t ms)
     return (struct timespec){.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 }
 
-static const char late_body[] =
-    "{\"type\":\"urn:sagad:problem:request-timeout\",\"title\":\"The request took too long to arrive\","
-    "\"status\":408,\"detail\":\"the whole request must arrive in time, whatever its pace\"}\n";
+static void tell_moved(struct connections *connections)
+{
+    if (connections->settling)
+        pthread_cond_signal(&connections->moved);
+}
+
+/* What still arrives is read and dropped for a while, because closing with unread bytes resets the
+ * connection, which can take the page away from the client again. */
+static void drain(int socket)
+{
+    enum { DRAINS_MAX = 64 };
+    char dropped[16384];
+    for (int i = 0; i < DRAINS_MAX; i++)
+        if (recv(socket, dropped, sizeof dropped, MSG_DONTWAIT) <= 0)
+            return;
+}
 
 /* The service writes nothing while a request arrives, so the page cannot end up inside another one. */
-static void cut(struct connections_item *item)
+static void send_page(int socket, const struct page *page)
 {
-    char page[512];
-    if (item->phase == CONNECTIONS_REQUEST) {
-        int size = snprintf(page, sizeof page,
-                            "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\n"
-                            "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
-                            sizeof late_body - 1, late_body);
-        check(size > 0 && (size_t)size < sizeof page);
-        (void)send(item->socket, page, (size_t)size,
-                   MSG_DONTWAIT | MSG_NOSIGNAL); /* gone is as good as told */
-    }
+    struct arena arena;
+    struct buf body;
+    arena_init(&arena, 0);
+    buf_init(&body, &arena);
+    page_write(&body, page);
+    unsigned status = page_status(page->kind);
+    struct str text = arena_printf(
+        &arena,
+        "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%.*s",
+        status, MHD_get_reason_phrase_for(status), body.size, STR_ARG(buf_str(&body)));
+    (void)send(socket, text.data, text.size, MSG_DONTWAIT | MSG_NOSIGNAL); /* gone is as good as told */
+    arena_fini(&arena);
+}
+
+static void cut(struct connections_item *item, const struct page *page)
+{
+    if (page)
+        send_page(item->socket, page);
     shutdown(item->socket, SHUT_RDWR);
     item->cut = true;
+}
+
+static void cut_when_late(struct connections_item *item)
+{
+    static const struct page late = {
+        .kind = PAGE_REQUEST_TIMEOUT,
+        .detail = LITERAL("the whole request must arrive in time, whatever its pace"),
+    };
+    cut(item, item->phase == CONNECTIONS_REQUEST ? &late : NULL);
+}
+
+void connections_refuse(struct connections_item *item, const struct page *page)
+{
+    pthread_mutex_lock(&item->owner->lock);
+    if (!item->cut) {
+        send_page(item->socket, page);
+        shutdown(item->socket, SHUT_WR);
+        drain(item->socket);
+        item->cut = true;
+    }
+    tell_moved(item->owner);
+    pthread_mutex_unlock(&item->owner->lock);
 }
 
 static void cut_late(struct connections *connections)
@@ -39,7 +86,7 @@ static void cut_late(struct connections *connections)
     int64_t now_us = clock_monotonic_us();
     for (struct connections_item *item = connections->first; item; item = item->next)
         if (!item->cut && item->until_us && item->until_us <= now_us)
-            cut(item);
+            cut_when_late(item);
 }
 
 static void *watch(void *context)
@@ -82,12 +129,6 @@ void connections_fini(struct connections *connections)
     pthread_mutex_destroy(&connections->lock);
 }
 
-static void tell_moved(struct connections *connections)
-{
-    if (connections->settling)
-        pthread_cond_signal(&connections->moved);
-}
-
 static bool is_busy(const struct connections *connections)
 {
     for (const struct connections_item *item = connections->first; item; item = item->next)
@@ -119,6 +160,7 @@ static void enter(struct connections *connections, struct connections_item *item
 struct connections_item *connections_add(struct connections *connections, int socket)
 {
     struct connections_item *item = memory_new(1, sizeof *item);
+    item->owner = connections;
     item->socket = socket;
     enter(connections, item, CONNECTIONS_IDLE);
     pthread_mutex_lock(&connections->lock);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+#include "api/page.h"
 
 enum connections_phase {
     CONNECTIONS_IDLE,    /* until the next request line is complete */
@@ -19,7 +20,9 @@ enum connections_phase {
 };
 enum { CONNECTIONS_PHASE_COUNT = 4 };
 
+struct connections;
 struct connections_item {
+    struct connections *owner;
     struct connections_item *previous, *next;
     int socket; /* borrowed */
     enum connections_phase phase;
@@ -43,6 +46,9 @@ void connections_init(struct connections *connections, int64_t request_ms, int64
 void connections_fini(struct connections *connections);
 struct connections_item *connections_add(struct connections *connections, int socket);
 void connections_remove(struct connections *connections, struct connections_item *item);
+/* Answers what could not be read as a request, and ends the connection: nothing behind it can be trusted.
+ * From the service's threads. */
+void connections_refuse(struct connections_item *item, const struct page *page);
 /* Waits until no request is worked on or answered, at most bound_ms. */
 void connections_settle(struct connections *connections, int64_t bound_ms);
 /* False: it was cut, do not answer. */

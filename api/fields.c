@@ -1,5 +1,6 @@
 #include "api/fields.h"
 #include "engine/base/duration.h"
+#include "engine/base/limits.h"
 
 enum { ERRORS_MAX = 32 }; /* a body has few fields; the rest is not told */
 
@@ -14,15 +15,7 @@ struct str fields_pointer(struct arena *arena, struct str name)
 {
     struct buf out;
     buf_init(&out, arena);
-    buf_char(&out, '/');
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '~')
-            buf_puts(&out, "~0");
-        else if (name.data[i] == '/')
-            buf_puts(&out, "~1");
-        else
-            buf_char(&out, name.data[i]);
-    }
+    json_write_pointer(&out, name);
     return buf_str(&out);
 }
 
@@ -31,6 +24,22 @@ static void add(struct request *request, struct findings *findings, struct str n
     if (findings->count < ERRORS_MAX)
         findings->errors[findings->count++] =
             (struct page_error){fields_pointer(&request->arena, name), detail};
+}
+
+/* A payload deeper than that could not be read back from the journal. */
+static void add_deep(struct request *request, struct findings *findings, struct str name,
+                     const struct json *value)
+{
+    struct str place;
+    struct arena *arena = &request->arena;
+    if (findings->count == ERRORS_MAX || !json_deeper(arena, value, LIMITS_PAYLOAD_DEPTH, &place))
+        return;
+    struct buf pointer;
+    buf_init(&pointer, arena);
+    json_write_pointer(&pointer, name);
+    buf_put(&pointer, place);
+    findings->errors[findings->count++] = (struct page_error){
+        buf_str(&pointer), arena_printf(arena, "is nested deeper than %d levels", LIMITS_PAYLOAD_DEPTH)};
 }
 
 static const struct fields_row *find_row(const struct fields_row *rows, uint32_t count, struct str name)
@@ -167,6 +176,8 @@ bool fields_check(struct request *request, const struct json *object, const stru
         struct str fault = fault_of(&request->arena, row, object->members[i].value);
         if (fault.size)
             add(request, &findings, name, fault);
+        else if (row->type == FIELDS_ANY)
+            add_deep(request, &findings, name, object->members[i].value);
     }
     for (uint32_t i = 0; i < count; i++)
         if (rows[i].required && !json_get(object, rows[i].name))

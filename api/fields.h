@@ -4,7 +4,7 @@
 #include "api/request.h"
 
 enum fields_type {
-    FIELDS_ANY,
+    FIELDS_ANY,    /* any JSON, nested at most LIMITS_PAYLOAD_DEPTH deep */
     FIELDS_TEXT,   /* a string of 1 to `most` bytes, without control characters but line feed and tab */
     FIELDS_NUMBER, /* an integer of 1 to `most` */
     FIELDS_OBJECT,

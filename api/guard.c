@@ -1,5 +1,6 @@
 #include "api/guard.h"
 #include "api/literal.h"
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -211,7 +212,7 @@ static bool check_once(struct arena *arena, const struct guard_request *request,
     static const struct str singles[] = {
         LITERAL("Content-Length"), LITERAL("Transfer-Encoding"), LITERAL("Host"),
         LITERAL("Content-Type"),   LITERAL("Content-Encoding"),  LITERAL("Expect"),
-        LITERAL("Origin"),         LITERAL("traceparent")};
+        LITERAL("Origin"),         LITERAL("Sec-Fetch-Site"),    LITERAL("traceparent")};
     for (size_t i = 0; i < sizeof singles / sizeof singles[0]; i++)
         if (count_header(request, singles[i]) > 1)
             return refuse(fault, PAGE_MALFORMED_REQUEST,
@@ -253,47 +254,96 @@ static bool check_framing(const struct guard_request *request, struct guard_fram
     return true;
 }
 
-/* The host without its port. */
-static struct str host_name(struct str host)
+/* Host and port as RFC 3986 has them, without user information. */
+struct authority {
+    struct str host; /* an IPv6 address without its brackets */
+    bool six;
+};
+
+static bool is_address(struct str host, int family)
 {
-    if (host.size && host.data[0] == '[')
-        return str_slice(host, 0, str_find(host, ']') + 1);
-    return str_slice(host, 0, str_find(host, ':'));
+    unsigned char address[16];
+    char text[64];
+    if (host.size == 0 || host.size >= sizeof text)
+        return false;
+    memcpy(text, host.data, host.size);
+    text[host.size] = '\0';
+    return inet_pton(family, text, address) == 1;
+}
+
+/* Letters, digits, - and _ in labels of at least one. */
+static bool is_name(struct str host)
+{
+    for (size_t i = 0; i < host.size; i++) {
+        char c = host.data[i];
+        bool dot = c == '.' && i > 0 && host.data[i - 1] != '.';
+        if (!dot && !isalnum((unsigned char)c) && c != '-' && c != '_')
+            return false;
+    }
+    return host.size > 0;
+}
+
+/* "", or a colon and a number. */
+static bool is_port(struct str text)
+{
+    int64_t port = -1;
+    if (text.size == 0)
+        return true;
+    for (size_t i = 1; i < text.size; i++)
+        if (!isdigit((unsigned char)text.data[i]))
+            return false;
+    return text.data[0] == ':' && str_to_i64(str_slice(text, 1, text.size), &port) && port <= UINT16_MAX;
+}
+
+/* All of the text must be understood: what is only looked at from the front can be continued by a stranger
+ * ("[::1].example.com", "localhost:80@example.com"). */
+static bool read_authority(struct str text, struct authority *authority)
+{
+    authority->six = str_starts(text, STR("["));
+    size_t end = authority->six ? str_find(text, ']') : str_find(text, ':');
+    if (authority->six && end == text.size)
+        return false;
+    authority->host = str_slice(text, authority->six, end);
+    bool good = authority->six ? is_address(authority->host, AF_INET6) : is_name(authority->host);
+    return good && is_port(str_slice(text, end + authority->six, text.size));
 }
 
 /* An address, or a name without a dot: names that a stranger's DNS cannot point here. */
-static bool is_local_host(struct str host)
+static bool is_local_host(const struct authority *authority)
 {
-    struct str name = host_name(host);
-    bool digits = true;
-    for (size_t i = 0; i < name.size; i++)
-        digits = digits && (name.data[i] == '.' || isdigit((unsigned char)name.data[i]));
-    return digits || name.data[0] == '[' || str_find(name, '.') == name.size ||
-           str_ends(name, STR(".localhost"));
+    struct str host = authority->host;
+    size_t dot = str_find(host, '.');
+    return authority->six || dot == host.size || is_address(host, AF_INET) ||
+           (host.size > 10 && same_word(str_slice(host, host.size - 10, host.size), STR(".localhost")));
 }
 
 static bool is_loopback_origin(struct str origin)
 {
+    struct authority authority;
     size_t scheme = str_starts(origin, STR("http://")) ? 7 : str_starts(origin, STR("https://")) ? 8 : 0;
-    struct str name = host_name(str_slice(origin, scheme, origin.size));
-    return scheme && (str_equal(name, STR("localhost")) || str_equal(name, STR("127.0.0.1")) ||
-                      str_equal(name, STR("[::1]")));
+    if (!scheme || !read_authority(str_slice(origin, scheme, origin.size), &authority))
+        return false;
+    return authority.six
+               ? str_equal(authority.host, STR("::1"))
+               : same_word(authority.host, STR("localhost")) || str_equal(authority.host, STR("127.0.0.1"));
 }
 
 /* While there is no authentication, a page of another site, opened in a browser on this machine, must not
  * reach the service: neither directly (Origin) nor through a name that it points to 127.0.0.1 (Host). */
 static bool check_host(const struct guard_request *request, struct guard_fault *fault)
 {
+    struct authority authority;
     bool has_host = count_header(request, STR("Host")) > 0;
     struct str host = guard_header(request, STR("Host"));
     if (!has_host && str_equal(request->version, STR("HTTP/1.0")))
         return true;
     if (!has_host || host.size == 0)
         return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the header Host is missing or empty"));
-    for (size_t i = 0; i < host.size; i++)
-        if (!isalnum((unsigned char)host.data[i]) && !strchr(".-_:[]%", host.data[i]))
-            return refuse(fault, PAGE_MALFORMED_REQUEST, STR("the header Host is not a host"));
-    if (!is_local_host(host))
+    if (!read_authority(host, &authority))
+        return refuse(fault, PAGE_MALFORMED_REQUEST,
+                      STR("the header Host is not a host: a name or an address, an IPv6 one in brackets, and "
+                          "a port behind a colon"));
+    if (!is_local_host(&authority))
         return refuse(fault, PAGE_MISDIRECTED,
                       STR("the header Host names a domain; use the address, or localhost"));
     return true;
@@ -301,9 +351,15 @@ static bool check_host(const struct guard_request *request, struct guard_fault *
 
 static bool check_origin(const struct guard_request *request, struct guard_fault *fault)
 {
-    if (count_header(request, STR("Origin")) && !is_loopback_origin(guard_header(request, STR("Origin"))))
+    bool has_origin = count_header(request, STR("Origin")) > 0;
+    if (has_origin && !is_loopback_origin(guard_header(request, STR("Origin"))))
         return refuse(fault, PAGE_FOREIGN_ORIGIN,
                       STR("the header Origin names a site that is not on this machine"));
+    /* A link or an image of another site has no Origin, but browsers say where it stands. A page of this
+     * machine under another name is another site to them, too; its Origin told. */
+    if (!has_origin && same_word(guard_header(request, STR("Sec-Fetch-Site")), STR("cross-site")))
+        return refuse(fault, PAGE_FOREIGN_ORIGIN,
+                      STR("the header Sec-Fetch-Site says that a page of another site sent this"));
     struct str expect = guard_header(request, STR("Expect"));
     if (expect.size && !same_word(expect, STR("100-continue")))
         return refuse(fault, PAGE_EXPECTATION_FAILED, STR("the only expectation met is 100-continue"));

@@ -3,8 +3,8 @@
  *
  * libmicrohttpd takes a body framed twice, a bare line feed, %00, `..` and control bytes; these checks stand
  * between it and the handlers. What the library itself cannot read (a line without a colon, a length that is
- * no number, a broken chunk, HTTP/2 or HTTP/0.9, more header than its buffer) it refuses by a page of its
- * own, or by closing, before anybody is asked: the only answers that are not problem+json. Pure functions on
+ * no number, a broken chunk, HTTP/2 or HTTP/0.9, more header than its buffer) it refuses before anybody is
+ * asked, with a page of ours (overlay.h), or by closing when not even a method came. Pure functions on
  * text: no I/O, any thread; results borrow from the arena or the given text. On refusal `fault` holds the
  * page to answer with. */
 #pragma once
@@ -57,7 +57,7 @@ struct guard_framing {
 
 bool guard_target(struct arena *arena, struct str raw, struct guard_target *target,
                   struct guard_fault *fault);
-/* Method, version, header lines, framing, Host and Origin. */
+/* Method, version, header lines, framing, Host, Origin and Sec-Fetch-Site. */
 bool guard_request(struct arena *arena, const struct guard_request *request, struct guard_framing *framing,
                    struct guard_fault *fault);
 /* Whether the texts stand in one piece of memory as a header that was sent with CRLF at every line, without

@@ -170,6 +170,47 @@ unsigned json_depth(const struct json *value)
     return depth_of(value, 0);
 }
 
+void json_write_pointer(struct buf *out, struct str key)
+{
+    buf_char(out, '/');
+    for (size_t i = 0; i < key.size; i++) {
+        if (key.data[i] == '~')
+            buf_puts(out, "~0");
+        else if (key.data[i] == '/')
+            buf_puts(out, "~1");
+        else
+            buf_char(out, key.data[i]);
+    }
+}
+
+/* The first part that is `depth` deep; appends where it is. */
+static const struct json *find_deep(struct buf *out, const struct json *value, unsigned depth)
+{
+    for (uint32_t i = 0; i < value->count; i++) {
+        const struct json *part = value->kind == JSON_ARRAY ? value->items[i] : value->members[i].value;
+        if (json_depth(part) < depth)
+            continue;
+        if (value->kind == JSON_ARRAY)
+            buf_printf(out, "/%u", i);
+        else
+            json_write_pointer(out, value->members[i].key);
+        return part;
+    }
+    check_never("a deep value without a deep part");
+}
+
+bool json_deeper(struct arena *arena, const struct json *value, unsigned most, struct str *place)
+{
+    struct buf out;
+    if (json_depth(value) <= most)
+        return false;
+    buf_init(&out, arena);
+    for (unsigned depth = most; depth > 0; depth--)
+        value = find_deep(&out, value, depth);
+    *place = buf_str(&out);
+    return true;
+}
+
 static const struct json *new_text(struct arena *arena, enum json_kind kind, struct str text)
 {
     struct json *made = arena_new(arena, struct json);

@@ -61,6 +61,11 @@ const struct json *json_copy(struct arena *arena, const struct json *value);
 /* Levels of arrays and objects: 0 for a scalar, 1 for [] and {}. A tree deeper than LIMITS_JSON_DEPTH can be
  * written but not read back: who builds trees from a user's expression refuses those. */
 unsigned json_depth(const struct json *value);
+/* Whether an array or object is nested in `most` others, or more; then *place is the JSON Pointer of the
+ * first. */
+bool json_deeper(struct arena *arena, const struct json *value, unsigned most, struct str *place);
+/* "/" + key, escaped as RFC 6901 says. */
+void json_write_pointer(struct buf *out, struct str key);
 
 extern const struct json json_null, json_true, json_false;
 const struct json *json_new_string(struct arena *arena, struct str text); /* borrows text */

@@ -73,6 +73,12 @@ bool definition_start(const struct plan *plan, const struct json *input, struct 
     *start = (struct definition_start){.search = json_new_object(arena, NULL, 0)};
     if (!input)
         input = &json_null;
+    struct schema_problem deep = {0};
+    if (json_deeper(arena, input, LIMITS_PAYLOAD_DEPTH, &deep.pointer)) {
+        deep.message = arena_printf(arena, "is nested deeper than %d levels", LIMITS_PAYLOAD_DEPTH);
+        start->problems.items[start->problems.count++] = deep;
+        return false;
+    }
     if (plan->input_schema && !schema_check(plan->input_schema, input, arena, &start->problems))
         return false;
     start->key = given_key;

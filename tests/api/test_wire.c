@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "engine/base/buf.h"
 #include "engine/base/clock.h"
+#include "engine/base/limits.h"
 #include "tests/api/wire.h"
 
 static struct api *api;
@@ -90,6 +91,30 @@ static const struct row rows[] = {
     ROW("two Hosts", "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "malformed-request"),
     ROW("a Host that is none", "GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "malformed-request"),
     ROW("a domain as Host", "GET /healthz HTTP/1.1\r\nHost: sagas.example.com\r\n\r\n", 421, "misdirected"),
+    ROW("an address with a domain behind it", "GET /healthz HTTP/1.1\r\nHost: [::1].example.com\r\n\r\n", 400,
+        "malformed-request"),
+    ROW("brackets with a name", "GET /healthz HTTP/1.1\r\nHost: [x]\r\n\r\n", 400, "malformed-request"),
+    ROW("brackets that stay open", "GET /healthz HTTP/1.1\r\nHost: [::1\r\n\r\n", 400, "malformed-request"),
+    ROW("a user in Host", "GET /healthz HTTP/1.1\r\nHost: localhost@example.com\r\n\r\n", 400,
+        "malformed-request"),
+    ROW("a port that is none", "GET /healthz HTTP/1.1\r\nHost: localhost:80.example.com\r\n\r\n", 400,
+        "malformed-request"),
+    ROW("a port too high", "GET /healthz HTTP/1.1\r\nHost: localhost:65536\r\n\r\n", 400,
+        "malformed-request"),
+    ROW("two ports", "GET /healthz HTTP/1.1\r\nHost: localhost:80:80\r\n\r\n", 400, "malformed-request"),
+    ROW("an address that goes on", "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1.1\r\n\r\n", 421, "misdirected"),
+    ROW("a user before this machine's address",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: http://127.0.0.1:80@evil.com\r\n\r\n", 403,
+        "foreign-origin"),
+    ROW("a domain that begins as this machine",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost.evil.com\r\n\r\n", 403,
+        "foreign-origin"),
+    ROW("an origin with a path", "GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost/x\r\n\r\n",
+        403, "foreign-origin"),
+    ROW("no origin to tell", "GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: null\r\n\r\n", 403,
+        "foreign-origin"),
+    ROW("an image of another site", "GET /healthz HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\n\r\n",
+        403, "foreign-origin"),
     ROW("another site's page", "GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: https://example.com\r\n\r\n", 403,
         "foreign-origin"),
     ROW("%00 in the path", "GET /v1/sagas/a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400, "malformed-target"),
@@ -189,6 +214,13 @@ Test(wire, serves_what_is_well_formed, .init = open_service, .fini = close_servi
         ROW("an IPv6 address as Host", "GET /healthz HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", 200, ""),
         ROW("a page of this machine",
             "GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n\r\n", 200, ""),
+        ROW("a page of this machine that has another name",
+            "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://[::1]:3000\r\nSec-Fetch-Site: "
+            "cross-site\r\n\r\n",
+            200, ""),
+        ROW("a page of the service's own",
+            "GET /healthz HTTP/1.1\r\nHost: LOCALHOST:8080\r\nSec-Fetch-Site: same-origin\r\n\r\n", 200, ""),
+        ROW("a name of this machine", "GET /healthz HTTP/1.1\r\nHost: sagas.localhost:8080\r\n\r\n", 200, ""),
         ROW("HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n", 200, ""),
         ROW("an escaped path", "GET /%68ealthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, ""),
         ROW("an empty query", "GET /healthz? HTTP/1.1\r\nHost: x\r\n\r\n", 200, ""),
@@ -314,29 +346,164 @@ Test(wire, names_wrong_fields_and_what_they_may_have_meant, .init = open_service
     cr_assert(str_equal(json_get_str(answer.json, STR("instance")), STR("/v1/sagas")));
 }
 
-/* What the library refuses by itself is refused and ends the connection. */
-Test(wire, leaves_nothing_open_that_cannot_be_read, .init = open_service, .fini = close_service)
-{
-    static const char *const bad[] = {
-        "GET\r\n\r\n",
-        "GET /healthz\r\n\r\n",
-        "GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",
-        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 0x2\r\n\r\n{}",
-        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: -1\r\n\r\n{}",
-        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 99999999999999999999999\r\n\r\n{}",
+/* What the library would refuse by a page of its own, which is HTML, or whose head comes twice: one page of
+ * ours, and the connection ends. */
+static const struct row library_rows[] = {
+    ROW("no version", "GET /healthz\r\n\r\n", 400, "malformed-request"),
+    ROW("HTTP in lower case", "GET /healthz http/1.1\r\nHost: x\r\n\r\n", 400, "malformed-request"),
+    ROW("HTTP/2", "GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505, "unknown-version"),
+    ROW("HTTP/2 at once", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "unknown-version"),
+    ROW("HTTP/0.9", "GET /healthz HTTP/0.9\r\nHost: x\r\n\r\n", 505, "unknown-version"),
+    ROW("no colon", "GET /healthz HTTP/1.1\r\nHost x\r\n\r\n", 400, "malformed-request"),
+    ROW("a length in hexadecimal", "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 0x2\r\n\r\n{}",
+        400, "malformed-request"),
+    ROW("a negative length", "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: -1\r\n\r\n{}", 400,
+        "malformed-request"),
+    ROW("a signed length", "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: +2\r\n\r\n{}", 400,
+        "malformed-request"),
+    ROW("an empty length", "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length:\r\n\r\n{}", 400,
+        "malformed-request"),
+    ROW("two lengths in a line", "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 2, 2\r\n\r\n{}",
+        400, "malformed-request"),
+    ROW("a length of 23 digits",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Content-Length: 99999999999999999999999\r\n\r\n{}", 413,
+        "too-large"),
+    ROW("a chunk size that is none",
         "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        400, "malformed-request"),
+    ROW("a negative chunk",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+        400, "malformed-request"),
+    ROW("a chunk size of 18 digits",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD
+        "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}\r\n",
+        413, "too-large"),
+    ROW("a chunk that goes on",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx\r\n0\r\n\r\n",
+        400, "malformed-request"),
+    ROW("a trailer without a colon",
+        "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nAb\r\n\r\n",
+        400, "malformed-request"),
+};
+
+static void expect_end(int fd, const char *what)
+{
+    struct wire_answer answer = wire_receive(fd, &arena, false);
+    cr_assert(answer.closed && answer.status == 0, "%s: %.*s", what, STR_ARG(answer.head));
+    close(fd);
+}
+
+Test(wire, answers_what_the_library_cannot_read, .init = open_service, .fini = close_service)
+{
+    for (size_t i = 0; i < sizeof library_rows / sizeof library_rows[0]; i++) {
+        const struct row *row = &library_rows[i];
+        int fd = wire_connect(port);
+        wire_send(fd, row->bytes);
+        struct wire_answer answer = wire_receive(fd, &arena, false);
+        wire_expect_page(&answer, row->status, row->slug, row->what);
+        cr_assert(str_equal(wire_header(&answer, "Connection"), STR("close")), "%s", row->what);
+        expect_end(fd, row->what);
+    }
+}
+
+/* More than the library's buffer of one connection holds. */
+Test(wire, answers_what_is_longer_than_the_library_reads, .init = open_service, .fini = close_service)
+{
+    static const struct row long_rows[] = {
+        ROW("a chunk's extension",
+            "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n2;", 400,
+            "malformed-request"),
+        ROW("a trailer",
+            "POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: ",
+            431, "headers-too-large"),
+        ROW("a header", "GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", 431, "headers-too-large"),
+        ROW("a target", "GET /", 414, "target-too-long"),
+    };
+    for (size_t i = 0; i < sizeof long_rows / sizeof long_rows[0]; i++) {
+        const struct row *row = &long_rows[i];
+        char *filling = arena_alloc(
+            &arena, 40000); /* read in one go, so that nothing of it is left when the page goes out */
+        memset(filling, 'a', 40000);
+        int fd = wire_connect(port);
+        wire_send(fd, row->bytes);
+        wire_send(fd, (struct str){filling, 40000});
+        struct wire_answer answer = wire_receive(fd, &arena, false);
+        wire_expect_page(&answer, row->status, row->slug, row->what);
+        expect_end(fd, row->what);
+    }
+}
+
+/* Whatever is sent behind it: nothing is read that could be a request of somebody else's. */
+Test(wire, reads_nothing_behind_a_body_in_chunks, .init = open_service, .fini = close_service)
+{
+    int fd = wire_connect(port);
+    wire_send(fd, STR("POST /v1/sagas HTTP/1.1\r\n" JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n"
+                      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+    struct wire_answer answer = wire_receive(fd, &arena, false);
+    wire_expect_page(&answer, 400, "invalid-field", "an empty object");
+    expect_end(fd, "a body in chunks");
+}
+
+/* Nothing at all that could be answered: only a method, or another protocol. */
+Test(wire, closes_on_what_is_no_request, .init = open_service, .fini = close_service)
+{
+    static const struct str bad[] = {
+        {"GET\r\n\r\n", 7},
+        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         int fd = wire_connect(port);
-        wire_send(fd, str_from(bad[i]));
-        wire_send(fd, STR("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
-        struct wire_answer answer = wire_receive(fd, &arena, false);
-        cr_assert(answer.closed || answer.status >= 400, "%s: %.*s", bad[i], STR_ARG(answer.head));
-        answer = wire_receive(fd, &arena, false);
-        cr_assert(answer.closed && answer.status == 0, "%s: %.*s", bad[i], STR_ARG(answer.head));
-        close(fd);
+        wire_send(fd, bad[i]);
+        expect_end(fd, "no request");
     }
+}
+
+static struct str nested_body(const char *before, unsigned depth, const char *behind)
+{
+    struct buf out;
+    buf_init(&out, &arena);
+    buf_puts(&out, before);
+    for (unsigned i = 0; i < depth; i++)
+        buf_puts(&out, i % 2 ? "{\"a/b\":" : "[1,");
+    buf_puts(&out, "0");
+    for (unsigned i = depth; i-- > 0;)
+        buf_puts(&out, i % 2 ? "}" : "]");
+    buf_puts(&out, behind);
+    return buf_str(&out);
+}
+
+/* What the journal could not give back is a fault of the body, told with its place, not of the saga's state.
+ */
+Test(wire, refuses_what_is_nested_too_deep, .init = open_service, .fini = close_service)
+{
+    static const struct {
+        const char *target, *before, *behind, *pointer;
+    } ways[] = {
+        {"/v1/sagas", "{\"definition\":\"x\",\"input\":", "}", "/input/1/a~1b/1"},
+        {"/v1/signals", "{\"definition\":\"x\",\"key\":\"k\",\"event\":\"e\",\"body\":", "}",
+         "/body/1/a~1b/1"},
+        {"/v1/sagas/01890a5d-ac96-774b-bcce-b302099a8057/signals", "{\"event\":\"e\",\"body\":", "}",
+         "/body/1/a~1b/1"},
+        {"/v1/sagas/01890a5d-ac96-774b-bcce-b302099a8057/force",
+         "{\"actor\":\"a\",\"reason\":\"r\",\"result\":\"ok\",\"output\":", "}", "/output/1/a~1b/1"},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct wire_answer answer =
+            wire_call(port, &arena, "POST", ways[i].target, "application/json",
+                      nested_body(ways[i].before, LIMITS_PAYLOAD_DEPTH + 1, ways[i].behind));
+        wire_expect_page(&answer, 400, "invalid-field", ways[i].target);
+        const struct json *errors = json_get(answer.json, STR("errors"));
+        cr_assert(errors && errors->count == 1, "%.*s", STR_ARG(answer.body));
+        struct str pointer = json_get_str(errors->items[0], STR("pointer"));
+        cr_assert(str_starts(pointer, str_from(ways[i].pointer)), "%.*s", STR_ARG(answer.body));
+        cr_assert(str_ends(pointer, STR("/a~1b")), "%.*s",
+                  STR_ARG(answer.body)); /* 60 steps below the field */
+    }
+    struct wire_answer answer =
+        wire_call(port, &arena, "POST", "/v1/sagas", "application/json",
+                  nested_body("{\"definition\":\"x\",\"input\":", 2 * LIMITS_JSON_DEPTH, "}"));
+    wire_expect_page(&answer, 400, "malformed-body", "deeper than any JSON");
 }
 
 Test(wire, tells_clients_that_ask_to_go_on, .init = open_service, .fini = close_service)
