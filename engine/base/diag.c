@@ -1,6 +1,7 @@
 #include "engine/base/diag.h"
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
+#include "engine/base/visible.h"
 
 void diag_init(struct diag_list *list, struct arena *arena, struct str file, struct str source)
 {
@@ -51,18 +52,19 @@ void diag_sort(struct diag_list *list)
     }
 }
 
-/* The character at text[at]: its size in bytes, and whether a terminal may get it as it is. Control
- * characters (C0, DEL, C1) and broken UTF-8 are shown as '?', so that a hostile file cannot steer the
+/* The character at text[at]: its size in bytes, and whether a terminal may get it as it is. What
+ * visible.h hides and broken UTF-8 are shown as '?', so that a hostile file cannot steer the
  * terminal. */
 static size_t character(struct str text, size_t at, bool *shown)
 {
-    unsigned char c = (unsigned char)text.data[at];
     size_t size = 1;
     while (size < 4 && !str_is_utf8(str_slice(text, at, at + size)))
         size++;
     bool broken = !str_is_utf8(str_slice(text, at, at + size)) || at + size > text.size;
-    bool c1 = c == 0xc2 && size == 2 && (unsigned char)text.data[at + 1] < 0xa0;
-    *shown = !broken && !c1 && c >= 0x20 && c != 0x7f;
+    char escape[VISIBLE_ESCAPE_SIZE] = "x";
+    if (!broken)
+        (void)visible_next(str_slice(text, at, at + size), 0, escape);
+    *shown = escape[0] == '\0';
     return broken ? 1 : size;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
+#include "engine/base/visible.h"
 #include "engine/core/frames.h"
 #include "engine/core/record.h"
 #include "engine/core/words.h"
@@ -123,7 +124,6 @@ static void head(struct buf *out, const struct core_event *event)
         put_actor(out, event);
         break;
     }
-    buf_char(out, '\n');
 }
 
 static void line_send(struct buf *out, const struct core_saga *saga, const struct core_record *record,
@@ -330,10 +330,16 @@ void record_narrate(struct buf *out, const struct core_saga *saga, const struct 
 {
     check(record->seq > 0);
     check(saga->seq >= record->seq);
-    head(out, &record->event);
+    struct buf words; /* of one line: what participants and operators wrote must not look like another one */
+    buf_init(&words, out->arena);
+    head(&words, &record->event);
+    visible_put(out, buf_str(&words));
+    buf_char(out, '\n');
     for (uint32_t i = 0; i < record->change_count; i++) {
+        words.size = 0;
+        line(&words, saga, record, &record->changes[i]);
         buf_puts(out, "  ");
-        line(out, saga, record, &record->changes[i]);
+        visible_put(out, buf_str(&words));
         buf_char(out, '\n');
     }
 }

@@ -15,6 +15,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/str.h"
+#include "engine/base/visible.h"
 
 enum { CONVERSION_SIZE = 16, END_SIZE = 2 /* "}" and the line end always have room */ };
 
@@ -60,26 +61,39 @@ static bool put_text(struct line *line, const char *text)
     return put(line, text, strlen(text));
 }
 
+/* Harmless text but for quotes and backslashes; false when it was cut. */
+static bool put_piece(struct line *line, struct str piece, size_t room)
+{
+    for (size_t i = 0; i < piece.size; i++) {
+        bool starts = ((unsigned char)piece.data[i] & 0xc0) != 0x80; /* a character: four bytes at most */
+        if (starts && line->size + VISIBLE_ESCAPE_SIZE >= room) {
+            return false;
+        }
+        if (piece.data[i] == '"' || piece.data[i] == '\\') {
+            (void)put_text(line, "\\");
+        }
+        (void)put(line, piece.data + i, 1);
+    }
+    return true;
+}
+
 /* Escapes as in a JSON string; a logfmt reader understands the same. What is cut is cut before an escape, not
  * within. */
 static void put_quoted(struct line *line, struct str text)
 {
     size_t room = sizeof line->text - END_SIZE;
     (void)put_text(line, "\"");
-    bool utf8 = str_is_utf8(text);
-    for (size_t i = 0; i < text.size && line->size + 8 < room; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        char escape[8];
-        if (c == '"' || c == '\\') {
-            (void)snprintf(escape, sizeof escape, "\\%c", c);
-        } else if (c == '\n') {
-            (void)snprintf(escape, sizeof escape, "\\n");
-        } else if (c < ' ' || c == 0x7f || (c >= 0x80 && !utf8)) {
-            (void)snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c);
-        } else {
-            (void)snprintf(escape, sizeof escape, "%c", c);
+    for (size_t at = 0; at < text.size;) {
+        char escape[VISIBLE_ESCAPE_SIZE];
+        size_t size = visible_next(text, at, escape);
+        if (escape[0] == '\0' && !put_piece(line, str_slice(text, at, at + size), room)) {
+            break;
+        }
+        if (escape[0] != '\0' && line->size + VISIBLE_ESCAPE_SIZE >= room) {
+            break;
         }
         (void)put_text(line, escape);
+        at += size;
     }
     (void)put_text(line, "\"");
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "engine/base/buf.h"
 #include "engine/base/json.h"
+#include "engine/sagactl/show.h"
 #include "engine/store/postgres.h"
 
 static void print_json(struct invocation *invocation, const struct store_stuck *stuck, uint32_t count)
@@ -18,15 +19,17 @@ static void print_json(struct invocation *invocation, const struct store_stuck *
         json_write_string(&out, stuck[i].problem);
         buf_char(&out, '}');
     }
-    printf("%.*s]\n", STR_ARG(buf_str(&out)));
+    buf_puts(&out, "]\n");
+    show_json(invocation->arena, buf_str(&out));
 }
 
-static void print_text(const struct store_stuck *stuck, uint32_t count)
+static void print_text(const struct invocation *invocation, const struct store_stuck *stuck, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         char id[ID_TEXT_SIZE + 1];
         id_format(stuck[i].id, id);
-        printf("%s  %.*s  %.*s\n", id, STR_ARG(stuck[i].status), STR_ARG(stuck[i].problem));
+        printf("%s  %.*s  %.*s\n", id, STR_ARG(show_plain(invocation->arena, stuck[i].status)),
+               STR_ARG(show_plain(invocation->arena, stuck[i].problem)));
     }
     if (count == 0)
         printf("every saga that has not ended has a timer, an outstanding command or a named park\n");
@@ -54,6 +57,6 @@ int doctor_run(struct invocation *invocation)
     if (invocation->json)
         print_json(invocation, stuck, count);
     else
-        print_text(stuck, count);
+        print_text(invocation, stuck, count);
     return count == 0 ? INVOCATION_FINE : INVOCATION_FAILED;
 }

@@ -8,8 +8,7 @@
 static void show_signal(const struct invocation *invocation, const struct json *answer)
 {
     const struct json *created = json_get(answer, STR("created"));
-    (void)invocation;
-    printf("%.*s %s\n", STR_ARG(json_get_str(answer, STR("id"))),
+    printf("%.*s %s\n", STR_ARG(show_plain(invocation->arena, json_get_str(answer, STR("id")))),
            created != NULL && created->boolean ? "has the event" : "had an event with this id already");
 }
 
@@ -76,8 +75,10 @@ static const char *due_of(const struct invocation *invocation)
 static void show_moved(const struct invocation *invocation, const struct json *answer)
 {
     const char *step = invocation->argument_count > 1 ? invocation->arguments[1] : "the deadline";
-    printf("%.*s is %.*s: %s is due %s\n", STR_ARG(json_get_str(answer, STR("id"))),
-           STR_ARG(json_get_str(answer, STR("status"))), step, due_of(invocation));
+    printf("%.*s is %.*s: %s is due %s\n",
+           STR_ARG(show_plain(invocation->arena, json_get_str(answer, STR("id")))),
+           STR_ARG(show_plain(invocation->arena, json_get_str(answer, STR("status")))), step,
+           due_of(invocation));
 }
 
 int events_timer(struct invocation *invocation)

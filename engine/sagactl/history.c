@@ -25,10 +25,11 @@ static void print_json(struct invocation *invocation, const struct json *page, b
 {
     const struct json *items = json_get(page, STR("items"));
     if (first)
-        printf("{\"id\":\"%.*s\",\"items\":[", STR_ARG(json_get_str(page, STR("id"))));
+        printf("{\"id\":\"%.*s\",\"items\":[",
+               STR_ARG(show_plain(invocation->arena, json_get_str(page, STR("id")))));
     for (uint32_t i = 0; items != NULL && i < items->count; i++)
         printf("%s\n%.*s", first && i == 0 ? "" : ",",
-               STR_ARG(json_text(invocation->arena, items->items[i])));
+               STR_ARG(show_plain(invocation->arena, json_text(invocation->arena, items->items[i]))));
 }
 
 int history_run(struct invocation *invocation)

@@ -112,11 +112,12 @@ static void show_problem(const struct invocation *invocation, const struct json 
     struct str hint = show_plain(arena, json_get_str(problem, STR("hint")));
     struct str rendered = json_get_str(problem, STR("rendered")); /* the diagnostics of a definition */
     fprintf(stderr, "sagactl %s: %.*s%s%.*s\n", invocation->command->name,
-            STR_ARG(json_get_str(problem, STR("title"))), detail.size > 0 ? ": " : "", STR_ARG(detail));
+            STR_ARG(show_plain(arena, json_get_str(problem, STR("title")))), detail.size > 0 ? ": " : "",
+            STR_ARG(detail));
     if (hint.size > 0)
         fprintf(stderr, "  hint: %.*s\n", STR_ARG(hint));
     if (rendered.size > 0)
-        fprintf(stderr, "%.*s", STR_ARG(rendered));
+        show_report(arena, rendered);
     else
         show_errors(json_get(problem, STR("errors")), arena);
 }
@@ -135,7 +136,7 @@ int http_outcome(const struct invocation *invocation, const struct http_answer *
     if (answer->status >= 200 && answer->status <= 299)
         return INVOCATION_FINE;
     if (invocation->json)
-        printf("%.*s", STR_ARG(answer->text));
+        show_json(invocation->arena, answer->text);
     else
         show_problem(invocation, answer->body);
     return answer->status >= 500 || answer->status == 429 ? INVOCATION_AWAY : INVOCATION_FAILED;

@@ -17,7 +17,8 @@ int remote_print(const struct invocation *invocation, const struct http_answer *
     if (code != INVOCATION_FINE)
         return code;
     if (invocation->json)
-        printf("%.*s%s", STR_ARG(answer->text), str_ends(answer->text, STR("\n")) ? "" : "\n");
+        show_json(invocation->arena,
+                  arena_printf(invocation->arena, "%.*s\n", STR_ARG(str_trim(answer->text))));
     else
         show(invocation, answer->body);
     return INVOCATION_FINE;
@@ -54,12 +55,17 @@ void remote_member(struct buf *body, const char *name, const char *value)
     json_write_string(body, str_from(value));
 }
 
+static struct str field(const struct invocation *invocation, const struct json *object, const char *name)
+{
+    return show_plain(invocation->arena, json_get_str(object, str_from(name)));
+}
+
 static void show_started(const struct invocation *invocation, const struct json *saga)
 {
     if (json_get(saga, STR("steps")) != NULL)
         show_saga(invocation, saga);
     else
-        printf("%.*s\n", STR_ARG(json_get_str(saga, STR("id"))));
+        printf("%.*s\n", STR_ARG(field(invocation, saga, "id")));
 }
 
 /* With --wait, whoever calls wants to know whether it completed. */
@@ -186,8 +192,8 @@ int remote_post(struct invocation *invocation, struct str path, struct str body,
 static void show_verb(const struct invocation *invocation, const struct json *answer)
 {
     bool paused = strcmp(invocation->command->name, "pause") == 0; /* which is no status */
-    printf("%.*s is %.*s%s\n", STR_ARG(json_get_str(answer, STR("id"))),
-           STR_ARG(json_get_str(answer, STR("status"))), paused ? ", paused" : "");
+    printf("%.*s is %.*s%s\n", STR_ARG(field(invocation, answer, "id")),
+           STR_ARG(field(invocation, answer, "status")), paused ? ", paused" : "");
 }
 
 /* What goes into the journal for good must be said by whoever asks for it. */
@@ -232,10 +238,14 @@ int remote_dead_letters(struct invocation *invocation)
     return remote_read(invocation, buf_str(&path), show_dead_letters);
 }
 
+/* As it was written; on a terminal as it may be shown there. */
 static void show_source(const struct invocation *invocation, const struct json *definition)
 {
-    (void)invocation;
-    printf("%.*s", STR_ARG(json_get_str(definition, STR("source"))));
+    struct str source = json_get_str(definition, STR("source"));
+    if (invocation->columns > 0)
+        show_json(invocation->arena, source);
+    else
+        printf("%.*s", STR_ARG(source));
 }
 
 /* The address of what the arguments name: all definitions, one, one version. */
@@ -280,8 +290,7 @@ static void show_enabled(const struct invocation *invocation, const struct json 
     int64_t version = 0;
     const struct json *enabled = json_get(definition, STR("enabled"));
     (void)json_get_i64(definition, STR("version"), &version);
-    printf("%.*s version %d is %s\n",
-           STR_ARG(show_plain(invocation->arena, json_get_str(definition, STR("name")))), (int)version,
+    printf("%.*s version %d is %s\n", STR_ARG(field(invocation, definition, "name")), (int)version,
            enabled != NULL && enabled->boolean ? "enabled" : "disabled");
 }
 
@@ -297,11 +306,9 @@ int remote_definitions_enable(struct invocation *invocation)
 
 static void show_put(const struct invocation *invocation, const struct json *definition)
 {
-    (void)invocation;
-    printf("%.*s version %.*s is stored\n", STR_ARG(json_get_str(definition, STR("name"))),
-           STR_ARG(json_get(definition, STR("version")) == NULL
-                       ? STR("?")
-                       : json_get(definition, STR("version"))->text));
+    const struct json *version = json_get(definition, STR("version"));
+    printf("%.*s version %.*s is stored\n", STR_ARG(field(invocation, definition, "name")),
+           STR_ARG(version == NULL ? STR("?") : show_plain(invocation->arena, version->text)));
 }
 
 /* Loads the file here first, because its schemas lie beside it here; what is sent is the bundle. */

@@ -64,7 +64,7 @@ static void print_json(struct replay *replay, const struct core_saga *saga, cons
                saga->paused ? "true" : "false");
     json_write_string(&out, waiting);
     buf_puts(&out, ",\"same\":true}\n");
-    printf("%.*s", STR_ARG(buf_str(&out)));
+    show_json(&replay->arena, buf_str(&out));
 }
 
 static void print_record(struct replay *replay, const struct core_saga *saga,
@@ -112,7 +112,8 @@ static void print_difference(struct replay *replay, struct id saga, int64_t seq,
     json_write_string(&out, stored);
     buf_puts(&out, ",\"replayed\":");
     json_write_string(&out, computed);
-    printf("%.*s}\n", STR_ARG(buf_str(&out)));
+    buf_puts(&out, "}\n");
+    show_json(&replay->arena, buf_str(&out));
 }
 
 static void told(void *context, const struct core_saga *saga, const struct core_record *record)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/buf.h"
+#include "engine/base/visible.h"
 
 enum {
     ID_WIDTH = 36,
@@ -17,11 +18,25 @@ static const char blanks[] = "                                                  
 
 struct str show_plain(struct arena *arena, struct str text)
 {
-    char *copy = arena_alloc(arena, text.size + 1);
-    for (size_t i = 0; i < text.size; i++)
-        copy[i] = (unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f ? ' ' : text.data[i];
-    copy[text.size] = '\0';
-    return (struct str){copy, text.size};
+    return visible_text(arena, text);
+}
+
+static void print_lines(struct arena *arena, struct str text, FILE *file)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    visible_put_lines(&out, text);
+    (void)fwrite(out.data, 1, out.size, file); /* a reader that went away has nobody to be told */
+}
+
+void show_json(struct arena *arena, struct str text)
+{
+    print_lines(arena, text, stdout);
+}
+
+void show_report(struct arena *arena, struct str text)
+{
+    print_lines(arena, text, stderr);
 }
 
 static struct str text(const struct invocation *invocation, const struct json *object, const char *name)
@@ -144,7 +159,7 @@ static void steps_of(const struct invocation *invocation, const struct json *sag
         step(invocation, steps->items[i], id_width, state_width);
     for (uint32_t i = 0; i < next->count; i++) {
         printf("  ");
-        cell(next->items[i]->text, id_width + 2);
+        cell(show_plain(invocation->arena, next->items[i]->text), id_width + 2);
         printf("-\n");
     }
 }

@@ -97,7 +97,7 @@ static void print_json(struct tally *tally)
         buf_char(&out, '}');
     }
     buf_puts(&out, "]}\n");
-    fwrite(out.data, 1, out.size, stdout);
+    show_json(&tally->arena, buf_str(&out));
 }
 
 /* Each line below the other, cut. */

@@ -104,7 +104,7 @@ int undo_plan_run(struct invocation *invocation)
     struct showing showing = {invocation, answer.body};
     int outcome = flag(answer.body, "possible") ? INVOCATION_FINE : INVOCATION_FAILED;
     if (invocation->json) {
-        printf("%.*s\n", STR_ARG(json_text(invocation->arena, answer.body)));
+        printf("%.*s\n", STR_ARG(show_plain(invocation->arena, json_text(invocation->arena, answer.body))));
         return outcome;
     }
     print_head(&showing);

@@ -20,7 +20,8 @@ static int print_new(struct invocation *invocation, int64_t *seq)
             return code;
         const struct json *items = json_get(page, STR("items"));
         for (uint32_t i = 0; invocation->json && items != NULL && i < items->count; i++)
-            printf("%.*s\n", STR_ARG(json_text(invocation->arena, items->items[i])));
+            printf("%.*s\n",
+                   STR_ARG(show_plain(invocation->arena, json_text(invocation->arena, items->items[i]))));
         if (!invocation->json)
             show_records(invocation, page);
         fflush(stdout);
@@ -35,10 +36,11 @@ static bool moves(struct str status)
 
 static int rest(const struct invocation *invocation, struct str status)
 {
+    struct str shown = show_plain(invocation->arena, status);
     if (invocation->json)
-        printf("{\"id\":\"%s\",\"status\":\"%.*s\"}\n", invocation->arguments[0], STR_ARG(status));
+        printf("{\"id\":\"%s\",\"status\":\"%.*s\"}\n", invocation->arguments[0], STR_ARG(shown));
     else
-        printf("%.*s\n", STR_ARG(status));
+        printf("%.*s\n", STR_ARG(shown));
     return str_equal(status, STR("completed")) ? INVOCATION_FINE : INVOCATION_FAILED;
 }
 

@@ -14,8 +14,8 @@ struct symbol {
 
 /* What the core may call outside of the pure layers, as prefixes; then what it may not although a prefix says
  * so. */
-static const char *const pure[] = {"arena_", "buf_", "check_", "json_",     "str_",
-                                   "rng_",   "id_",  "err_",   "duration_", NULL};
+static const char *const pure[] = {"arena_", "buf_", "check_",    "json_",    "str_", "rng_",
+                                   "id_",    "err_", "duration_", "visible_", NULL};
 static const char *const impure[] = {"rng_entropy", "timer_create", "timer_settime", NULL};
 static const char *const pure_c[] = {"memcpy", "memset",  "memcmp",   "memmove",   "memchr", "strlen",
                                      "strcmp", "strncmp", "snprintf", "vsnprintf", NULL};

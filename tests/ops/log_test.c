@@ -95,6 +95,17 @@ Test(log, bytes_that_are_no_utf8_do_not_break_json)
     arena_fini(&arena);
 }
 
+/* A message from outside forges neither a line nor a field, and tells the terminal nothing. */
+Test(log, a_value_stays_in_its_place)
+{
+    open_log(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT);
+    log_info("refused", "why=%s",
+             "no\n level=error event=fake \xc2\x9b"
+             "2J\xe2\x80\xae\xe2\x80\xa8");
+    cr_assert_str_eq(
+        lines(), " level=info event=refused why=\"no\\n level=error event=fake \\u009b2J\\u202e\\u2028\"\n");
+}
+
 Test(log, lower_levels_are_left_out)
 {
     open_log(LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT);

@@ -119,11 +119,23 @@ Test(sagactl, a_parked_saga_is_shown_and_mended)
     cr_expect_eq(watch.code, 1);
     cr_expect(stand_has(watch.out, "\nparked\n"), "%.*s", STR_ARG(watch.out));
     struct stand_result force = stand_run(
-        &stand, "sagactl force %s --result ok --output '{\"n\":1}' --reason looked --actor olga", id);
+        &stand,
+        "sagactl force %s --result ok --output '{\"n\":1}' --reason 'looked\n  99  2026-01-01T00:00:00.000Z  "
+        "skip two by root \xe2\x80\xae\xc2\x9b"
+        "2J' --actor olga",
+        id);
     cr_expect_eq(force.code, 0, "%.*s", STR_ARG(force.err));
     cr_expect(harness_await(is_completed, (void *)id, STAND_PATIENCE_MS));
     struct stand_result history = stand_run(&stand, "sagactl history %s", id);
-    cr_expect(stand_has(history.out, "by olga (looked)"), "%.*s", STR_ARG(history.out));
+    cr_expect(
+        stand_has(history.out,
+                  "by olga (looked\\n  99  2026-01-01T00:00:00.000Z  skip two by root \\u202e\\u009b2J)"),
+        "%.*s", STR_ARG(history.out));
+    cr_expect_not(stand_has(history.out, "\n  99"), "a reason forges a record");
+    struct stand_result json = stand_run(&stand, "sagactl history %s --json", id);
+    cr_expect(stand_has(json.out, "\\u009b2J") && !stand_has(json.out, "\xc2\x9b"), "%.*s",
+              STR_ARG(json.out));
+    cr_assert_not_null(stand_json(&stand, json), "%.*s", STR_ARG(json.out));
     cr_expect_eq(stand_run(&stand, "sagactl watch %s", id).code, 0);
     struct stand_result late = stand_run(&stand, "sagactl cancel %s", id);
     cr_expect_eq(late.code, 1);
