@@ -6,7 +6,8 @@
  * bus_publish, bus_ack, bus_request may be called by any thread. Callbacks come on the bus's own threads,
  * hold borrowed data, may only copy and return; they must not call the bus. Streams: SAGA_CMD (saga.cmd.>,
  * work queue, discard new), SAGA_REPLY (saga.reply.>, work queue), SAGA_EVENT (saga.event.>, limits), SAGA_IN
- * (saga.start.>, saga.signal.>, work queue). Made when missing at open and repaired when they vanish. */
+ * (saga.start.>, saga.signal.>, saga.child.>, work queue). Made when missing at open and repaired when they
+ * vanish. What each subject means, and who can have sent what came, is subject.h's matter. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

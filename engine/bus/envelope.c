@@ -102,7 +102,7 @@ void envelope_child(const struct envelope_child *child, struct arena *arena, str
     *id = envelope_command_id(arena, child->parent, child->step, child->kind, child->attempt);
     message->header_count = 0;
     message->body = child->body;
-    message->subject = arena_printf(arena, "saga.start.%.*s", STR_ARG(child->definition));
+    message->subject = arena_printf(arena, "saga.child.%.*s", STR_ARG(child->definition));
     bus_header_add(message, STR("Saga-Command"), *id);
     bus_header_add(message, STR("Saga-Key"), str_slice(*id, 0, ID_TEXT_SIZE + 1 + child->step.size));
     bus_header_add(message, STR("Saga-Kind"), core_kind_text(child->kind));

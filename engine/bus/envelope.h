@@ -5,6 +5,7 @@
  * sentence) for its dead letter. */
 #pragma once
 #include "engine/bus/bus.h"
+#include "engine/bus/subject.h"
 #include "engine/core/core.h"
 
 /* "<saga>/<step>/<do|undo|verify>/<attempt>" */
@@ -30,7 +31,8 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
                       struct bus_message *message, struct str *id);
 /* A reply into event (REPLY; at_us not set; borrows from message) and its saga. False: *reason says why it is
  * a dead letter; *saga_known tells whether the saga could be told. The participant is the last token of the
- * subject saga.reply.<shard>.<participant>. Body: JSON up to LIMITS_PAYLOAD_BYTES; an empty body is null. */
+ * subject saga.reply.<shard>.<participant>; PLAN_ENGINE, which no participant is called, is an engine that
+ * bears proof (runtime/proof.h) or a forger. Body: JSON up to LIMITS_PAYLOAD_BYTES; an empty body is null. */
 bool envelope_reply(const struct bus_message *message, struct arena *arena, struct core_event *event,
                     struct id *saga, bool *saga_known, struct str *reason);
 /* The answer to a `via: request` command as a reply event: Nats-Service-Error-Code 4xx = rejected, 5xx =
@@ -46,6 +48,9 @@ struct envelope_start {
     struct str traceparent;
     const struct json *input;
 };
+/* What a message of SAGA_IN asks for, by its subject; false: it is none of those that are taken there. */
+bool envelope_wish(const struct bus_message *message, struct arena *arena, enum subject_wish *wish,
+                   struct str *reason);
 /* saga.start.<definition>: body = input; headers Saga-Version, Saga-Start-Key, Saga-Correlation-Id,
  * traceparent. */
 bool envelope_start(const struct bus_message *message, struct arena *arena, struct envelope_start *start,
@@ -81,16 +86,14 @@ struct envelope_child {
     struct str body;          /* writing: JSON text of the child's input */
     const struct json *input; /* reading: the same, never NULL */
 };
-/* saga.start.<definition>: body = input; headers Saga-Command (of the parent, also the id), Saga-Key,
+/* saga.child.<definition>: body = input; headers Saga-Command (of the parent, also the id), Saga-Key,
  * Saga-Kind, Saga-Attempt, Saga-Reply-To (saga.reply.<parent's shard>.sagad), Saga-Child, Saga-Depth,
  * Saga-Version (unless the newest), Saga-Definition (the parent's), Saga-Correlation-Id, traceparent. The
  * child's shard is in its id. */
 void envelope_child(const struct envelope_child *child, struct arena *arena, struct bus_message *message,
                     struct str *id);
-/* Whether a message on saga.start.> is a child command (it has Saga-Child) and not a start from outside. */
-bool envelope_is_child(const struct bus_message *message);
-/* Borrows from message. Whoever may publish to saga.start.> may have written it: a saga that exists is undone
- * only for the parent and step that its first record names. */
+/* Borrows from message. That an engine wrote it is told by its proof (runtime/proof.h); a saga that exists is
+ * undone only for the parent and step that its first record names, all the same. */
 bool envelope_child_read(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
                          struct str *reason);
 /* The child's reply to its parent. */

@@ -94,16 +94,11 @@ static bool read_outcome(const struct bus_message *message, struct arena *arena,
            read_body(message->body, arena, &event->body, reason);
 }
 
-/* The last token of saga.reply.<shard>.<participant>. */
 static bool read_participant(struct str subject, struct arena *arena, struct str *participant,
                              struct str *reason)
 {
-    struct str prefix = STR("saga.reply.");
-    struct str rest = str_slice(subject, prefix.size, subject.size);
-    size_t dot = str_find(rest, '.');
-    *participant = str_slice(rest, dot + 1, rest.size);
-    if (str_starts(subject, prefix) && dot > 0 && participant->size > 0 &&
-        participant->size <= LIMITS_NAME_BYTES && str_find(*participant, '.') == participant->size)
+    uint32_t shard;
+    if (subject_reply(subject, &shard, participant))
         return true;
     *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.reply.<shard>.<participant>",
                            STR_ARG(quote(arena, subject)));
@@ -228,17 +223,33 @@ static bool read_key(const struct bus_message *message, struct arena *arena, str
     return true;
 }
 
-/* The rest of the subject behind the prefix: one token that may be a definition's name. */
-static bool read_definition(struct str subject, struct arena *arena, struct str *definition,
-                            struct str *reason)
+bool envelope_wish(const struct bus_message *message, struct arena *arena, enum subject_wish *wish,
+                   struct str *reason)
 {
-    struct str prefix = STR("saga.start.");
-    *definition = str_slice(subject, prefix.size, subject.size);
-    if (str_starts(subject, prefix) && definition->size > 0 && definition->size <= LIMITS_NAME_BYTES &&
-        str_find(*definition, '.') == definition->size)
+    struct str name;
+    *wish = subject_in(message->subject, &name);
+    if (*wish != SUBJECT_NONE)
         return true;
-    *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.start.<definition>",
-                           STR_ARG(quote(arena, subject)));
+    *reason =
+        arena_printf(arena,
+                     "the subject \"%.*s\" is none of saga.start.<definition>, saga.child.<definition>, "
+                     "saga.signal.<event>",
+                     STR_ARG(quote(arena, message->subject)));
+    return false;
+}
+
+/* The name in the subject, which must be for this wish. */
+static bool read_name(const struct bus_message *message, enum subject_wish wish, struct arena *arena,
+                      struct str *name, struct str *reason)
+{
+    static const char *const shapes[] = {[SUBJECT_NONE] = "",
+                                         [SUBJECT_START] = "saga.start.<definition>",
+                                         [SUBJECT_CHILD] = "saga.child.<definition>",
+                                         [SUBJECT_SIGNAL] = "saga.signal.<event>"};
+    if (subject_in(message->subject, name) == wish)
+        return true;
+    *reason = arena_printf(arena, "the subject \"%.*s\" is not %s", STR_ARG(quote(arena, message->subject)),
+                           shapes[wish]);
     return false;
 }
 
@@ -252,7 +263,13 @@ bool envelope_start(const struct bus_message *message, struct arena *arena, stru
                     struct str *reason)
 {
     *start = (struct envelope_start){.input = NULL};
-    if (!read_definition(message->subject, arena, &start->definition, reason) ||
+    if (bus_header(message, STR("Saga-Child")).size > 0) {
+        *reason =
+            STR("Saga-Child: a saga's command to a child saga comes on saga.child.<definition>, from engines "
+                "only; leave the header out to start a saga");
+        return false;
+    }
+    if (!read_name(message, SUBJECT_START, arena, &start->definition, reason) ||
         !read_version(message, arena, &start->version, reason) ||
         !read_key(message, arena, &start->key, reason) ||
         !read_body(message->body, arena, &start->input, reason))
@@ -272,11 +289,6 @@ static bool read_id(const struct bus_message *message, const char *header, struc
         return true;
     *reason = arena_printf(arena, "%s \"%.*s\" is not the id of a saga", header, STR_ARG(quote(arena, text)));
     return false;
-}
-
-bool envelope_is_child(const struct bus_message *message)
-{
-    return bus_header(message, STR("Saga-Child")).size > 0;
 }
 
 /* Saga-Command says it all; Saga-Kind stands beside it for people, and must not say something else. */
@@ -319,7 +331,7 @@ bool envelope_child_read(const struct bus_message *message, struct arena *arena,
                          struct str *reason)
 {
     *child = (struct envelope_child){.body = message->body};
-    if (!read_definition(message->subject, arena, &child->definition, reason) ||
+    if (!read_name(message, SUBJECT_CHILD, arena, &child->definition, reason) ||
         !read_child_command(message, arena, child, reason) ||
         !read_id(message, "Saga-Child", arena, &child->child, reason) ||
         !read_depth(message, arena, child, reason) ||
@@ -331,18 +343,6 @@ bool envelope_child_read(const struct bus_message *message, struct arena *arena,
     child->correlation = sent_on(message, arena, STR("Saga-Correlation-Id"));
     child->traceparent = sent_on(message, arena, STR("traceparent"));
     return true;
-}
-
-static bool read_event(struct str subject, struct arena *arena, struct str *event, struct str *reason)
-{
-    struct str prefix = STR("saga.signal.");
-    *event = str_slice(subject, prefix.size, subject.size);
-    if (str_starts(subject, prefix) && event->size > 0 && event->size <= LIMITS_KEY_BYTES &&
-        str_is_utf8(*event))
-        return true;
-    *reason = arena_printf(arena, "the subject \"%.*s\" is not saga.signal.<event>",
-                           STR_ARG(quote(arena, subject)));
-    return false;
 }
 
 /* Which saga is meant: exactly one way of naming it. */
@@ -396,7 +396,7 @@ bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, s
 {
     const struct bus_message *message = &delivery->message;
     *signal = (struct envelope_signal){.body = NULL};
-    if (!read_event(message->subject, arena, &signal->event, reason) ||
+    if (!read_name(message, SUBJECT_SIGNAL, arena, &signal->event, reason) ||
         !read_target(message, arena, signal, reason) ||
         !read_signal_id(delivery, arena, &signal->id, reason) ||
         !read_body(message->body, arena, &signal->body, reason))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/memory.h"
+#include "engine/bus/subject.h"
 
 struct memory_bus_broker *memory_bus_new(void)
 {
@@ -41,19 +42,18 @@ void memory_bus_free(struct memory_bus_broker *broker)
 static uint32_t reply_shard(struct str subject)
 {
     struct str prefix = STR("saga.reply.");
-    int64_t shard;
-    if (!str_starts(subject, prefix))
-        return LIMITS_SHARDS_MAX;
     struct str rest = str_slice(subject, prefix.size, subject.size);
-    if (!str_to_i64(str_slice(rest, 0, str_find(rest, '.')), &shard) || shard < 0 ||
-        shard >= LIMITS_SHARDS_MAX)
-        return LIMITS_SHARDS_MAX;
-    return (uint32_t)shard;
+    size_t dot = str_find(rest, '.');
+    uint32_t shard = LIMITS_SHARDS_MAX;
+    if (str_starts(subject, prefix) && dot < rest.size)
+        (void)subject_number(str_slice(rest, 0, dot), LIMITS_SHARDS_MAX - 1, &shard);
+    return shard;
 }
 
 static bool is_in(struct str subject)
 {
-    return str_starts(subject, STR("saga.start.")) || str_starts(subject, STR("saga.signal."));
+    return str_starts(subject, STR("saga.start.")) || str_starts(subject, STR("saga.child.")) ||
+           str_starts(subject, STR("saga.signal."));
 }
 
 bool memory_broker_takes(struct str subject)

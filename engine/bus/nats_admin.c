@@ -15,9 +15,10 @@
 
 /* SAGA_CMD, SAGA_REPLY and SAGA_IN refuse what is over their bound: the sender keeps it and tries again.
  * Events are for whoever listens: the oldest go. SAGA_PROBE exists for readiness: the last probe is kept. */
+enum { STREAM_SUBJECTS_MAX = 3 };
 static const struct stream {
     const char *name;
-    const char *subjects[2];
+    const char *subjects[STREAM_SUBJECTS_MAX];
     int subject_count;
     jsRetentionPolicy retention;
     jsDiscardPolicy discard;
@@ -27,7 +28,13 @@ static const struct stream {
     {"SAGA_CMD", {"saga.cmd.>"}, 1, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
     {"SAGA_REPLY", {"saga.reply.>"}, 1, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
     {"SAGA_EVENT", {"saga.event.>"}, 1, js_LimitsPolicy, js_DiscardOld, 10000000, 7 * 86400},
-    {"SAGA_IN", {"saga.start.>", "saga.signal.>"}, 2, js_WorkQueuePolicy, js_DiscardNew, 10000000, 0},
+    {"SAGA_IN",
+     {"saga.start.>", "saga.signal.>", "saga.child.>"},
+     3,
+     js_WorkQueuePolicy,
+     js_DiscardNew,
+     10000000,
+     0},
     {"SAGA_PROBE", {"saga.probe"}, 1, js_LimitsPolicy, js_DiscardOld, 1, 0},
 };
 enum { STREAM_COUNT = sizeof streams / sizeof streams[0], DUPLICATES_S = 120 };
@@ -51,20 +58,21 @@ static enum err explain(natsStatus status, const char *what, const char *name, s
                     text != NULL && text[0] != '\0' ? text : natsStatus_GetText(status));
 }
 
-static bool has_subjects(const jsStreamConfig *config, const struct stream *stream)
+static int count_subjects(const jsStreamConfig *config, const struct stream *stream)
 {
     int found = 0;
     for (int wanted = 0; wanted < stream->subject_count; wanted++)
         for (int i = 0; i < config->SubjectsLen; i++)
             found += strcmp(config->Subjects[i], stream->subjects[wanted]) == 0;
-    return found == stream->subject_count;
+    return found;
 }
 
 static enum err make_stream(struct nats_bus *bus, const struct stream *stream, struct err_note *note)
 {
     jsOptions options;
     jsStreamConfig config;
-    const char *subjects[2] = {stream->subjects[0], stream->subjects[1]};
+    const char *subjects[STREAM_SUBJECTS_MAX];
+    memcpy(subjects, stream->subjects, sizeof subjects);
     set_wait(&options);
     jsStreamConfig_Init(&config);
     config.Name = stream->name;
@@ -108,10 +116,12 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
         return remake_stream(bus, stream, note);
     bus->gone_us[stream - streams] = 0;
     enum err err = explain(status, "look at stream", stream->name, note);
-    if (err == ERR_OK &&
-        (info->Config->Retention != stream->retention || !has_subjects(info->Config, stream)))
+    int found = err == ERR_OK ? count_subjects(info->Config, stream) : 0;
+    if (err == ERR_OK && (found == 0 || info->Config->Retention != stream->retention))
         err = err_note(note, ERR_CONFLICT, "stream %s exists with other subjects or retention than ours",
                        stream->name);
+    else if (err == ERR_OK && found < stream->subject_count) /* made by an older version */
+        err = nats_widen_stream(bus, stream->name, stream->subjects, stream->subject_count, note);
     jsStreamInfo_Destroy(info);
     return err;
 }

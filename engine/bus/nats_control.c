@@ -1,11 +1,12 @@
 /* Calls between engines (saga.ctl.<shard>) and probes, on the admin connection. Its subscriptions share
  * nats.c's delivery thread, so that listening to many shards does not take many threads. */
 #include "engine/bus/nats_parts.h"
+#include "engine/bus/stranger.h"
+#include "engine/bus/subject.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static natsStatus connect_admin(struct nats_bus *bus)
@@ -55,13 +56,15 @@ static void on_control(natsConnection *connection, natsSubscription *subscriptio
                        void *closure)
 {
     (void)connection;
-    (void)subscription;
     struct nats_bus *bus = closure;
+    struct str subject = str_from(natsMsg_GetSubject(message));
     struct bus_delivery delivery = {.source = BUS_SOURCE_CONTROL, .delivery_count = 1};
     delivery.ack = str_from(natsMsg_GetReply(message));
     (void)nats_message_read(message, &delivery.message);
-    delivery.shard = (uint32_t)strtoul(natsMsg_GetSubject(message) + strlen("saga.ctl."), NULL, 10);
-    if (delivery.ack.size > 0)
+    if (!str_equal(subject, str_from(natsSubscription_GetSubject(subscription))) ||
+        !subject_control(subject, &delivery.shard))
+        stranger_refuse(STRANGER_SUBJECT, subject);
+    else if (delivery.ack.size > 0)
         (void)bus->callbacks.deliver(bus->callbacks.context, &delivery);
     natsMsg_Destroy(message);
 }

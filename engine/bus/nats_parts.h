@@ -156,6 +156,11 @@ void nats_admin_participant(struct str name, char filter[NATS_NAME_BYTES], char 
 void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
                      struct nats_consumer *consumer);
 
+/* nats_widen.c: gives a stream that exists these subjects, and leaves all else of its configuration as it is,
+ * also what this version of nats.c does not know. With admin_mutex held. */
+enum err nats_widen_stream(struct nats_bus *bus, const char *stream, const char *const *subjects, int count,
+                           struct err_note *note);
+
 /* nats_keeper.c */
 void nats_keeper_start(struct nats_bus *bus);
 void nats_keeper_kick(struct nats_bus *bus);

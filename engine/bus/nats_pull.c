@@ -5,6 +5,8 @@
  * how much of it was left. Any other refusal rests the pull and wakes the keeper, which finds out whether the
  * consumer is gone, taken over or fine. Silence without heartbeats, and a new connection, start it anew. */
 #include "engine/bus/nats_parts.h"
+#include "engine/bus/stranger.h"
+#include "engine/bus/subject.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -113,56 +115,21 @@ static void on_status(struct nats_bus *bus, uint32_t slot, int status, const str
         nats_keeper_kick(bus);
 }
 
-/* "$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time ns>.<pending>", from 11
- * tokens on with a domain and an account behind "ACK". The texts borrow from ack. */
-struct metadata {
-    struct str stream;
-    struct str delivered;
-    struct str sequence;
-    struct str time;
-};
-
-static bool read_metadata(struct str ack, struct metadata *metadata)
+static bool read_slot(struct str text, struct str prefix, uint32_t *slot)
 {
-    struct str tokens[16];
-    uint32_t count = 0;
-    for (size_t begin = 0; begin < ack.size && count < 16; count++) {
-        size_t size = str_find(str_slice(ack, begin, ack.size), '.');
-        tokens[count] = str_slice(ack, begin, begin + size);
-        begin += size + 1;
+    return str_starts(text, prefix) &&
+           subject_number(str_slice(text, prefix.size, text.size), NATS_IN_SLOT, slot);
+}
+
+/* Whose message it is, by where it came from: its subject says only what its sender wants. */
+static bool slot_of_origin(const struct subject_ack *ack, uint32_t *slot)
+{
+    if (str_equal(ack->stream, STR("SAGA_IN"))) {
+        *slot = NATS_IN_SLOT;
+        return str_equal(ack->consumer, STR("engine"));
     }
-    if (count < 9)
-        return false;
-    const struct str *from = tokens + (count >= 11 ? 4 : 2);
-    *metadata =
-        (struct metadata){.stream = from[0], .delivered = from[2], .sequence = from[3], .time = from[5]};
-    return true;
-}
-
-static uint64_t delivery_count(const struct metadata *metadata)
-{
-    int64_t delivered = 0;
-    return str_to_i64(metadata->delivered, &delivered) && delivered >= 1 ? (uint64_t)delivered : 1;
-}
-
-/* The number after `prefix`, up to a dot or the end. */
-static bool read_number(struct str text, struct str prefix, uint32_t most, uint32_t *number)
-{
-    if (!str_starts(text, prefix))
-        return false;
-    struct str rest = str_slice(text, prefix.size, text.size);
-    int64_t value;
-    if (!str_to_i64(str_slice(rest, 0, str_find(rest, '.')), &value) || value < 0 || value > most)
-        return false;
-    *number = (uint32_t)value;
-    return true;
-}
-
-static bool slot_of_subject(struct str subject, uint32_t *slot)
-{
-    *slot = NATS_IN_SLOT;
-    return str_starts(subject, STR("saga.start.")) || str_starts(subject, STR("saga.signal.")) ||
-           read_number(subject, STR("saga.reply."), LIMITS_SHARDS_MAX - 1, slot);
+    return str_equal(ack->stream, STR("SAGA_REPLY")) && read_slot(ack->consumer, STR("shard-"), slot) &&
+           *slot != NATS_IN_SLOT;
 }
 
 /* Counts the message against what was asked for; false when nobody listens here any more. */
@@ -184,20 +151,20 @@ static bool count_message(struct nats_bus *bus, uint32_t slot)
 static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
 {
     uint32_t slot;
-    if (!slot_of_subject(delivery->message.subject, &slot) || delivery->ack.size == 0)
-        return; /* no stream of ours sends this; whoever did gets nothing */
+    struct subject_ack ack;
+    if (!subject_ack(delivery->ack, &ack) || !slot_of_origin(&ack, &slot)) {
+        stranger_refuse(STRANGER_STREAM, delivery->message.subject);
+        return; /* to acknowledge it would take it from whoever it was meant for */
+    }
     bool in = slot == NATS_IN_SLOT;
     delivery->source = in ? BUS_SOURCE_IN : BUS_SOURCE_REPLY;
     delivery->shard = in ? 0 : slot;
     char identity[IDENTITY_BYTES];
-    struct metadata metadata;
-    if (read_metadata(delivery->ack, &metadata)) {
-        /* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
-        int size = snprintf(identity, sizeof identity, "%.*s/%.*s/%.*s", STR_ARG(metadata.stream),
-                            STR_ARG(metadata.sequence), STR_ARG(metadata.time));
-        delivery->delivery_count = delivery_count(&metadata);
-        delivery->identity = size < IDENTITY_BYTES ? str_from(identity) : STR("");
-    }
+    /* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
+    int size = snprintf(identity, sizeof identity, "%.*s/%.*s/%.*s", STR_ARG(ack.stream),
+                        STR_ARG(ack.sequence), STR_ARG(ack.time));
+    delivery->delivery_count = ack.deliveries;
+    delivery->identity = size < IDENTITY_BYTES ? str_from(identity) : STR("");
     bool wanted = count_message(bus, slot);
     if (wanted && bus->callbacks.deliver(bus->callbacks.context, delivery))
         return;
@@ -220,8 +187,7 @@ static void on_message(void *context, natsMsg *message)
     uint32_t slot;
     if (!str_starts(delivery.message.subject, inbox))
         deliver(bus, &delivery);
-    else if (read_number(str_slice(delivery.message.subject, inbox.size, SIZE_MAX), STR(".r."), NATS_IN_SLOT,
-                         &slot))
+    else if (read_slot(str_slice(delivery.message.subject, inbox.size, SIZE_MAX), STR(".r."), &slot))
         on_status(bus, slot, status, &delivery.message);
     natsMsg_Destroy(message);
 }

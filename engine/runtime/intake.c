@@ -55,12 +55,16 @@ static void read_reply(struct runner *runner, struct intake *intake)
     bool fine = envelope_reply(&intake->item->delivery.message, &runner->batch.arena, &intake->event,
                                &intake->id, &intake->id_known, &intake->reason);
     intake->what = fine ? INTAKE_EVENT : INTAKE_DEAD;
-    if (!fine || id_shard(intake->id) == intake->item->shard)
+    uint32_t shard = intake->item->shard;
+    struct str participant;
+    if (!fine || (id_shard(intake->id) == shard &&
+                  subject_reply(intake->item->delivery.message.subject, &shard, &participant) &&
+                  shard == intake->item->shard))
         return;
     intake->what = INTAKE_DEAD;
     intake->reason = arena_printf(&runner->batch.arena,
                                   "the saga belongs to shard %u, the reply came on the subject of shard %u",
-                                  id_shard(intake->id), intake->item->shard);
+                                  id_shard(intake->id), shard);
 }
 
 static void read_answer(struct runner *runner, struct intake *intake)

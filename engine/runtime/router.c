@@ -118,23 +118,15 @@ static void route(struct router *router, struct inbox_item *item)
 }
 
 /* The time and number JetStream gave a message stand in its acknowledgement subject; both stay the same when
- * it is delivered again, so that a start without a key makes one saga however often it comes.
- * $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time ns>.<pending> */
-static struct id identity_of(struct str ack, uint32_t shard_count)
+ * it is delivered again, so that a start without a key makes one saga however often it comes. */
+static struct id identity_of(struct str text, uint32_t shard_count)
 {
-    struct str rest = ack;
-    struct str parts[9] = {{0}};
-    for (uint32_t i = 0; i < 9; i++) {
-        size_t dot = str_find(rest, '.');
-        parts[i] = str_slice(rest, 0, dot);
-        rest = str_slice(rest, dot + 1, rest.size);
-    }
-    int64_t time_ns = 0;
-    bool told = str_equal(parts[0], STR("$JS")) && str_to_i64(parts[7], &time_ns);
-    uint64_t hash = told ? rng_mix(str_hash(parts[5]), str_hash(parts[7])) : str_hash(ack);
+    struct subject_ack ack = {.time_ns = 0};
+    bool told = subject_ack(text, &ack);
+    uint64_t hash = told ? rng_mix(str_hash(ack.sequence), str_hash(ack.time)) : str_hash(text);
     struct rng rng;
     rng_init(&rng, hash);
-    return id_make(time_ns / 1000, (uint32_t)(hash % shard_count), &rng);
+    return id_make(told ? ack.time_ns / 1000 : 0, (uint32_t)(hash % shard_count), &rng);
 }
 
 /* One that is not known here may have been stored by another instance. */
@@ -269,11 +261,20 @@ static enum reading read_signal(struct router *router, struct inbox_item *item, 
 static enum reading read_message(struct router *router, struct inbox_item *item, struct inbox_task *task,
                                  struct str *reason)
 {
-    const struct bus_message *message = &item->delivery.message;
-    if (!str_starts(message->subject, STR("saga.start.")))
+    enum subject_wish wish;
+    if (!envelope_wish(&item->delivery.message, &item->arena, &wish, reason))
+        return READING_DEAD;
+    switch (wish) {
+    case SUBJECT_START:
+        return read_start(router, item, task, reason);
+    case SUBJECT_CHILD:
+        return read_child(router, item, task, reason);
+    case SUBJECT_SIGNAL:
         return read_signal(router, item, task, reason);
-    return envelope_is_child(message) ? read_child(router, item, task, reason)
-                                      : read_start(router, item, task, reason);
+    case SUBJECT_NONE:
+        break;
+    }
+    check_never("a wish that was not refused");
 }
 
 /* Only what was understood as a whole is routed. */

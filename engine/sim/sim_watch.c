@@ -24,7 +24,7 @@ static enum world_fate choose_publish(void *context, struct world_host *host,
 {
     struct sim *sim = context;
     (void)host;
-    uint32_t more = str_starts(message->subject, STR("saga.start.")) ? 4 : 1; /* children are few */
+    uint32_t more = str_starts(message->subject, STR("saga.child.")) ? 4 : 1; /* children are few */
     if (sim_strikes(sim, SIM_ANSWER_LOST, 30))
         return WORLD_ANSWER_LOST;
     if (sim_strikes(sim, SIM_LOST, 20 * more))
@@ -194,7 +194,7 @@ static void on_published(void *context, struct world_host *host, const struct bu
 {
     struct sim *sim = context;
     struct str id = bus_header(message, STR("Saga-Command"));
-    bool child = str_starts(message->subject, STR("saga.start.")) && envelope_is_child(message);
+    bool child = str_starts(message->subject, STR("saga.child."));
     if (!str_starts(message->subject, STR("saga.cmd.")) && !child)
         return;
     sim_note(sim, "host%" PRIu32 " publishes %.*s", host->index, STR_ARG(id));

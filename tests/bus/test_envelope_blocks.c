@@ -64,7 +64,7 @@ Test(envelope_blocks, a_child_command_names_everything)
     struct str id;
     envelope_child(&child, &arena, &message, &id);
     cr_assert_str_eq(id.data, SAGA "/bill[2]/do/3");
-    cr_assert_str_eq(shown(&message).data, "saga.start.invoicing\n"
+    cr_assert_str_eq(shown(&message).data, "saga.child.invoicing\n"
                                            "Saga-Command: " SAGA "/bill[2]/do/3\n"
                                            "Saga-Key: " SAGA "/bill[2]\n"
                                            "Saga-Kind: do\n"
@@ -104,7 +104,6 @@ Test(envelope_blocks, a_child_command_is_read_as_written)
         struct bus_message message;
         struct str id, reason = {0};
         envelope_child(&child, &arena, &message, &id);
-        cr_assert(envelope_is_child(&message));
         cr_assert(envelope_child_read(&message, &arena, &read, &reason), "%s", reason.data);
         cr_assert(id_equal(read.parent, child.parent) && id_equal(read.child, child.child));
         cr_assert(str_equal(read.step, child.step) && read.kind == kinds[i] && read.attempt == 3);
@@ -113,10 +112,16 @@ Test(envelope_blocks, a_child_command_is_read_as_written)
         cr_assert(str_equal(read.traceparent, child.traceparent));
         cr_assert(str_equal(json_text(&arena, read.input), child.body));
     }
-    struct bus_message start_of = {.subject = STR("saga.start.order")};
+    struct bus_message start_of = {.subject = STR("saga.start.order"), .body = STR("{}")};
+    struct envelope_start start;
+    struct envelope_child read;
+    struct str reason = {0};
     bus_header_add(&start_of, STR("Saga-Kind"), STR("do"));
-    cr_assert_not(envelope_is_child(&start_of),
-                  "a participant may start sagas with the headers it was given");
+    cr_assert(envelope_start(&start_of, &arena, &start, &reason),
+              "a participant may start sagas with the headers it was given");
+    bus_header_add(&start_of, STR("Saga-Child"), STR(SAGA));
+    cr_assert_not(envelope_start(&start_of, &arena, &start, &reason), "but command no child");
+    cr_assert_not(envelope_child_read(&start_of, &arena, &read, &reason));
 }
 
 /* The message of a child command, with one header changed ("" : left out). */
@@ -140,19 +145,19 @@ Test(envelope_blocks, each_mistake_in_a_child_command_is_named)
     static const struct {
         const char *subject, *header, *value, *body, *reason;
     } cases[] = {
-        {"saga.start.a.b", "", "", "", "the subject \"saga.start.a.b\" is not saga.start.<definition>"},
-        {"saga.start.a", "Saga-Command", "x/y/do/1", "",
+        {"saga.child.a.b", "", "", "", "the subject \"saga.child.a.b\" is not saga.child.<definition>"},
+        {"saga.child.a", "Saga-Command", "x/y/do/1", "",
          "Saga-Command \"x/y/do/1\" is not <saga>/<step>/<do|undo>/<attempt>"},
-        {"saga.start.a", "Saga-Command", "", "",
+        {"saga.child.a", "Saga-Command", "", "",
          "Saga-Command \"\" is not <saga>/<step>/<do|undo>/<attempt>"},
-        {"saga.start.a", "Saga-Command", SAGA "/bill/verify/1", "",
+        {"saga.child.a", "Saga-Command", SAGA "/bill/verify/1", "",
          "a child saga is started or undone: Saga-Kind verify means nothing to it"},
-        {"saga.start.a", "Saga-Kind", "undo", "", "Saga-Kind \"undo\" is not that of Saga-Command, do"},
-        {"saga.start.a", "Saga-Kind", "", "", "Saga-Kind \"\" is not that of Saga-Command, do"},
-        {"saga.start.a", "Saga-Child", "7", "", "Saga-Child \"7\" is not the id of a saga"},
-        {"saga.start.a", "Saga-Depth", "0", "", "Saga-Depth \"0\" is not the number of sagas above this one"},
-        {"saga.start.a", "Saga-Version", "two", "", "Saga-Version \"two\" is not a version"},
-        {"saga.start.a", "", "", "{", "the body is not JSON: 1:2: expected a key in quotes, found the end"},
+        {"saga.child.a", "Saga-Kind", "undo", "", "Saga-Kind \"undo\" is not that of Saga-Command, do"},
+        {"saga.child.a", "Saga-Kind", "", "", "Saga-Kind \"\" is not that of Saga-Command, do"},
+        {"saga.child.a", "Saga-Child", "7", "", "Saga-Child \"7\" is not the id of a saga"},
+        {"saga.child.a", "Saga-Depth", "0", "", "Saga-Depth \"0\" is not the number of sagas above this one"},
+        {"saga.child.a", "Saga-Version", "two", "", "Saga-Version \"two\" is not a version"},
+        {"saga.child.a", "", "", "{", "the body is not JSON: 1:2: expected a key in quotes, found the end"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct str reason = {0};

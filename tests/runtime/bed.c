@@ -34,7 +34,7 @@ static enum world_fate fate_of(void *context, struct world_host *host, const str
 {
     struct bed *bed = context;
     (void)host;
-    if (str_starts(message->subject, STR("saga.start.")))
+    if (str_starts(message->subject, STR("saga.child.")))
         return take_fate(&bed->next_child);
     if (str_starts(message->subject, STR("saga.reply.")))
         return take_fate(&bed->next_reply);
@@ -65,7 +65,7 @@ static void note_publish(void *context, struct world_host *host, const struct bu
     (void)host;
     bed->published_commands += str_starts(message->subject, STR("saga.cmd."));
     bed->published_events += str_starts(message->subject, STR("saga.event."));
-    if (str_starts(message->subject, STR("saga.start.")))
+    if (str_starts(message->subject, STR("saga.child.")))
         keep(&bed->arena, message, &bed->child);
 }
 
