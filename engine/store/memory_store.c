@@ -86,6 +86,8 @@ struct memory_store_world *memory_store_new(uint32_t shards)
 
 void memory_store_free(struct memory_store_world *world)
 {
+    for (struct memory_store *handle = world->handles; handle != NULL; handle = handle->next)
+        handle->world = NULL;
     for (uint32_t i = 0; i < world->shard_count; i++)
         memory_free(world->shards[i].records);
     for (uint32_t i = 0; i < world->saga_count; i++)
@@ -94,6 +96,7 @@ void memory_store_free(struct memory_store_world *world)
     memory_free(world->sagas);
     memory_free(world->dead);
     memory_free(world->definitions);
+    memory_free(world->instances);
     map_fini(&world->by_id);
     map_fini(&world->by_key);
     map_fini(&world->by_message);
@@ -311,13 +314,24 @@ static enum err probe(struct store *store, struct err_note *note)
 
 static void close_handle(struct store *store)
 {
-    memory_free(store);
+    struct memory_store *handle = handle_of(store);
+    if (handle->world != NULL) {
+        pthread_mutex_lock(&handle->world->lock);
+        struct memory_store **at = &handle->world->handles;
+        while (*at != handle)
+            at = &(*at)->next;
+        *at = handle->next;
+        memory_world_leave(handle->world);
+    }
+    memory_free(handle);
 }
 
 static const struct store_ops ops = {
     .reconnect = reconnect,
     .now = now,
     .shard_count = shard_count,
+    .enter = memory_world_instance_enter,
+    .leave = memory_world_instance_leave,
     .claim = claim,
     .renew = renew,
     .release = release,
@@ -340,8 +354,19 @@ static const struct store_ops ops = {
 
 struct store *memory_store_open(struct memory_store_world *world)
 {
+    return memory_store_open_as(world, NULL);
+}
+
+struct store *memory_store_open_as(struct memory_store_world *world, const struct store_instance *instance)
+{
     struct memory_store *handle = memory_new(1, sizeof *handle);
     handle->store.ops = &ops;
     handle->world = world;
+    pthread_mutex_lock(&world->lock);
+    if (instance != NULL)
+        handle->incarnation = arena_copy(&world->arena, instance->incarnation);
+    handle->next = world->handles;
+    world->handles = handle;
+    memory_world_leave(world);
     return &handle->store;
 }

@@ -16,3 +16,5 @@ void memory_store_free(struct memory_store_world *world);
 void memory_store_clock(struct memory_store_world *world, int64_t now_us);
 void memory_store_fail(struct memory_store_world *world, enum memory_store_fault fault);
 struct store *memory_store_open(struct memory_store_world *world);
+/* The same as a session of this engine, which lives while it has one (store_enter). */
+struct store *memory_store_open_as(struct memory_store_world *world, const struct store_instance *instance);

@@ -20,6 +20,14 @@ struct memory_shard {
     uint32_t record_count;
     uint32_t record_room;
 };
+struct memory_instance {
+    struct store_instance row;
+    int64_t beat_us;
+    int64_t lease_until_us;
+    bool bus_works;
+    int64_t bus_since_us; /* while it works */
+};
+struct memory_store;
 struct memory_store_world {
     pthread_mutex_t lock;
     struct arena arena; /* everything stored */
@@ -39,11 +47,17 @@ struct memory_store_world {
     struct store_definition *definitions; /* by name, then version */
     uint32_t definition_count;
     uint32_t definition_room;
+    struct memory_instance *instances;
+    uint32_t instance_count;
+    uint32_t instance_room;
+    struct memory_store *handles; /* open ones */
 };
 struct memory_store {
-    struct store store; /* first */
-    struct memory_store_world *world;
-    bool broken; /* as a connection is after an answer was lost, until reconnect */
+    struct store store;               /* first */
+    struct memory_store_world *world; /* NULL: freed before the handle */
+    struct memory_store *next;
+    struct str incarnation; /* whose session it is; "" : nobody's */
+    bool broken;            /* as a connection is after an answer was lost, until reconnect */
 };
 
 /* Locks; ERR_UNAVAILABLE, not locked, when the handle is broken. */
@@ -58,6 +72,12 @@ void *memory_world_grow(void *items, uint32_t count, uint32_t *room, size_t size
 void memory_world_copy_saga(struct arena *arena, const struct store_saga *from, struct store_saga *to);
 void memory_world_copy_record(struct arena *arena, const struct store_record *from, struct store_record *to);
 
+/* memory_instances.c */
+enum err memory_world_instance_enter(struct store *store, const struct store_instance *instance,
+                                     int64_t lease_us, int64_t bus_us, struct store_standing *standing,
+                                     struct err_note *note);
+enum err memory_world_instance_leave(struct store *store, const struct store_instance *instance,
+                                     struct err_note *note);
 /* memory_append.c */
 enum err memory_world_append_once(struct store *store, const struct store_batch *batch,
                                   struct err_note *note);

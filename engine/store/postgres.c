@@ -1,5 +1,6 @@
 #include "engine/store/postgres.h"
 
+#include <stdio.h>
 #include "engine/base/memory.h"
 #include "engine/store/postgres_ops.h"
 
@@ -51,6 +52,8 @@ static const struct store_ops ops = {
     .reconnect = reconnect,
     .now = postgres_now,
     .shard_count = postgres_shard_count,
+    .enter = postgres_enter,
+    .leave = postgres_leave,
     .claim = postgres_claim,
     .renew = postgres_renew,
     .release = postgres_release,
@@ -71,11 +74,28 @@ static const struct store_ops ops = {
     .close = close_store,
 };
 
+/* As `enter` looks for it. PostgreSQL keeps 63 bytes. */
+static void name_session(const struct store_instance *instance, char name[PQ_SESSION_NAME_SIZE])
+{
+    name[0] = '\0';
+    if (instance != NULL)
+        snprintf(name, PQ_SESSION_NAME_SIZE, "sagad %.*s %.*s", STR_ARG(instance->incarnation),
+                 STR_ARG(instance->name));
+}
+
 enum err postgres_open(const char *conninfo, struct store **store, struct err_note *note)
+{
+    return postgres_open_as(conninfo, NULL, store, note);
+}
+
+enum err postgres_open_as(const char *conninfo, const struct store_instance *instance, struct store **store,
+                          struct err_note *note)
 {
     struct postgres *postgres = memory_new(1, sizeof *postgres);
     postgres->store.ops = &ops;
-    enum err error = pq_session_open(&postgres->session, conninfo, note);
+    char name[PQ_SESSION_NAME_SIZE];
+    name_session(instance, name);
+    enum err error = pq_session_open(&postgres->session, conninfo, name, note);
     if (error != ERR_OK) {
         memory_free(postgres);
         return error;

@@ -32,6 +32,10 @@ enum err postgres_renew(struct store *store, struct str instance, int64_t lease_
 enum err postgres_release(struct store *store, const struct store_shard *shards, uint32_t count,
                           struct err_note *note);
 enum err postgres_probe(struct store *store, struct err_note *note);
+/* postgres_instances.c */
+enum err postgres_enter(struct store *store, const struct store_instance *instance, int64_t lease_us,
+                        int64_t bus_us, struct store_standing *standing, struct err_note *note);
+enum err postgres_leave(struct store *store, const struct store_instance *instance, struct err_note *note);
 /* postgres_read.c */
 enum err postgres_open_sagas(struct store *store, uint32_t shard, struct arena *arena,
                              struct store_open_saga **sagas, uint32_t *count, struct err_note *note);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
@@ -259,16 +260,23 @@ enum err pq_session_script(struct pq_session *session, const char *sql, struct e
 }
 
 /* libpq's blocking connect, bounded per address by connect_timeout. What stands before dbname the user may
- * override. */
+ * override; what stands behind it not. */
 static enum err connect_server(struct pq_session *session, struct err_note *note)
 {
-    const char *const keys[] = {"fallback_application_name", "connect_timeout",
-                                "target_session_attrs",      "keepalives_idle",
-                                "keepalives_interval",       "keepalives_count",
-                                "tcp_user_timeout",          "dbname",
-                                "client_encoding",           NULL};
-    const char *const values[] = {"sagad", "3",     "read-write",      "5",    "2",
-                                  "3",     "15000", session->conninfo, "UTF8", NULL};
+    bool named = session->name[0] != '\0';
+    const char *const keys[] = {"fallback_application_name",
+                                "connect_timeout",
+                                "target_session_attrs",
+                                "keepalives_idle",
+                                "keepalives_interval",
+                                "keepalives_count",
+                                "tcp_user_timeout",
+                                "dbname",
+                                "client_encoding",
+                                named ? "application_name" : NULL,
+                                NULL};
+    const char *const values[] = {"sagad",           "3",    "read-write",  "5", "2", "3", "15000",
+                                  session->conninfo, "UTF8", session->name, NULL};
     PGconn *conn = PQconnectdbParams(keys, values, 1);
     check(conn);
     if (PQstatus(conn) != CONNECTION_OK) {
@@ -379,12 +387,13 @@ static enum err set_up(struct pq_session *session, struct err_note *note)
     return error;
 }
 
-static void init(struct pq_session *session, const char *conninfo)
+static void init(struct pq_session *session, const char *conninfo, const char *name)
 {
     *session = (struct pq_session){.conninfo = memory_new(strlen(conninfo) + 1, 1),
                                    .answer_ms = LIMITS_STORE_ANSWER_MS,
                                    .statement_ms = LIMITS_STORE_STATEMENT_MS,
                                    .lock_ms = LIMITS_STORE_LOCK_MS};
+    snprintf(session->name, sizeof session->name, "%s", name);
     memcpy(session->conninfo, conninfo, strlen(conninfo));
     arena_init(&session->scratch, 0);
 }
@@ -406,9 +415,10 @@ enum err pq_session_reconnect(struct pq_session *session, struct err_note *note)
     return error;
 }
 
-enum err pq_session_open(struct pq_session *session, const char *conninfo, struct err_note *note)
+enum err pq_session_open(struct pq_session *session, const char *conninfo, const char *name,
+                         struct err_note *note)
 {
-    init(session, conninfo);
+    init(session, conninfo, name);
     enum err error = pq_session_reconnect(session, note);
     if (error != ERR_OK)
         pq_session_close(session);
@@ -417,7 +427,7 @@ enum err pq_session_open(struct pq_session *session, const char *conninfo, struc
 
 enum err pq_session_open_bare(struct pq_session *session, const char *conninfo, struct err_note *note)
 {
-    init(session, conninfo);
+    init(session, conninfo, "");
     session->answer_ms = LIMITS_STORE_MIGRATE_MS;
     session->lock_ms = LIMITS_STORE_MIGRATE_MS;
     session->statement_ms = 0;

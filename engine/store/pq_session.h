@@ -16,10 +16,12 @@
 #include "engine/store/pq_query.h"
 #include "engine/store/pq_wire.h"
 
+enum { PQ_SESSION_NAME_SIZE = 64 }; /* what PostgreSQL keeps of an application_name, and a NUL */
 struct pq_session {
     PGconn *conn; /* NULL: broken */
     char *conninfo;
-    int answer_ms; /* how long to wait for the server, and its own limits (0: none) */
+    char name[PQ_SESSION_NAME_SIZE]; /* application_name; "": as the user says, or "sagad" */
+    int answer_ms;                   /* how long to wait for the server, and its own limits (0: none) */
     int statement_ms;
     int lock_ms;
     struct arena scratch; /* parameters of one run; the caller resets it */
@@ -36,9 +38,11 @@ struct pq_call {
 /* What it means when the answer is lost. */
 enum pq_session_loss { PQ_SESSION_LOSS_HARMLESS, PQ_SESSION_LOSS_UNKNOWN };
 
-/* Connects and prepares all statements. ERR_UNAVAILABLE; ERR_SCHEMA when the schema is not this program's. */
-enum err pq_session_open(struct pq_session *session, const char *conninfo, struct err_note *note)
-    __attribute__((warn_unused_result));
+/* Connects and prepares all statements. `name` becomes the application_name, whatever the user says; "" :
+ * none. ERR_UNAVAILABLE; ERR_SCHEMA when the schema is not this program's.
+ */
+enum err pq_session_open(struct pq_session *session, const char *conninfo, const char *name,
+                         struct err_note *note) __attribute__((warn_unused_result));
 /* The same for a connection that migrates: no schema is asked for, nothing is prepared, limits are long. */
 enum err pq_session_open_bare(struct pq_session *session, const char *conninfo, struct err_note *note)
     __attribute__((warn_unused_result));

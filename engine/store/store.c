@@ -18,6 +18,18 @@ enum err store_shard_count(struct store *store, uint32_t *count, struct err_note
     return store->ops->shard_count(store, count, note);
 }
 
+enum err store_enter(struct store *store, const struct store_instance *instance, int64_t lease_us,
+                     int64_t bus_us, struct store_standing *standing, struct err_note *note)
+{
+    *standing = (struct store_standing){0};
+    return store->ops->enter(store, instance, lease_us, bus_us, standing, note);
+}
+
+enum err store_leave(struct store *store, const struct store_instance *instance, struct err_note *note)
+{
+    return store->ops->leave(store, instance, note);
+}
+
 enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                      struct arena *arena, struct store_shard **shards, uint32_t *count, struct err_note *note)
 {

@@ -119,6 +119,18 @@ struct store_filter {
     struct id cursor;
     uint32_t limit; /* 1 … 1000 */
 };
+/* An engine as others see it. */
+struct store_instance {
+    struct str name;
+    struct str incarnation; /* this start of it: 16 hex digits, which nobody else has */
+    struct str address;     /* for people: where it runs */
+    struct str version;
+};
+/* What an engine hears when it says that it lives. */
+struct store_standing {
+    int64_t beat_us; /* when whoever has the name last said so; 0: not told */
+    uint32_t peers;  /* engines of other names that live and whose bus has worked for a lease */
+};
 struct store_open_saga {
     struct id id;
     int64_t wake_us; /* 0: none */
@@ -137,6 +149,9 @@ struct store_ops {
     enum err (*reconnect)(struct store *store, struct err_note *note);
     enum err (*now)(struct store *store, int64_t *now_us, struct err_note *note);
     enum err (*shard_count)(struct store *store, uint32_t *count, struct err_note *note);
+    enum err (*enter)(struct store *store, const struct store_instance *instance, int64_t lease_us,
+                      int64_t bus_us, struct store_standing *standing, struct err_note *note);
+    enum err (*leave)(struct store *store, const struct store_instance *instance, struct err_note *note);
     enum err (*claim)(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                       struct arena *arena, struct store_shard **shards, uint32_t *count,
                       struct err_note *note);
@@ -186,6 +201,15 @@ enum err store_reconnect(struct store *store, struct err_note *note);
 enum err store_now(struct store *store, int64_t *now_us, struct err_note *note);
 /* The number of shards fixed at migrate. */
 enum err store_shard_count(struct store *store, uint32_t *count, struct err_note *note);
+/* Takes the name for this incarnation, or says that it still lives: until now + lease. bus_us: how long its
+ * bus has worked without a break; negative: it does not. The first time, shards held under the name before
+ * (by "<name>#<runner>/<another incarnation>") are set free. ERR_CONFLICT: another incarnation lives; it does
+ * while its lease is not over and it has a session (a handle opened for it). The note names it; standing
+ * tells its beat. */
+enum err store_enter(struct store *store, const struct store_instance *instance, int64_t lease_us,
+                     int64_t bus_us, struct store_standing *standing, struct err_note *note);
+/* Gives the name up, if this incarnation has it. */
+enum err store_leave(struct store *store, const struct store_instance *instance, struct err_note *note);
 /* Takes up to `most` shards that are free, expired or this instance's own already, with a new epoch each,
  * until now + lease. */
 enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,

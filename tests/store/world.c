@@ -20,10 +20,15 @@ void world_str(struct str found, const char *expected)
 
 struct store *world_handle(struct world *world)
 {
+    return world_handle_as(world, NULL);
+}
+
+struct store *world_handle_as(struct world *world, const struct store_instance *instance)
+{
     struct store *store = NULL;
     if (world->kind == WORLD_MEMORY)
-        return memory_store_open(world->memory);
-    enum err error = postgres_open(world->url, &store, &world->note);
+        return memory_store_open_as(world->memory, instance);
+    enum err error = postgres_open_as(world->url, instance, &store, &world->note);
     cr_assert_eq(error, ERR_OK, "%s", world_why(world, error));
     return store;
 }

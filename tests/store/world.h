@@ -38,6 +38,8 @@ void world_close(struct world *world);
 void world_open_at(struct world *world, const char *url);
 /* One more handle. */
 struct store *world_handle(struct world *world);
+/* One as a session of this engine. */
+struct store *world_handle_as(struct world *world, const struct store_instance *instance);
 /* The clock of leases: moved in memory; waited for on PostgreSQL. */
 void world_pass(struct world *world, int64_t span_us);
 
