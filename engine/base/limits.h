@@ -25,9 +25,10 @@ enum {
     LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
     LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
-    LIMITS_EVENT_BYTES = 200, /* of an await: fits a subject below saga.signal. */
-    LIMITS_KEY_BYTES = 200,   /* business key: fits a btree entry and a screen line */
-    LIMITS_SEARCH_COUNT = 16, /* search attributes of a definition: list filters, not a document store */
+    LIMITS_INSTANCE_BYTES = 261, /* an engine's name: the longest host name, a hyphen and a port */
+    LIMITS_EVENT_BYTES = 200,    /* of an await: fits a subject below saga.signal. */
+    LIMITS_KEY_BYTES = 200,      /* business key: fits a btree entry and a screen line */
+    LIMITS_SEARCH_COUNT = 16,    /* search attributes of a definition: list filters, not a document store */
     LIMITS_DEFINITION_BYTES = 1048576, /* one YAML file: a thousand steps of a kilobyte each */
     LIMITS_YAML_DEPTH = 160,           /* 16 levels of blocks, up to five of YAML each, above a value of 64 */
     LIMITS_YAML_NODES = 65536,         /* values in one file: a thousand steps of 65 each; 120 bytes a node */

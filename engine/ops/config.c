@@ -175,6 +175,14 @@ static void name_instance(struct config *config, struct arena *arena)
     }
 }
 
+static bool check_instance(const struct config *config, struct arena *arena, struct buf *mistakes)
+{
+    return strlen(config->instance) <= LIMITS_INSTANCE_BYTES ||
+           complain(
+               mistakes, "instance",
+               arena_printf(arena, "the name must not be longer than %d bytes", (int)LIMITS_INSTANCE_BYTES));
+}
+
 bool config_finish(struct config *config, struct arena *arena, struct buf *mistakes)
 {
     bool fine = check_address(config, arena, mistakes);
@@ -186,7 +194,7 @@ bool config_finish(struct config *config, struct arena *arena, struct buf *mista
                      STR("batch_events must not be more than inbox_events: a batch is taken from the inbox"));
     }
     name_instance(config, arena);
-    return fine;
+    return check_instance(config, arena, mistakes) && fine;
 }
 
 static void write_upper(struct buf *out, const char *name)

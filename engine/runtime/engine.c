@@ -74,6 +74,8 @@ static void published(void *context, uint64_t cookie, enum err error)
 static void connected(void *context, bool is_connected)
 {
     struct engine *engine = context;
+    if (atomic_load(&engine->bus_connected) != is_connected)
+        presence_bus_turns(engine);
     bool was = atomic_exchange(&engine->bus_connected, is_connected);
     if (was != is_connected)
         log_info(is_connected ? "bus_connected" : "bus_lost", "instance=%s", engine->options.instance);
@@ -94,16 +96,11 @@ static void fill_defaults(struct engine_options *options)
     options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;
 }
 
-static enum err open_definitions(struct engine *engine, struct err_note *note)
+static enum err open_definitions(struct engine *engine, struct store *store, struct err_note *note)
 {
-    struct store *store = NULL;
-    enum err error = engine->options.open_store(engine->options.context, &store, note);
-    if (error != ERR_OK)
-        return error;
-    error = store_shard_count(store, &engine->shard_count, note);
+    enum err error = store_shard_count(store, &engine->shard_count, note);
     if (error == ERR_OK)
         error = registry_refresh(engine->registry, store, note);
-    store_close(store);
     return error;
 }
 
@@ -114,6 +111,7 @@ static enum err open_bus(struct engine *engine, struct err_note *note)
     enum err error = engine->options.open_bus(engine->options.context, &callbacks, &engine->bus, note);
     if (error != ERR_OK)
         return error;
+    presence_bus_turns(engine);
     atomic_store(&engine->bus_connected, true);
     struct arena arena;
     uint32_t count = 0;
@@ -141,30 +139,57 @@ static enum err start_runners(struct engine *engine, struct err_note *note)
     return bus_listen_in(engine->bus, note);
 }
 
+/* The name first: an engine that is refused has touched nothing. */
+static enum err open_parts(struct engine *engine, struct store *store, struct err_note *note)
+{
+    enum err error = presence_enter(engine, store, note);
+    engine->entered = error == ERR_OK;
+    if (error == ERR_OK)
+        error = open_definitions(engine, store, note);
+    if (error == ERR_OK) {
+        engine->owners = memory_new(engine->shard_count, sizeof *engine->owners);
+        engine->runners = memory_new(engine->options.runners, sizeof *engine->runners);
+        error = open_bus(engine, note);
+    }
+    if (error == ERR_OK)
+        error = router_open(engine, &engine->router, note);
+    return error == ERR_OK ? start_runners(engine, note) : error;
+}
+
 enum err engine_open(const struct engine_options *options, struct engine **engine, struct err_note *note)
 {
+    struct store *store = NULL;
     struct engine *opened = memory_new(1, sizeof *opened);
     opened->options = *options;
     fill_defaults(&opened->options);
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
     check(pthread_mutex_init(&opened->schema_lock, NULL) == 0);
+    presence_init(&opened->presence, opened);
     opened->registry = registry_new();
-    enum err error = open_definitions(opened, note);
-    if (error == ERR_OK) {
-        opened->owners = memory_new(opened->shard_count, sizeof *opened->owners);
-        opened->runners = memory_new(opened->options.runners, sizeof *opened->runners);
-        error = open_bus(opened, note);
-    }
+    enum err error = opened->options.open_store(opened->options.context, &store, note);
     if (error == ERR_OK)
-        error = router_open(opened, &opened->router, note);
-    if (error == ERR_OK)
-        error = start_runners(opened, note);
+        error = open_parts(opened, store, note);
+    if (store != NULL)
+        store_close(store); /* not before the others stand: this engine lives while it has a session */
     if (error != ERR_OK) {
         engine_close(opened);
         return error;
     }
     *engine = opened;
     return ERR_OK;
+}
+
+/* The runners have given their shards back, so that whoever follows finds them. */
+static void leave(struct engine *engine)
+{
+    struct err_note note = {""};
+    struct store *store = NULL;
+    if (!engine->entered)
+        return;
+    if (engine->options.open_store(engine->options.context, &store, &note) == ERR_OK) {
+        presence_leave(engine, store);
+        store_close(store);
+    }
 }
 
 void engine_close(struct engine *engine)
@@ -179,11 +204,13 @@ void engine_close(struct engine *engine)
     if (engine->bus != NULL)
         bus_close(engine->bus); /* its callbacks use router and runners */
     engine->bus = NULL;
+    leave(engine);
     if (engine->router != NULL)
         router_close(engine->router);
     for (uint32_t i = 0; i < engine->runner_count; i++)
         runner_close(&engine->runners[i]);
     registry_free(engine->registry);
+    presence_fini(&engine->presence);
     pthread_mutex_destroy(&engine->listening);
     pthread_mutex_destroy(&engine->schema_lock);
     memory_free(engine->runners);
@@ -245,6 +272,10 @@ enum err engine_ready(struct engine *engine, struct store *store, struct err_not
     enum err error = check_schema(engine, note);
     if (error != ERR_OK)
         return error;
+    if (engine_ousted(engine, note))
+        return ERR_CLOSED;
+    if (figures.shards_owned == 0 && !figures.bus_connected)
+        return err_note(note, ERR_UNAVAILABLE, "this engine is cut off from NATS and owns no shard");
     if (figures.shards_owned == 0)
         return err_note(note, ERR_UNAVAILABLE,
                         "this engine owns no shard: another instance holds them all, or PostgreSQL is away");

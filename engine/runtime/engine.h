@@ -18,7 +18,11 @@
 
 struct engine;
 struct engine_options {
-    const char *instance;
+    const char *instance;    /* the name; one engine has it at a time */
+    const char *incarnation; /* of the sessions that open_store makes (store.h); NULL: they are nobody's, so
+                                that another engine may take the name at any time */
+    const char *address;     /* for people: where it runs; NULL: not told */
+    const char *version;     /* likewise */
     void *context; /* for the two functions below: real servers in production, in-memory twins in tests */
     enum err (*open_store)(void *context, struct store **store, struct err_note *note);
     enum err (*open_bus)(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
@@ -37,6 +41,7 @@ struct engine_options {
     bool by_hand;                       /* no threads: nothing happens but in engine_turn */
 };
 
+/* ERR_CONFLICT: another engine of this name lives; the note says where. */
 enum err engine_open(const struct engine_options *options, struct engine **engine, struct err_note *note);
 /* Stops taking requests, finishes what is in the inboxes, waits for outstanding publishes up to drain_us,
  * gives the shards back. */
@@ -44,6 +49,9 @@ void engine_close(struct engine *engine);
 /* With by_hand only: one turn of each runner's loop and of the router's, without waiting. Gives the time of
  * clock_us until when there is nothing to do unless something arrives. */
 int64_t engine_turn(struct engine *engine);
+/* Another engine has this one's name by now, as the note says: this one does nothing any more, and is to be
+ * closed. */
+bool engine_ousted(struct engine *engine, struct err_note *note);
 struct registry *engine_registry(struct engine *engine);
 /* A new handle for reading; the caller closes it. */
 enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note);

@@ -2,11 +2,14 @@
 #pragma once
 #include <stdatomic.h>
 #include "engine/runtime/engine.h"
+#include "engine/runtime/presence.h"
 #include "engine/runtime/router.h"
 #include "engine/runtime/runner.h"
 
 struct engine {
     struct engine_options options;
+    struct presence presence;
+    bool entered; /* has the name */
     struct registry *registry;
     struct bus *bus;
     struct router *router;

@@ -27,12 +27,15 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     *runner = (struct runner){.engine = engine, .index = index};
     const struct engine_options *options = &engine->options;
     snprintf(runner->name, sizeof runner->name, "%s#%u", options->instance, index);
+    uint64_t own = str_hash(str_from(runner->name));
+    snprintf(runner->name, sizeof runner->name, "%s#%u/%s", options->instance, index,
+             engine->presence.incarnation);
     inbox_init(&runner->inbox, options->inbox_events, LIMITS_INBOX_BYTES);
     resident_init(&runner->resident);
     batch_init(&runner->batch);
     map_init(&runner->asked);
     uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
-    rng_init(&runner->rng, rng_mix(seed, str_hash(str_from(runner->name))));
+    rng_init(&runner->rng, rng_mix(seed, own));
     check(pthread_mutex_init(&runner->answers_lock, NULL) == 0);
     runner->shards = memory_new(engine->shard_count, sizeof *runner->shards);
     uint32_t wanted = options->shards_max == 0 ? engine->shard_count : options->shards_max;
@@ -40,11 +43,16 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     return options->open_store(options->context, &runner->store, note);
 }
 
-void runner_close(struct runner *runner)
+static void drop_all(struct runner *runner, const char *why)
 {
     for (uint32_t i = 0; i < runner->engine->shard_count; i++)
         if (runner->shards[i].owned)
-            runner_drop_shard(runner, i, "the engine stops");
+            runner_drop_shard(runner, i, why);
+}
+
+void runner_close(struct runner *runner)
+{
+    drop_all(runner, "the engine stops");
     map_fini(&runner->asked);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
@@ -306,16 +314,40 @@ static enum err meet_again(struct runner *runner, enum err error, bool *connecte
     return met == ERR_SCHEMA ? met : error;
 }
 
-/* Lease, clock and ownership. */
+/* Between two batches: what was decided is stored, and the next owner finds how far the broker has it. */
+static void give_up_all(struct runner *runner, const char *why)
+{
+    if (runner->owned_count == 0)
+        return;
+    take_answers(runner);
+    commit_marks(runner);
+    drop_all(runner, why);
+}
+
+static enum err keep(struct runner *runner, struct err_note *note)
+{
+    enum err error = presence_beat(runner->engine, runner->store, note);
+    if (error == ERR_CONFLICT) {
+        drop_all(runner, "another engine runs under the name of this one");
+        return ERR_OK; /* for good: nothing to reconnect for */
+    }
+    if (error == ERR_OK)
+        error = renew(runner, note);
+    if (error != ERR_OK)
+        return error;
+    if (presence_cut_off(runner->engine))
+        give_up_all(runner, "NATS is out of reach here, and another engine reaches it");
+    return presence_may_claim(runner->engine) ? claim(runner, note) : ERR_OK;
+}
+
+/* Name, lease, clock and ownership. */
 static void keep_shards(struct runner *runner)
 {
     if (engine_clock_us(runner->engine) < runner->renew_at_us)
         return;
     struct err_note note = {""};
     bool connected = true;
-    enum err error = renew(runner, &note);
-    if (error == ERR_OK)
-        error = claim(runner, &note);
+    enum err error = keep(runner, &note);
     if (error != ERR_OK)
         error = meet_again(runner, error, &connected, &note);
     if (error == ERR_SCHEMA)

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "engine/base/limits.h"
 #include "engine/base/rng.h"
 #include "engine/runtime/batch.h"
 #include "engine/runtime/engine.h"
@@ -57,10 +58,11 @@ struct runner_again {
     struct inbox_item *first, *last;
     int64_t at_us; /* monotonic: not before */
 };
+enum { RUNNER_NAME_SIZE = LIMITS_INSTANCE_BYTES + 32 };
 struct runner {
     struct engine *engine;
     uint32_t index;
-    char name[160]; /* owner in table shard */
+    char name[RUNNER_NAME_SIZE]; /* owner in table shard: <instance>#<index>/<incarnation> */
     pthread_t thread;
     struct store *store;
     struct inbox inbox;

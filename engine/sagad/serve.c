@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "api/api.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/rng.h"
 #include "engine/bus/nats_bus.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/engine.h"
@@ -15,6 +17,9 @@
 
 struct service {
     const struct config *config;
+    struct store_instance instance;
+    char incarnation[20];
+    char address[400];
     struct engine *engine;
     struct store *store; /* of the main thread: definitions */
     struct api *api;
@@ -40,7 +45,22 @@ void serve_block_signals(void)
 static enum err open_store(void *context, struct store **store, struct err_note *note)
 {
     const struct service *service = context;
-    return postgres_open(service->config->database, store, note);
+    return postgres_open_as(service->config->database, &service->instance, store, note);
+}
+
+/* Where people find this process, should another one want its name. */
+static void know_oneself(struct service *service)
+{
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    snprintf(service->incarnation, sizeof service->incarnation, "%016" PRIx64, rng_entropy());
+    snprintf(service->address, sizeof service->address, "host %s, process %d, http %.100s", host,
+             (int)getpid(), service->config->http_address);
+    service->instance = (struct store_instance){.name = str_from(service->config->instance),
+                                                .incarnation = str_from(service->incarnation),
+                                                .address = str_from(service->address),
+                                                .version = STR(SAGAD_VERSION)};
 }
 
 static const char *or_null(const char *text)
@@ -68,6 +88,9 @@ static enum err open_engine(struct service *service, struct err_note *note)
     const struct config *config = service->config;
     struct engine_options options = {
         .instance = config->instance,
+        .incarnation = service->incarnation,
+        .address = service->address,
+        .version = SAGAD_VERSION,
         .context = service,
         .open_store = open_store,
         .open_bus = open_bus,
@@ -134,14 +157,17 @@ static void reload(struct service *service)
     notify_send("READY=1");
 }
 
-static void wait_for_end(struct service *service, const struct serve_hooks *hooks)
+/* ERR_OK: a signal asked for it. */
+static enum err wait_for_end(struct service *service, const struct serve_hooks *hooks, struct err_note *note)
 {
     sigset_t set = served_signals();
     struct timespec second = {.tv_sec = 1};
     for (;;) {
         int signal_number = sigtimedwait(&set, NULL, &second);
         if (signal_number == SIGTERM || signal_number == SIGINT)
-            return;
+            return ERR_OK;
+        if (engine_ousted(service->engine, note))
+            return ERR_CONFLICT;
         if (signal_number == SIGHUP)
             reload(service);
         if (hooks != NULL && hooks->tick != NULL)
@@ -163,6 +189,7 @@ static enum err start(struct service *service, struct err_note *note)
 enum err serve_run(const struct config *config, const struct serve_hooks *hooks, struct err_note *note)
 {
     struct service service = {.config = config};
+    know_oneself(&service);
     enum err error = start(&service, note);
     if (error == ERR_OK) {
         const char *url = api_url(service.api);
@@ -170,7 +197,7 @@ enum err serve_run(const struct config *config, const struct serve_hooks *hooks,
         notify_send("READY=1");
         if (hooks != NULL && hooks->ready != NULL)
             hooks->ready(hooks->context, url);
-        wait_for_end(&service, hooks);
+        error = wait_for_end(&service, hooks, note);
         notify_send("STOPPING=1");
         log_info("stopping", "instance=%s", config->instance);
     }

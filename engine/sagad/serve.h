@@ -16,5 +16,6 @@ struct serve_hooks {
 
 /* Blocks the signals that serve_run waits for: before any thread starts. */
 void serve_block_signals(void);
-/* Returns ERR_OK after an orderly end. hooks may be NULL. */
+/* Returns ERR_OK after an orderly end; ERR_CONFLICT when another engine has this one's name, from the start
+ * or by now. hooks may be NULL. */
 enum err serve_run(const struct config *config, const struct serve_hooks *hooks, struct err_note *note);

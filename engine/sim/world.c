@@ -72,6 +72,8 @@ enum err world_boot(struct world *world, uint32_t index, struct err_note *note)
     host->actions_left = 0;
     host->forced_count = host->notice_count = 0;
     options.instance = host->name;
+    snprintf(host->incarnation, sizeof host->incarnation, "%08x%08x", index, ++host->boots);
+    options.incarnation = host->incarnation;
     options.context = host;
     options.open_store = world_open_store;
     options.open_bus = world_open_bus;
@@ -101,6 +103,20 @@ void world_bury(struct world *world, uint32_t index)
     if (world->hosts[index].engine != NULL)
         world_stop(world, index);
     world->hosts[index].dead = false;
+}
+
+void world_cut(struct world *world, uint32_t index, bool cut)
+{
+    struct world_host *host = &world->hosts[index];
+    struct err_note note = {""};
+    host->cut = cut;
+    if (host->engine == NULL)
+        return;
+    if (cut)
+        bus_unlisten_in(host->inner);
+    else
+        check(bus_listen_in(host->inner, &note) == ERR_OK);
+    host->callbacks.connected(host->callbacks.context, !cut);
 }
 
 bool world_is_up(const struct world *world, uint32_t index)

@@ -54,11 +54,14 @@ struct world_host {
     struct world *world;
     uint32_t index;
     char name[16];
+    char incarnation[17]; /* of its engine: another with each boot */
+    uint32_t boots;
     int64_t skew_us; /* of its monotonic clock: each machine has begun at another time */
     struct engine *engine;
     struct bus_callbacks callbacks;
     struct bus *inner;     /* the broker's end */
     bool dead;             /* killed, and not buried yet */
+    bool cut;              /* from the broker, which others may reach */
     bool turning;          /* inside engine_turn */
     uint32_t actions_left; /* until it dies; 0: it does not */
     uint64_t actions;
@@ -98,6 +101,9 @@ void world_stop(struct world *world, uint32_t host);
 void world_die_in(struct world *world, uint32_t host, uint32_t actions);
 /* Frees what a dead host has left in memory. */
 void world_bury(struct world *world, uint32_t host);
+/* Cuts the host off from the broker, or mends that; its engine is told, as a lost connection tells it. What
+ * it has published and not heard of is reported as failed. */
+void world_cut(struct world *world, uint32_t host, bool cut);
 bool world_is_up(const struct world *world, uint32_t host);
 /* One turn of its engine; the virtual time of its next duty, or INT64_MAX when it is off. */
 int64_t world_turn(struct world *world, uint32_t host);

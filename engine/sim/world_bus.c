@@ -19,7 +19,7 @@ static struct world_host *host_of(struct bus *bus)
 static enum err enter(struct bus *bus, struct err_note *note)
 {
     struct world_host *host = host_of(bus);
-    if (!world_act(host) || host->world->bus_down)
+    if (!world_act(host) || host->world->bus_down || host->cut)
         return err_note(note, ERR_UNAVAILABLE, "the broker is away");
     return ERR_OK;
 }
@@ -227,7 +227,7 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
 {
     struct world_host *host = context;
     const struct world_hooks *hooks = &host->world->hooks;
-    if (host->dead)
+    if (host->dead || host->cut)
         return false;
     if (hooks->delivered != NULL)
         hooks->delivered(hooks->context, host, delivery);
@@ -243,7 +243,7 @@ static void published(void *context, uint64_t cookie, enum err error)
             host->forced[i] = host->forced[--host->forced_count];
             break;
         }
-    host->callbacks.published(host->callbacks.context, cookie, error);
+    host->callbacks.published(host->callbacks.context, cookie, host->cut ? ERR_UNAVAILABLE : error);
 }
 
 static void connected(void *context, bool is_connected)
@@ -256,7 +256,7 @@ enum err world_open_bus(void *context, const struct bus_callbacks *callbacks, st
                         struct err_note *note)
 {
     struct world_host *host = context;
-    if (!world_act(host) || host->world->bus_down)
+    if (!world_act(host) || host->world->bus_down || host->cut)
         return err_note(note, ERR_UNAVAILABLE, "the broker is away");
     struct world_bus *opened = memory_new(1, sizeof *opened);
     struct bus_callbacks between = {

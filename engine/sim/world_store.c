@@ -14,7 +14,7 @@ static struct world_store *mine(struct store *store)
     return (struct world_store *)store;
 }
 
-static enum err enter(struct store *store, struct err_note *note)
+static enum err reach(struct store *store, struct err_note *note)
 {
     struct world_host *host = mine(store)->host;
     if (!world_act(host))
@@ -24,11 +24,11 @@ static enum err enter(struct store *store, struct err_note *note)
     return ERR_OK;
 }
 
-/* Calls that only pass on: enter, then the same of the twin. */
+/* Calls that only pass on: reach, then the same of the twin. */
 #define PASS(name, parameters, arguments)                                                                    \
     static enum err name parameters                                                                          \
     {                                                                                                        \
-        enum err error = enter(store, note);                                                                 \
+        enum err error = reach(store, note);                                                                 \
         store = mine(store)->inner;                                                                          \
         return error == ERR_OK ? store->ops->name arguments : error;                                         \
     }
@@ -36,6 +36,12 @@ static enum err enter(struct store *store, struct err_note *note)
 PASS(reconnect, (struct store * store, struct err_note *note), (store, note))
 PASS(now, (struct store * store, int64_t *now_us, struct err_note *note), (store, now_us, note))
 PASS(shard_count, (struct store * store, uint32_t *count, struct err_note *note), (store, count, note))
+PASS(enter,
+     (struct store * store, const struct store_instance *instance, int64_t lease_us, int64_t bus_us,
+      struct store_standing *standing, struct err_note *note),
+     (store, instance, lease_us, bus_us, standing, note))
+PASS(leave, (struct store * store, const struct store_instance *instance, struct err_note *note),
+     (store, instance, note))
 PASS(claim,
      (struct store * store, struct str instance, int64_t lease_us, uint32_t most, struct arena *arena,
       struct store_shard **shards, uint32_t *count, struct err_note *note),
@@ -94,7 +100,7 @@ static bool refuses(const struct world_host *host, const struct store_batch *bat
 
 static enum err append_try(struct store *store, const struct store_batch *batch, struct err_note *note)
 {
-    enum err error = enter(store, note);
+    enum err error = reach(store, note);
     if (error == ERR_OK && refuses(mine(store)->host, batch))
         error = err_note(note, ERR_BAD_DATA, "a value was refused, as asked for");
     struct store *inner = mine(store)->inner;
@@ -116,7 +122,7 @@ static enum err append_once(struct store *store, const struct store_batch *batch
 {
     struct world_host *host = mine(store)->host;
     const struct world_hooks *hooks = &host->world->hooks;
-    enum err error = enter(store, note);
+    enum err error = reach(store, note);
     if (error != ERR_OK)
         return error;
     if (refuses(host, batch))
@@ -142,6 +148,8 @@ static const struct store_ops ops = {
     .reconnect = reconnect,
     .now = now,
     .shard_count = shard_count,
+    .enter = enter,
+    .leave = leave,
     .claim = claim,
     .renew = renew,
     .release = release,
@@ -167,8 +175,9 @@ enum err world_open_store(void *context, struct store **store, struct err_note *
     if (!world_act(host) || host->world->store_down)
         return err_note(note, ERR_UNAVAILABLE, "the database is away");
     struct world_store *opened = memory_new(1, sizeof *opened);
+    struct store_instance instance = {.incarnation = str_from(host->incarnation)};
     *opened = (struct world_store){
-        .base = {.ops = &ops}, .inner = memory_store_open(host->world->store), .host = host};
+        .base = {.ops = &ops}, .inner = memory_store_open_as(host->world->store, &instance), .host = host};
     *store = &opened->base;
     return ERR_OK;
 }

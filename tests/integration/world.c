@@ -133,7 +133,7 @@ static void launch(struct world *world, struct world_engine *engine, const char 
                             "--database",
                             world->database,
                             "--nats",
-                            world->harness.nats.url,
+                            engine->nats == NULL ? world->harness.nats.url : engine->nats,
                             "--http-address",
                             "127.0.0.1:0",
                             "--definitions",
@@ -186,6 +186,18 @@ bool world_serve(struct world *world, uint32_t index, const char *failpoint)
     if (!process_running(&world->shop.process, NULL))
         world_shop_start(world); /* not before its consumers exist */
     return true;
+}
+
+int world_serve_in_vain(struct world *world, uint32_t index)
+{
+    struct process *process = &world->engines[index].program.process;
+    int status = 0;
+    launch(world, &world->engines[index], NULL);
+    bool ended = process_wait(process, WORLD_PATIENCE_MS, &status);
+    if (!ended || !WIFEXITED(status))
+        show_file(process->log);
+    cr_assert(ended && WIFEXITED(status), "%s does not end", world->engines[index].name);
+    return WEXITSTATUS(status);
 }
 
 bool world_await_death(struct world *world, uint32_t engine, int timeout_ms)

@@ -15,8 +15,9 @@ enum { WORLD_ENGINES = 3, WORLD_PATIENCE_MS = 30000, WORLD_HOWS = 6 };
 
 struct world_engine {
     struct harness_program program;
-    char name[16]; /* the instance: the same after a restart, so it takes its shards back at once */
-    uint16_t port; /* of its last start */
+    char name[16];    /* the instance: the same after a restart, so it takes its shards back at once */
+    uint16_t port;    /* of its last start */
+    const char *nats; /* where it finds NATS; NULL: the server itself */
 };
 struct world {
     struct harness harness;
@@ -47,6 +48,10 @@ void world_close(struct world *world);
 /* Starts an engine, again after it ended, and waits until it is ready. failpoint "name:count" or NULL; with
  * one it may die at once, and false is no failure of the test. */
 bool world_serve(struct world *world, uint32_t engine, const char *failpoint);
+/* Starts an engine that must end by itself, without ever serving: its exit code. */
+int world_serve_in_vain(struct world *world, uint32_t engine);
+/* Waits until a line of its log holds this. */
+void world_await_log(struct world *world, uint32_t engine, const char *text);
 /* Waits until it died by itself. */
 bool world_await_death(struct world *world, uint32_t engine, int timeout_ms);
 /* SIGTERM; its exit must be in order, and no sanitizer may have complained. */
