@@ -74,11 +74,16 @@ enum {
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
     LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
-    LIMITS_BATCH_BYTES = 4194304,  /* payload bytes of one commit: bounds the batch arena */
-    LIMITS_INBOX_EVENTS = 8192,    /* a runner's inbox: about a second of work; then push back */
+    LIMITS_BATCH_BYTES = 4194304, /* of the items taken at once, and of the rows of one commit, over which the
+                                     batch is cut: with one record more PostgreSQL takes it in a second */
+    LIMITS_BATCH_STEPS = 1000000, /* evaluation steps of one batch, likewise: 100 ms, far below the lease */
+    LIMITS_BATCH_ARENA_BYTES =
+        67108864,               /* memory of one batch, likewise: its messages to the broker included */
+    LIMITS_INBOX_EVENTS = 8192, /* a runner's inbox: about a second of work; then push back */
     LIMITS_INBOX_BYTES =
         67108864, /* of a runner's inbox: 8192 events of 8 KiB on average, or 256 of the largest payload */
     LIMITS_RESIDENT_SAGAS = 20000,     /* sagas kept in memory by one runner; others load on demand */
+    LIMITS_RESIDENT_BYTES = 536870912, /* of them: 26 KB each, several times what common ones take */
     LIMITS_ERROR_MESSAGE_BYTES = 1000, /* Saga-Error-Message kept; longer ones are cut at a character */
     LIMITS_ERROR_CODE_BYTES = 64,      /* Saga-Error-Code: a word for `errors`, as long as any name */
     LIMITS_REASON_BYTES = 1000,        /* operator's reason and actor */

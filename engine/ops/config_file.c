@@ -6,6 +6,7 @@
 #include <string.h>
 #include <yaml.h>
 #include "engine/base/diag.h"
+#include "engine/base/file.h"
 #include "engine/ops/config_table.h"
 
 struct reading {
@@ -20,21 +21,14 @@ struct reading {
 
 static bool read_text(struct arena *arena, const char *path, struct str *text, struct buf *mistakes)
 {
-    char *data = arena_alloc(arena, LIMITS_CONFIG_BYTES + 1);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(errno));
+    struct err_note why = {""};
+    if (file_read(arena, path, LIMITS_CONFIG_BYTES, text, &why) != ERR_OK) {
+        buf_printf(mistakes, "%s: cannot be read: %s\n", path, why.text);
         return false;
     }
-    size_t size = fread(data, 1, LIMITS_CONFIG_BYTES + 1, file);
-    bool failed = ferror(file) != 0;
-    (void)fclose(file);
-    if (failed || size > LIMITS_CONFIG_BYTES) {
-        buf_printf(mistakes, "%s: %s\n", path, failed ? "cannot be read" : "is longer than 64 KiB");
-        return false;
-    }
-    *text = (struct str){data, size};
-    return true;
+    if (text->size > LIMITS_CONFIG_BYTES)
+        buf_printf(mistakes, "%s: is longer than 64 KiB\n", path);
+    return text->size <= LIMITS_CONFIG_BYTES;
 }
 
 static void complain(struct reading *reading, yaml_mark_t mark, size_t size, struct str code,

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/file.h"
 #include "engine/base/rng.h"
 #include "engine/bus/nats_bus.h"
 #include "engine/ops/log.h"
@@ -80,6 +81,10 @@ static enum err open_bus(void *context, const struct bus_callbacks *callbacks, s
         .credentials_file = or_null(config->nats_creds_file),
         .instance = config->instance,
     };
+    struct err_note why = {""};
+    if (options.credentials_file != NULL && file_check(options.credentials_file, &why) != ERR_OK)
+        return err_note(note, ERR_IO, "cannot read nats_creds_file %s: %s", options.credentials_file,
+                        why.text);
     return nats_bus_open(&options, callbacks, bus, note);
 }
 
