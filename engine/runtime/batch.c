@@ -86,7 +86,14 @@ void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_del
         .body = str_slice(message->body, 0, LIMITS_PAYLOAD_BYTES),
         .message = delivery->identity,
     };
+    batch->bytes += message->body.size;
     batch_shard(batch, shard);
+}
+
+bool batch_full(const struct batch *batch)
+{
+    return batch->bytes > LIMITS_BATCH_BYTES || batch->steps > LIMITS_BATCH_STEPS ||
+           batch->arena.used > LIMITS_BATCH_ARENA_BYTES;
 }
 
 bool batch_empty(const struct batch *batch)

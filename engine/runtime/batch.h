@@ -58,7 +58,8 @@ struct batch {
     struct arena arena;
     uint64_t number;
     int64_t now_us;
-    size_t bytes;
+    size_t bytes;   /* of its rows */
+    uint64_t steps; /* evaluation steps it took */
     uint32_t event_count;
     struct batch_saga *sagas;
     uint32_t saga_count, saga_room;
@@ -93,3 +94,5 @@ void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
 void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_delivery *delivery,
                        struct str saga, struct str reason);
 bool batch_empty(const struct batch *batch);
+/* Nothing more is to be decided in it: what is left waits for the next. */
+bool batch_full(const struct batch *batch);

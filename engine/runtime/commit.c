@@ -9,6 +9,7 @@
 #include "engine/runtime/meter.h"
 
 static const int64_t reconnect_pause_us = 100000;
+enum { WHOLE_TRIES = 2 }; /* of a batch as it is: one may have met the end of a connection */
 static const int64_t patience_us = 3000000; /* then people are told that the database is away */
 
 static struct store_shard *shard_rows(struct runner *runner)
@@ -141,6 +142,27 @@ static void lose(struct runner *runner, enum err error, const struct err_note *n
                                                   : "a batch of it could not be stored");
 }
 
+/* The database is there and has not taken the batch, twice: it may be too much for it, now at least. */
+static bool too_large(const struct runner *runner)
+{
+    const struct batch *batch = &runner->batch;
+    return runner->commit.tries > WHOLE_TRIES && (batch->done_count > 1 || batch->saga_count > 1);
+}
+
+/* Known not to be stored: what it came from is decided anew, in smaller batches. */
+static void take_apart(struct runner *runner)
+{
+    const struct store_batch *rows = &runner->commit.rows;
+    runner->commit.open = false;
+    runner_halve(runner);
+    log_warn("batch_taken_apart", "records=%u next_most=%u", rows->record_count, runner->batch_most);
+    for (uint32_t i = 0; i < rows->shard_count; i++) {
+        struct runner_shard *shard = runner_shard(runner, rows->shards[i].shard);
+        shard->next_lsn = shard->store.last_lsn;
+    }
+    act_on_failure(runner, ERR_UNAVAILABLE, "the database did not take it; try again");
+}
+
 void commit_try(struct runner *runner)
 {
     struct runner_commit *commit = &runner->commit;
@@ -152,6 +174,10 @@ void commit_try(struct runner *runner)
         error = store_reconnect(runner->store, &note);
         if (error == ERR_OK)
             error = store_committed(runner->store, &commit->rows, &committed, &note);
+    }
+    if (error == ERR_OK && !committed && too_large(runner)) {
+        take_apart(runner);
+        return;
     }
     if (error == ERR_OK && !committed)
         error = store_append(runner->store, &commit->rows, &runner->batch.arena, commit->rejected,
@@ -170,6 +196,7 @@ void commit_try(struct runner *runner)
     }
     meter_batch(runner->batch.record_count, engine_clock_us(runner->engine) - commit->began_us);
     accept(runner, &commit->rows);
+    runner_recover(runner);
     mark_rejected(runner);
     act_on_batch(runner);
 }

@@ -161,8 +161,10 @@ uint32_t decide_step(struct runner *runner, struct resident_entry *entry, const 
     stamped.at_us = runner->batch.now_us;
     resident_touch(&runner->resident, entry);
     core_step(entry->saga, &stamped, &runner->batch.arena, update);
+    resident_weigh(&runner->resident, entry);
     meter_verdict(event, update);
     runner->batch.event_count++;
+    runner->batch.steps += update->steps;
     failpoint("stepped");
     return update->verdict == CORE_USED ? add_update(runner, entry, update, before)
                                         : decide_row(runner, entry); /* it may repeat what stands there */

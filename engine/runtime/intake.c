@@ -381,6 +381,16 @@ static void apply(struct runner *runner, struct intake *intake)
     decide_dead(runner, intake->item, arena_copy(&runner->batch.arena, str_from(saga)), intake->reason);
 }
 
+/* What a full batch has no room for is read anew with the next. */
+static void leave_rest(struct runner *runner, const struct intake *intakes, uint32_t from, uint32_t count)
+{
+    struct runner_again rest = {0};
+    for (uint32_t i = from; i < count; i++)
+        if (intakes[i].what != INTAKE_ANSWERED)
+            runner_append(&rest, intakes[i].item);
+    runner_take_back(runner, &rest);
+}
+
 void intake_items(struct runner *runner, struct inbox_item *items)
 {
     uint32_t count = 0;
@@ -389,7 +399,6 @@ void intake_items(struct runner *runner, struct inbox_item *items)
     struct intake *intakes = arena_array(&runner->batch.arena, count, sizeof *intakes);
     uint32_t at = 0;
     for (struct inbox_item *item = items; item != NULL; item = item->next) {
-        runner->batch.bytes += item->bytes;
         intakes[at].item = item;
         read_item(runner, &intakes[at]);
         refuse_foreign(runner, &intakes[at++]);
@@ -405,8 +414,10 @@ void intake_items(struct runner *runner, struct inbox_item *items)
         give_up(runner, intakes, count, error, &note);
         return;
     }
-    for (uint32_t i = 0; i < count; i++)
-        apply(runner, &intakes[i]);
+    uint32_t done = 0;
+    while (done < count && !batch_full(&runner->batch))
+        apply(runner, &intakes[done++]);
+    leave_rest(runner, intakes, done, count);
 }
 
 /* Due entries leave the heap first, so that all their sagas are loaded in one round trip. */
@@ -425,7 +436,8 @@ static uint32_t take_due(struct runner *runner, struct resident_entry **due, uin
 static void fire(struct runner *runner, struct resident_entry *entry)
 {
     struct core_event timer = {.kind = CORE_EVENT_TIMER, .at_us = runner->batch.now_us};
-    while (!core_ended(entry->saga) && core_wake(entry->saga) <= runner->batch.now_us)
+    while (!core_ended(entry->saga) && core_wake(entry->saga) <= runner->batch.now_us &&
+           !batch_full(&runner->batch))
         if (!decide_event(runner, entry, &timer, NULL))
             break;
     resident_time(&runner->resident, entry);
@@ -447,7 +459,7 @@ static void vanish(struct runner *runner, struct resident_entry *entry)
 
 void intake_timers(struct runner *runner)
 {
-    uint32_t most = runner->engine->options.batch_events;
+    uint32_t most = batch_full(&runner->batch) ? 0 : runner->batch_most;
     struct resident_entry **due = arena_array(&runner->batch.arena, most, sizeof *due);
     struct id *ids = arena_array(&runner->batch.arena, most, sizeof *ids);
     uint32_t count = take_due(runner, due, most);
@@ -462,6 +474,8 @@ void intake_timers(struct runner *runner)
     for (uint32_t i = 0; i < count; i++) {
         if (error != ERR_OK)
             look_again(runner, due[i], again_pause_us);
+        else if (batch_full(&runner->batch))
+            look_again(runner, due[i], 0);
         else if (due[i]->saga != NULL)
             fire(runner, due[i]);
         else if (due[i]->broken)

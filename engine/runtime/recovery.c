@@ -45,6 +45,7 @@ static enum err place(struct runner *runner, struct resident_entry *entry, const
                         STR_ARG(row->hash));
     struct core_saga *saga = resident_place(&runner->resident, entry, plan);
     error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
+    resident_weigh(&runner->resident, entry);
     if (error != ERR_OK)
         resident_unload(&runner->resident, entry);
     else

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 
 void resident_init(struct resident *resident)
@@ -86,6 +87,13 @@ void resident_touch(struct resident *resident, struct resident_entry *entry)
     link_newest(resident, entry);
 }
 
+void resident_weigh(struct resident *resident, struct resident_entry *entry)
+{
+    check(entry->saga != NULL);
+    resident->loaded_bytes += entry->arena.used - entry->weight;
+    entry->weight = entry->arena.used;
+}
+
 void resident_time(struct resident *resident, struct resident_entry *entry)
 {
     int64_t wake = core_wake(entry->saga);
@@ -103,6 +111,8 @@ void resident_unload(struct resident *resident, struct resident_entry *entry)
     entry->saga = NULL;
     arena_fini(&entry->arena);
     resident->loaded_count--;
+    resident->loaded_bytes -= entry->weight;
+    entry->weight = 0;
 }
 
 void resident_fall_back(struct resident *resident, struct resident_entry *entry, int64_t due_us)
@@ -123,7 +133,8 @@ void resident_forget(struct resident *resident, struct resident_entry *entry)
 void resident_shrink(struct resident *resident, uint32_t most, uint64_t current)
 {
     struct resident_entry *entry = resident->oldest;
-    while (entry != NULL && resident->loaded_count > most) {
+    while (entry != NULL &&
+           (resident->loaded_count > most || resident->loaded_bytes > LIMITS_RESIDENT_BYTES)) {
         struct resident_entry *newer = entry->newer;
         if (entry->batch != current && core_ended(entry->saga) && entry->watches == NULL)
             resident_forget(resident, entry);

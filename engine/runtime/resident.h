@@ -30,6 +30,7 @@ struct resident_entry {
     uint64_t
         batch; /* number of the batch that touched it last: it must not be dropped before that one ends */
     uint32_t batch_index; /* its row in that batch */
+    size_t weight;        /* bytes of its arena when it was last weighed */
 };
 struct resident {
     struct map entries; /* key: the id's 16 bytes, inside the entry */
@@ -37,6 +38,7 @@ struct resident {
     struct heap watches;
     struct resident_entry *newest, *oldest;
     uint32_t loaded_count;
+    size_t loaded_bytes;
 };
 
 void resident_init(struct resident *resident);
@@ -49,6 +51,8 @@ struct core_saga *resident_place(struct resident *resident, struct resident_entr
                                  const struct plan *plan);
 /* Marks it as used now. */
 void resident_touch(struct resident *resident, struct resident_entry *entry);
+/* Counts what it takes now; after whatever makes it larger. */
+void resident_weigh(struct resident *resident, struct resident_entry *entry);
 /* Sets or clears the timer from the saga's next wake-up. */
 void resident_time(struct resident *resident, struct resident_entry *entry);
 /* Drops the saga from memory, keeps entry, timer and watches. */
@@ -58,7 +62,8 @@ void resident_unload(struct resident *resident, struct resident_entry *entry);
 void resident_fall_back(struct resident *resident, struct resident_entry *entry, int64_t due_us);
 /* Forgets all of it. Watches must have been answered. */
 void resident_forget(struct resident *resident, struct resident_entry *entry);
-/* Drops the longest unused until at most `most` are loaded; those of batch `current` stay. */
+/* Drops the longest unused until at most `most` are loaded, of at most LIMITS_RESIDENT_BYTES; those of batch
+ * `current` stay. */
 void resident_shrink(struct resident *resident, uint32_t most, uint64_t current);
 void resident_watch(struct resident *resident, struct resident_entry *entry, int64_t deadline_us,
                     struct engine_call call);

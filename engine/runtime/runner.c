@@ -20,12 +20,14 @@ static const int64_t starved_wait_us = 50000; /* a lost wake-up costs no more */
 static const int64_t behind_wait_us = 100000; /* between looks at a failed publish */
 static const int64_t away_wait_us = 500000;   /* between tries to reach the database */
 enum { DRAIN_TURNS = 10000 };                 /* by hand: an inbox one by one */
+enum { FINE_BATCHES = 16 };                   /* stored in turn before larger ones are tried again */
 enum { ROOM_LEAST = 64 };                     /* publishes that must fit before a batch is begun */
 
 enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note)
 {
     *runner = (struct runner){.engine = engine, .index = index};
     const struct engine_options *options = &engine->options;
+    runner->batch_most = options->batch_events;
     snprintf(runner->name, sizeof runner->name, "%s#%u", options->instance, index);
     uint64_t own = str_hash(str_from(runner->name));
     snprintf(runner->name, sizeof runner->name, "%s#%u/%s", options->instance, index,
@@ -122,22 +124,56 @@ static void forget_asked(struct runner *runner, uint32_t shard)
     }
 }
 
-void runner_try_again(struct runner *runner, struct inbox_item *item)
+void runner_append(struct runner_again *list, struct inbox_item *item)
 {
     item->next = NULL;
-    if (runner->again.last != NULL)
-        runner->again.last->next = item;
+    if (list->last != NULL)
+        list->last->next = item;
     else
-        runner->again.first = item;
-    runner->again.last = item;
+        list->first = item;
+    list->last = item;
 }
 
-/* All up to the next one that must be alone, or that one alone. */
+void runner_try_again(struct runner *runner, struct inbox_item *item)
+{
+    runner_append(&runner->again, item);
+}
+
+void runner_take_back(struct runner *runner, const struct runner_again *items)
+{
+    if (items->first == NULL)
+        return;
+    items->last->next = runner->again.first;
+    runner->again.first = items->first;
+    if (runner->again.last == NULL)
+        runner->again.last = items->last;
+}
+
+void runner_halve(struct runner *runner)
+{
+    const struct batch *batch = &runner->batch;
+    uint32_t parts = batch->done_count > batch->saga_count ? batch->done_count : batch->saga_count;
+    parts = parts < runner->batch_most ? parts : runner->batch_most;
+    runner->batch_most = parts > 1 ? parts / 2 : 1;
+    runner->batches_fine = 0;
+}
+
+void runner_recover(struct runner *runner)
+{
+    uint32_t most = runner->engine->options.batch_events;
+    if (runner->batch_most == most || ++runner->batches_fine < FINE_BATCHES)
+        return;
+    runner->batch_most = runner->batch_most > most / 2 ? most : runner->batch_most * 2;
+    runner->batches_fine = 0;
+}
+
+/* All up to the next one that must be alone, or that one alone; no more than a batch may have. */
 static struct inbox_item *take_again(struct runner *runner)
 {
     struct inbox_item *first = runner->again.first;
     struct inbox_item *last = first;
-    while (!first->alone && last->next != NULL && !last->next->alone)
+    for (uint32_t i = 1; i < runner->batch_most && !first->alone && last->next != NULL && !last->next->alone;
+         i++)
         last = last->next;
     runner->again.first = last->next;
     if (last->next == NULL)
@@ -394,7 +430,7 @@ static struct inbox_item *wait_for_items(struct runner *runner, bool behind, boo
     }
     uint32_t in_flight = bus_in_flight(runner->engine->bus);
     uint32_t room = in_flight < BUS_IN_FLIGHT_MAX ? BUS_IN_FLIGHT_MAX - in_flight : 0;
-    uint32_t most = runner->engine->options.batch_events;
+    uint32_t most = runner->batch_most;
     if (room < ROOM_LEAST) { /* no more work until the broker has answered some */
         atomic_store(&runner->starved, true);
         rest(runner, wait, now_us + starved_wait_us);
@@ -418,9 +454,14 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
 {
     struct inbox_item *items = wait_for_items(runner, behind, wait);
     batch_begin(&runner->batch, runner_now_us(runner));
+    bool timers_first = runner->timers_first;
+    if (timers_first)
+        intake_timers(runner);
     if (items != NULL)
         intake_items(runner, items);
-    intake_timers(runner);
+    runner->timers_first = !timers_first && batch_full(&runner->batch); /* by turns: neither starves */
+    if (!timers_first)
+        intake_timers(runner);
     commit_batch(runner);
 }
 

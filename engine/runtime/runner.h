@@ -70,6 +70,9 @@ struct runner {
     struct batch batch;
     struct runner_commit commit;
     struct runner_again again;
+    uint32_t batch_most; /* items, and timers, of one batch: halved while the database takes none so large */
+    uint32_t batches_fine; /* stored in turn since */
+    bool timers_first;     /* the last batch was full before it came to them */
     struct rng rng;
     struct runner_shard *shards; /* by number; shard_count of the engine */
     uint32_t owned_count;
@@ -106,5 +109,12 @@ void runner_try_again(struct runner *runner, struct inbox_item *item);
 /* The database was migrated to what this program does not understand: gives all shards back at once and says
  * why. */
 void runner_refuse_schema(struct runner *runner, const char *why);
+void runner_append(struct runner_again *list, struct inbox_item *item);
+/* Takes items that a batch had no room for, to be taken before anything else. */
+void runner_take_back(struct runner *runner, const struct runner_again *items);
+/* The database takes no batch as large as this one: the next ones are half as large. */
+void runner_halve(struct runner *runner);
+/* It took one. */
+void runner_recover(struct runner *runner);
 /* Drops all that memory holds of a shard: it was lost, or is given back. Callers that wait are told `why`. */
 void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why);

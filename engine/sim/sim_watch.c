@@ -8,10 +8,12 @@
 #include "engine/bus/envelope.h"
 #include "engine/runtime/loader.h"
 
-static enum memory_store_fault choose_append(void *context, struct world_host *host)
+static enum memory_store_fault choose_append(void *context, struct world_host *host,
+                                             const struct store_batch *batch)
 {
     struct sim *sim = context;
     (void)host;
+    (void)batch;
     if (sim_strikes(sim, SIM_COMMIT_LOST, 30))
         return MEMORY_STORE_LOST;
     if (sim_strikes(sim, SIM_COMMIT_REFUSED, 30))

@@ -28,7 +28,8 @@ struct world_host;
 struct world_hooks {
     void *context;
     enum world_fate (*publish)(void *context, struct world_host *host, const struct bus_message *message);
-    enum memory_store_fault (*append)(void *context, struct world_host *host);
+    enum memory_store_fault (*append)(void *context, struct world_host *host,
+                                      const struct store_batch *batch);
     /* The database refuses a value of this batch. */
     bool (*refuses)(void *context, const struct store_batch *batch);
     /* After a batch has been stored; the answer may still be lost. */

@@ -128,7 +128,7 @@ static enum err append_once(struct store *store, const struct store_batch *batch
     if (refuses(host, batch))
         return err_note(note, ERR_BAD_DATA, "a value was refused, as asked for");
     enum memory_store_fault fault =
-        hooks->append != NULL ? hooks->append(hooks->context, host) : MEMORY_STORE_FINE;
+        hooks->append != NULL ? hooks->append(hooks->context, host, batch) : MEMORY_STORE_FINE;
     memory_store_fail(host->world->store, fault);
     struct store *inner = mine(store)->inner;
     error = inner->ops->append_once(inner, batch, note);

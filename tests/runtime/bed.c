@@ -41,9 +41,21 @@ static enum world_fate fate_of(void *context, struct world_host *host, const str
     return str_starts(message->subject, STR("saga.cmd.")) ? take_fate(&bed->next_publish) : WORLD_FINE;
 }
 
-static enum memory_store_fault fault_of(void *context, struct world_host *host)
+static enum memory_store_fault fault_of(void *context, struct world_host *host,
+                                        const struct store_batch *batch)
 {
     struct bed *bed = context;
+    bed->largest_append =
+        batch->record_count > bed->largest_append ? batch->record_count : bed->largest_append;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->record_count; i++) {
+        size_t row = batch->records[i].data.size;
+        bytes += row;
+        bed->longest_row = row > bed->longest_row ? row : bed->longest_row;
+    }
+    bed->largest_batch = bytes > bed->largest_batch ? bytes : bed->largest_batch;
+    if (bed->append_most > 0 && batch->record_count > bed->append_most)
+        return MEMORY_STORE_REFUSED;
     enum memory_store_fault fault = bed->next_append;
     (void)host;
     bed->next_append = MEMORY_STORE_FINE;
@@ -236,6 +248,15 @@ void bed_answer(struct bed *bed, const char *action, const char *status, const c
     struct bus_message command = bed_take(bed, action);
     bed_reply(bed, &command, status, body);
     bed_settle(bed);
+}
+
+bool bed_find(struct bed *bed, const char *action)
+{
+    struct bus_message message = {.header_count = 0};
+    while (take(bed, &message))
+        if (str_ends(message.subject, str_from(action)))
+            return true;
+    return false;
 }
 
 bool bed_has_command(struct bed *bed)

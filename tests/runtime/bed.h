@@ -17,6 +17,10 @@ struct bed {
     struct bed_call calls[BED_CALLS_MAX];
     uint32_t call_count;
     enum memory_store_fault next_append;
+    uint32_t append_most;         /* records that the database takes at once; 0: any */
+    uint32_t largest_append;      /* records of one try so far */
+    size_t largest_batch;         /* bytes of its rows */
+    size_t longest_row;           /* bytes of one record so far */
     enum world_fate next_publish; /* of a command to a participant */
     enum world_fate next_child;   /* of a command to a child saga */
     enum world_fate next_reply;   /* of what a child saga tells its parent */
@@ -48,6 +52,8 @@ struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t
 /* The next command of participant shop; fails the test when there is none, or it is another. */
 struct bus_message bed_take(struct bed *bed, const char *action);
 bool bed_has_command(struct bed *bed);
+/* Takes commands until one has this action; false when none has. */
+bool bed_find(struct bed *bed, const char *action);
 /* Takes the command and answers it, and all that follows is done. */
 void bed_answer(struct bed *bed, const char *action, const char *status, const char *body);
 void bed_reply(struct bed *bed, const struct bus_message *command, const char *status, const char *body);

@@ -86,6 +86,32 @@ Test(engine_faults, keeps_messages_through_an_outage_and_serves_at_once_after_it
     bed_close(&bed);
 }
 
+/* What the database cannot take in time is not tried the same way for ever. */
+Test(engine_faults, a_batch_that_the_database_does_not_take_is_taken_apart)
+{
+    enum { STARTS = 40 };
+    struct bed bed;
+    struct bed_call *starts[STARTS];
+    bed_open(&bed, 1);
+    bed.append_most = 3;
+    for (int i = 0; i < STARTS; i++)
+        starts[i] = bed_start(&bed, 0, "", "{\"what\":1}");
+    bed_advance(&bed, 2500000);
+    cr_assert(eq(u32, bed.largest_append, STARTS), "they came together");
+    for (int i = 0; i < STARTS; i++)
+        cr_assert(starts[i]->count == 1, "start %d was answered", i);
+    cr_assert(eq(u32, bed.published_commands, STARTS), "each began once");
+    bed.append_most = 0;
+    for (int i = 0; i < STARTS; i++)
+        answer(&bed, "shop.reserve", "ok");
+    bed.largest_append = 0;
+    for (int i = 0; i < 16; i++)
+        bed_start(&bed, 0, "", "{\"what\":1}");
+    bed_settle(&bed);
+    cr_assert(bed.largest_append > 3, "batches grow again");
+    bed_close(&bed);
+}
+
 static void run_with_fate(enum world_fate fate)
 {
     struct bed bed;

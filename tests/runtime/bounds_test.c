@@ -1,0 +1,72 @@
+/* What comes together is decided together only as far as one commit may hold. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include "engine/base/duration.h"
+#include "engine/base/limits.h"
+#include "tests/runtime/bed.h"
+
+static const char heavy[] =
+    "saga: heavy\nversion: 1\nsteps:\n"
+    "  - foreach:\n      id: all\n      in: ${ $input.items }\n      as: item\n"
+    "      max_items: 100\n      max_concurrency: 100\n      steps:\n"
+    "        - { id: go, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n";
+
+static struct bed bed;
+
+static void set_up(void)
+{
+    bed_open(&bed, 1);
+    bed_define(&bed, heavy);
+}
+
+static void tear_down(void)
+{
+    bed_close(&bed);
+}
+
+TestSuite(bounds, .init = set_up, .fini = tear_down, .timeout = 300);
+
+static const char *input_of(uint32_t items)
+{
+    struct buf out;
+    buf_init(&out, &bed.arena);
+    buf_puts(&out, "{\"s\":\"");
+    for (int i = 0; i < 200; i++)
+        buf_char(&out, 'x');
+    buf_puts(&out, "\",\"items\":[0");
+    for (uint32_t i = 1; i < items; i++)
+        buf_puts(&out, ",0");
+    buf_puts(&out, "]}");
+    buf_char(&out, '\0');
+    return out.data;
+}
+
+Test(bounds, heavy_starts_are_stored_in_batches_that_fit)
+{
+    enum { STARTS = 5, ITEMS = 40 };
+    struct bed_call *starts[STARTS];
+    for (int i = 0; i < STARTS; i++)
+        starts[i] = bed_start_of(&bed, 0, "heavy", "", input_of(ITEMS));
+    struct bed_call *light = bed_start(&bed, 0, "", "{\"what\":1}");
+    bed_advance(&bed, 500000);
+    cr_expect(bed.largest_batch <= LIMITS_BATCH_BYTES + 2 * LIMITS_RECORD_BYTES, "%zu bytes in one commit",
+              bed.largest_batch);
+    cr_expect(bed.longest_row <= 2 * LIMITS_RECORD_BYTES, "%zu bytes in one row", bed.longest_row);
+    for (int i = 0; i < STARTS; i++)
+        cr_expect(starts[i]->count == 1 && starts[i]->answer.error == ERR_OK);
+    cr_expect(light->count == 1 && light->answer.error == ERR_OK, "what is light goes on beside");
+    cr_expect(eq(u32, bed.published_commands, STARTS * ITEMS + 1));
+}
+
+/* Timers and items take turns in batches that are full. */
+Test(bounds, timers_fire_beside_items_that_fill_every_batch)
+{
+    struct bed_call *waiting = bed_start(&bed, 0, "", "{\"what\":1}");
+    bed_settle(&bed);
+    bed_take(&bed, "shop.reserve");
+    for (int i = 0; i < 6; i++)
+        bed_start_of(&bed, 0, "heavy", "", input_of(40));
+    bed_advance(&bed, 5 * DURATION_SECOND_US);
+    cr_expect(waiting->count == 1);
+    cr_expect(bed_find(&bed, "shop.reserve"), "its second attempt was sent");
+}
