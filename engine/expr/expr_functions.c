@@ -7,8 +7,6 @@
 #include "engine/expr/expr_path.h"
 #include "engine/expr/expr_value.h"
 
-enum { SHOWN_BYTES = 40 }; /* of a text in a message */
-
 static bool push(struct expr_run *run, const struct json *value)
 {
     return value && expr_run_push(run, value);
@@ -79,8 +77,8 @@ static bool call_tonumber(struct expr_run *run, const struct expr_node *node, co
     if (json_parse(run->arena, input->text, LIMITS_PAYLOAD_BYTES, &number, NULL) == ERR_OK &&
         number->kind == JSON_NUMBER)
         return expr_run_push(run, number);
-    return expr_run_fail(run, node, EXPR_FAULT_VALUE, "\"%.*s\" is not a number",
-                         STR_ARG(expr_value_excerpt(input->text, SHOWN_BYTES)));
+    return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string, of %zu bytes, is not a number",
+                         input->text.size);
 }
 
 static bool call_fromjson(struct expr_run *run, const struct expr_node *node, const struct json *input)
@@ -92,7 +90,8 @@ static bool call_fromjson(struct expr_run *run, const struct expr_node *node, co
     if (!expr_run_work(run, node, input->text.size / EXPR_RUN_STEP_WORK))
         return false;
     if (json_parse(run->arena, input->text, LIMITS_PAYLOAD_BYTES, &value, &note) != ERR_OK)
-        return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string is not JSON: %s", note.text);
+        return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string, of %zu bytes, is not JSON at %.*s",
+                             input->text.size, STR_ARG(json_place(note.text)));
     return expr_run_push(run, value);
 }
 
