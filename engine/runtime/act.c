@@ -58,7 +58,11 @@ void act_send(struct runner *runner, const struct batch_send *send)
     uint64_t number = send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us());
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
-    if (bus_publish(runner->engine->bus, send->message, send->id, cookie, &note) != ERR_OK)
+    char proof[HMAC_TEXT_SIZE + 1];
+    struct bus_message message = *send->message;
+    if (send->proven)
+        proof_stamp(&runner->engine->key, &message, proof);
+    if (bus_publish(runner->engine->bus, &message, send->id, cookie, &note) != ERR_OK)
         (void)outbox_answer(outbox, number, false);
 }
 
@@ -69,8 +73,10 @@ void act_tell(struct runner *runner, struct inbox_item *item, const struct engin
     item->call.done = NULL;
     if (item->origin == INBOX_CALLER || inbox_item_is_message(item) || item->delivery.ack.size == 0)
         return;
-    if (bus_answer(runner->engine->bus, item->delivery.ack, control_write_answer(answer, &item->arena)) !=
-        ERR_OK)
+    struct str text = control_write_answer(answer, &item->arena);
+    if (item->nonce.size > 0)
+        text = proof_seal(&runner->engine->key, PROOF_ANSWER, item->shard, item->nonce, text, &item->arena);
+    if (bus_answer(runner->engine->bus, item->delivery.ack, text) != ERR_OK)
         meter_answer_lost();
     item->delivery.ack = (struct str){0}; /* who asked was told */
 }

@@ -39,6 +39,7 @@ struct batch_send {
     int64_t lsn;
     struct str id;
     struct bus_message *message;
+    bool proven;  /* one engine to another: it leaves with a proof */
     bool loose;   /* nobody keeps it: what is lost is asked for again */
     bool request; /* a command with via: request; the rest is for its answer */
     int64_t timeout_us;

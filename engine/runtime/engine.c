@@ -96,9 +96,11 @@ static void fill_defaults(struct engine_options *options)
     options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;
 }
 
-static enum err open_definitions(struct engine *engine, struct store *store, struct err_note *note)
+static enum err read_store(struct engine *engine, struct store *store, struct err_note *note)
 {
     enum err error = store_shard_count(store, &engine->shard_count, note);
+    if (error == ERR_OK)
+        error = proof_load(&engine->key, store, note);
     if (error == ERR_OK)
         error = registry_refresh(engine->registry, store, note);
     return error;
@@ -145,7 +147,7 @@ static enum err open_parts(struct engine *engine, struct store *store, struct er
     enum err error = presence_enter(engine, store, note);
     engine->entered = error == ERR_OK;
     if (error == ERR_OK)
-        error = open_definitions(engine, store, note);
+        error = read_store(engine, store, note);
     if (error == ERR_OK) {
         engine->owners = memory_new(engine->shard_count, sizeof *engine->owners);
         engine->runners = memory_new(engine->options.runners, sizeof *engine->runners);

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include "engine/runtime/engine.h"
 #include "engine/runtime/presence.h"
+#include "engine/runtime/proof.h"
 #include "engine/runtime/router.h"
 #include "engine/runtime/runner.h"
 
@@ -10,6 +11,7 @@ struct engine {
     struct engine_options options;
     struct presence presence;
     bool entered; /* has the name */
+    struct proof_key key;
     struct registry *registry;
     struct bus *bus;
     struct router *router;

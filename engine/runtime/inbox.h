@@ -48,6 +48,7 @@ struct inbox_item {
     uint32_t shard;
     struct bus_delivery
         delivery;            /* of origin DELIVERY; its ack is emptied once there is nothing to say to it */
+    struct str nonce;        /* of a CONTROL request, for the proof of its answer; "": it bears none */
     struct engine_call call; /* of origin CALLER; done == NULL: nobody waits, or who did was told */
     struct inbox_task task;
     bool alone; /* refused by the database along with others: to be tried in a batch of its own */

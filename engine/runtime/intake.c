@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/duration.h"
 #include "engine/bus/envelope.h"
+#include "engine/bus/stranger.h"
 #include "engine/core/record.h"
 #include "engine/ops/failpoint.h"
 #include "engine/ops/log.h"
@@ -55,16 +56,23 @@ static void read_reply(struct runner *runner, struct intake *intake)
     bool fine = envelope_reply(&intake->item->delivery.message, &runner->batch.arena, &intake->event,
                                &intake->id, &intake->id_known, &intake->reason);
     intake->what = fine ? INTAKE_EVENT : INTAKE_DEAD;
+    if (!fine)
+        return;
+    const struct bus_message *message = &intake->item->delivery.message;
     uint32_t shard = intake->item->shard;
     struct str participant;
-    if (!fine || (id_shard(intake->id) == shard &&
-                  subject_reply(intake->item->delivery.message.subject, &shard, &participant) &&
-                  shard == intake->item->shard))
-        return;
-    intake->what = INTAKE_DEAD;
-    intake->reason = arena_printf(&runner->batch.arena,
-                                  "the saga belongs to shard %u, the reply came on the subject of shard %u",
-                                  id_shard(intake->id), shard);
+    if (!subject_reply(message->subject, &shard, &participant) || shard != intake->item->shard ||
+        shard != id_shard(intake->id)) {
+        intake->what = INTAKE_DEAD;
+        intake->reason = arena_printf(
+            &runner->batch.arena, "the saga belongs to shard %u, the reply came on the subject of shard %u",
+            id_shard(intake->id), shard);
+    } else if (str_equal(participant, STR(PLAN_ENGINE)) && !proof_holds(&runner->engine->key, message)) {
+        stranger_refuse(STRANGER_PROOF, message->subject);
+        intake->what = INTAKE_DEAD;
+        intake->reason =
+            STR("Saga-Proof is not that of an engine of this database: only engines answer for child sagas");
+    }
 }
 
 static void read_answer(struct runner *runner, struct intake *intake)
@@ -144,10 +152,25 @@ static bool belongs(const struct runner *runner, const struct inbox_item *item, 
            engine_shard_of_key(runner->engine, start->plan->name, start->key) == item->shard;
 }
 
+/* An engine of the version before, which proves nothing, is told to try again: it will be replaced. */
+static void refuse_stranger(struct runner *runner, struct intake *intake)
+{
+    stranger_refuse(STRANGER_PROOF, intake->item->delivery.message.subject);
+    finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
+           STR("the request bears no proof of an engine of this database"));
+}
+
 static void read_control(struct runner *runner, struct intake *intake)
 {
     struct inbox_task task;
     struct str reason = {0};
+    struct inbox_item *item = intake->item;
+    struct str nonce;
+    if (!proof_open(&runner->engine->key, PROOF_ASK, item->shard, item->delivery.message.body, &nonce)) {
+        refuse_stranger(runner, intake);
+        return;
+    }
+    item->nonce = nonce;
     enum err error = understand(runner, intake->item, &task, &reason);
     if (error == ERR_OK && !belongs(runner, intake->item, &task)) {
         error = ERR_INVALID;

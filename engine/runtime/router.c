@@ -7,6 +7,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/bus/envelope.h"
+#include "engine/bus/stranger.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/decide.h"
@@ -34,6 +35,7 @@ struct router {
     atomic_bool stop;
     struct remote_watch *watches;
     int64_t look_at_us;
+    struct rng rng; /* of the numbers that tie answers to requests */
 };
 
 /* No use to anybody: a runner of this instance stores it with its reason. One that owns no shard stores
@@ -85,19 +87,39 @@ static void answer_error(struct router *router, struct inbox_item *item, enum er
     answer(router, item, &given);
 }
 
+/* An answer that proves nothing tells nothing: what was asked for may have been done. */
+static enum err ask_owner(struct router *router, struct inbox_item *item, uint32_t shard,
+                          struct engine_answer *given, struct err_note *note)
+{
+    const struct proof_key *key = &router->engine->key;
+    char number[PROOF_NONCE_SIZE + 1];
+    struct str text, nonce = {0};
+    proof_nonce(&router->rng, number);
+    text = proof_seal(key, PROOF_ASK, shard, str_from(number), control_write(&item->task, &item->arena),
+                      &item->arena);
+    enum err error = bus_call(router->engine->bus, shard, text, call_timeout_us, &item->arena, &text, note);
+    if (error != ERR_OK)
+        return error == ERR_TIMEOUT ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE;
+    if (!proof_open(key, PROOF_ANSWER, shard, text, &nonce) || !str_equal(nonce, str_from(number))) {
+        stranger_refuse(STRANGER_PROOF, STR("the answer to a request"));
+        return err_note(note, ERR_UNKNOWN_OUTCOME,
+                        "the owner of the shard answered without proof: an engine of an older version?");
+    }
+    if (!control_read_answer(text, &item->arena, given))
+        return err_note(note, ERR_UNKNOWN_OUTCOME,
+                        "the owner of the shard answered something that cannot be read");
+    return ERR_OK;
+}
+
 static void forward(struct router *router, struct inbox_item *item, uint32_t shard)
 {
-    struct str text;
     struct err_note note = {""};
     struct engine_answer given;
-    enum err error = bus_call(router->engine->bus, shard, control_write(&item->task, &item->arena),
-                              call_timeout_us, &item->arena, &text, &note);
-    if (error == ERR_OK && control_read_answer(text, &item->arena, &given))
+    enum err error = ask_owner(router, item, shard, &given, &note);
+    if (error == ERR_OK)
         answer(router, item, &given);
     else
-        answer_error(router, item, error == ERR_TIMEOUT ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE,
-                     error == ERR_OK ? "the owner of the shard answered something that cannot be read"
-                                     : note.text);
+        answer_error(router, item, error, note.text);
 }
 
 /* The shard that decides what is asked for. */
@@ -199,6 +221,12 @@ static enum reading read_child(struct router *router, struct inbox_item *item, s
     struct envelope_child child;
     if (!envelope_child_read(&item->delivery.message, &item->arena, &child, reason))
         return READING_DEAD;
+    if (!proof_holds(&router->engine->key, &item->delivery.message)) {
+        stranger_refuse(STRANGER_PROOF, item->delivery.message.subject);
+        *reason =
+            STR("Saga-Proof is not that of an engine of this database: only engines command child sagas");
+        return READING_DEAD;
+    }
     if (id_shard(child.child) >= router->engine->shard_count) {
         *reason = STR("Saga-Child names a shard that does not exist");
         return READING_DEAD;
@@ -419,6 +447,7 @@ enum err router_open(struct engine *engine, struct router **router, struct err_n
     *router = memory_new(1, sizeof **router);
     (*router)->engine = engine;
     (*router)->store = store;
+    rng_init(&(*router)->rng, engine->options.seed == 0 ? rng_entropy() : engine->options.seed);
     inbox_init(&(*router)->inbox, ROUTER_EVENTS, LIMITS_INBOX_BYTES);
     if (!engine->options.by_hand)
         check(pthread_create(&(*router)->thread, NULL, run, *router) == 0);

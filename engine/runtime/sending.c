@@ -53,6 +53,7 @@ struct batch_send sending_command(const struct core_saga *saga, uint16_t step, e
     struct batch_send send = {.shard = id_shard(saga->id), .lsn = lsn};
     if (node->kind == PLAN_SAGA) {
         send.message = child_message(saga, step, kind, attempt, text, arena, &send.id);
+        send.proven = true;
         return send;
     }
     const struct plan_action *action = core_action(node->step, kind);
@@ -112,8 +113,10 @@ bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct 
 
 struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_t lsn, struct arena *arena)
 {
-    struct batch_send send = {
-        .shard = id_shard(reply->child), .lsn = lsn, .message = arena_new(arena, struct bus_message)};
+    struct batch_send send = {.shard = id_shard(reply->child),
+                              .lsn = lsn,
+                              .proven = true,
+                              .message = arena_new(arena, struct bus_message)};
     envelope_child_reply(reply, arena, send.message, &send.id);
     return send;
 }

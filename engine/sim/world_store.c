@@ -42,6 +42,8 @@ PASS(enter,
      (store, instance, lease_us, bus_us, standing, note))
 PASS(leave, (struct store * store, const struct store_instance *instance, struct err_note *note),
      (store, instance, note))
+PASS(engine_key, (struct store * store, struct arena *arena, struct str *key, struct err_note *note),
+     (store, arena, key, note))
 PASS(claim,
      (struct store * store, struct str instance, int64_t lease_us, uint32_t most, struct arena *arena,
       struct store_shard **shards, uint32_t *count, struct err_note *note),
@@ -150,6 +152,7 @@ static const struct store_ops ops = {
     .shard_count = shard_count,
     .enter = enter,
     .leave = leave,
+    .engine_key = engine_key,
     .claim = claim,
     .renew = renew,
     .release = release,

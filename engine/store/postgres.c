@@ -54,6 +54,7 @@ static const struct store_ops ops = {
     .shard_count = postgres_shard_count,
     .enter = postgres_enter,
     .leave = postgres_leave,
+    .engine_key = postgres_engine_key,
     .claim = postgres_claim,
     .renew = postgres_renew,
     .release = postgres_release,

@@ -23,6 +23,8 @@ enum err postgres_committed(struct store *store, const struct store_batch *batch
 /* postgres_shards.c */
 enum err postgres_now(struct store *store, int64_t *now_us, struct err_note *note);
 enum err postgres_shard_count(struct store *store, uint32_t *count, struct err_note *note);
+enum err postgres_engine_key(struct store *store, struct arena *arena, struct str *key,
+                             struct err_note *note);
 enum err postgres_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                         struct arena *arena, struct store_shard **shards, uint32_t *count,
                         struct err_note *note);

@@ -8,6 +8,7 @@ static const struct pq_wire_column shard_columns[] = {
     {PQ_WIRE_INT8, offsetof(struct store_shard, published_lsn)},
 };
 static const struct pq_wire_column int4_column[] = {{PQ_WIRE_INT4, 0}};
+static const struct pq_wire_column bytes_column[] = {{PQ_WIRE_BYTES, 0}};
 static const struct pq_wire_column time_column[] = {{PQ_WIRE_TIME, 0}};
 
 enum err postgres_now(struct store *store, int64_t *now_us, struct err_note *note)
@@ -33,6 +34,23 @@ enum err postgres_shard_count(struct store *store, uint32_t *count, struct err_n
                                    sizeof *count, params.arena, &rows, &row_count, note);
     if (error == ERR_OK)
         *count = *(const uint32_t *)rows;
+    return error;
+}
+
+enum err postgres_engine_key(struct store *store, struct arena *arena, struct str *key, struct err_note *note)
+{
+    struct pq_wire_params params;
+    uint32_t row_count = 0;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_ENGINE_KEY, &params, POSTGRES_COLUMNS(bytes_column),
+                                   sizeof *key, arena, &rows, &row_count, note);
+    if (error == ERR_OK && row_count == 0)
+        return err_note(note, ERR_NOT_FOUND,
+                        "table engine_key is empty: engines cannot know each other without its row; "
+                        "migrations/0004_engine_key.sql ends with the statement that makes it");
+    if (error == ERR_OK)
+        *key = *(const struct str *)rows;
     return error;
 }
 

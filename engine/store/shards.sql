@@ -3,6 +3,9 @@
 -- name: shard_count
 select count(*)::integer from shard
 
+-- name: engine_key
+select key from engine_key
+
 -- name: now
 select clock_timestamp()
 

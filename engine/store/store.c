@@ -13,6 +13,11 @@ enum err store_now(struct store *store, int64_t *now_us, struct err_note *note)
     return store->ops->now(store, now_us, note);
 }
 
+enum err store_engine_key(struct store *store, struct arena *arena, struct str *key, struct err_note *note)
+{
+    return store->ops->engine_key(store, arena, key, note);
+}
+
 enum err store_shard_count(struct store *store, uint32_t *count, struct err_note *note)
 {
     return store->ops->shard_count(store, count, note);

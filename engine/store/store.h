@@ -152,6 +152,7 @@ struct store_ops {
     enum err (*enter)(struct store *store, const struct store_instance *instance, int64_t lease_us,
                       int64_t bus_us, struct store_standing *standing, struct err_note *note);
     enum err (*leave)(struct store *store, const struct store_instance *instance, struct err_note *note);
+    enum err (*engine_key)(struct store *store, struct arena *arena, struct str *key, struct err_note *note);
     enum err (*claim)(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                       struct arena *arena, struct store_shard **shards, uint32_t *count,
                       struct err_note *note);
@@ -210,6 +211,10 @@ enum err store_enter(struct store *store, const struct store_instance *instance,
                      int64_t bus_us, struct store_standing *standing, struct err_note *note);
 /* Gives the name up, if this incarnation has it. */
 enum err store_leave(struct store *store, const struct store_instance *instance, struct err_note *note);
+/* The secret of this database's engines, STORE_KEY_BYTES random bytes, the same for ever. ERR_NOT_FOUND:
+ * somebody took it away. */
+enum { STORE_KEY_BYTES = 32 };
+enum err store_engine_key(struct store *store, struct arena *arena, struct str *key, struct err_note *note);
 /* Takes up to `most` shards that are free, expired or this instance's own already, with a new epoch each,
  * until now + lease. */
 enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,

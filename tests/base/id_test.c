@@ -5,6 +5,7 @@
 #include "engine/base/id.h"
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
+#include "engine/base/hmac.h"
 #include "engine/base/sha256.h"
 #include "tests/base/expect.h"
 
@@ -155,6 +156,27 @@ Test(rng, mix_depends_on_both_and_on_their_order)
     cr_assert(rng_mix(1, 2) == rng_mix(1, 2));
     cr_assert(rng_mix(1, 2) != rng_mix(2, 1) && rng_mix(1, 2) != rng_mix(1, 3) && rng_mix(0, 0) != 0);
     cr_assert(rng_entropy() != rng_entropy());
+}
+
+/* RFC 4231, cases 1 and 2: a shorter key is filled up with zeros. */
+Test(hmac, gives_the_published_codes)
+{
+    unsigned char key[HMAC_KEY_BYTES] = {0};
+    char code[HMAC_TEXT_SIZE + 1];
+    for (int i = 0; i < 20; i++)
+        key[i] = 0x0b;
+    hmac_hex(key, (struct str[]){STR("Hi There")}, 1, code);
+    cr_assert_str_eq(code, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    unsigned char other[HMAC_KEY_BYTES] = "Jefe";
+    struct str parts[] = {STR("what do ya want "), {0}, STR("for nothing?")};
+    hmac_hex(other, parts, 3, code);
+    cr_assert_str_eq(code, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    cr_assert(
+        hmac_equal(str_from(code), STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")));
+    cr_assert_not(
+        hmac_equal(str_from(code), STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3842")));
+    cr_assert_not(hmac_equal(str_from(code), STR("")));
+    cr_assert(hmac_equal((struct str){0}, STR("")));
 }
 
 Test(sha256, gives_the_published_digests)

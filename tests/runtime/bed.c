@@ -99,8 +99,26 @@ void bed_define(struct bed *bed, const char *yaml)
             bed_define_at(bed, i, yaml);
 }
 
-bool bed_control(struct bed *bed, uint32_t index, uint32_t shard, const char *body,
-                 struct engine_answer *answer)
+struct proof_key bed_key(struct bed *bed)
+{
+    struct proof_key key;
+    struct err_note note = {""};
+    cr_assert(proof_load(&key, bed->store, &note) == ERR_OK, "%s", note.text);
+    return key;
+}
+
+void bed_stamp(struct bed *bed, struct bus_message *message)
+{
+    struct proof_key key = bed_key(bed);
+    struct bus_message bare = {.subject = message->subject, .body = message->body};
+    for (uint32_t i = 0; i < message->header_count; i++)
+        if (!str_equal(message->headers[i].name, STR("Saga-Proof")))
+            bus_header_add(&bare, message->headers[i].name, message->headers[i].value);
+    *message = bare;
+    proof_stamp(&key, message, arena_alloc(&bed->arena, HMAC_TEXT_SIZE + 1));
+}
+
+struct str bed_control_text(struct bed *bed, uint32_t index, uint32_t shard, struct str text)
 {
     struct world_host *host = &bed->world.hosts[index];
     snprintf(host->call_ack, sizeof host->call_ack, "control");
@@ -109,13 +127,25 @@ bool bed_control(struct bed *bed, uint32_t index, uint32_t shard, const char *bo
         .shard = shard,
         .ack = str_from(host->call_ack),
         .delivery_count = 1,
-        .message = {.subject = arena_printf(&bed->arena, "saga.ctl.%u", shard), .body = str_from(body)}};
+        .message = {.subject = arena_printf(&bed->arena, "saga.ctl.%u", shard), .body = text}};
+    host->answer = STR("");
     host->answer_arena = &bed->arena;
     host->answered = false;
     cr_assert(host->callbacks.deliver(host->callbacks.context, &ask));
     bed_settle(bed);
     host->answer_arena = NULL;
-    return host->answered && control_read_answer(host->answer, &bed->arena, answer);
+    return host->answer;
+}
+
+bool bed_control(struct bed *bed, uint32_t index, uint32_t shard, const char *body,
+                 struct engine_answer *answer)
+{
+    struct proof_key key = bed_key(bed);
+    struct str number = STR("0123456789abcdef0123456789abcdef"), nonce = {0};
+    struct str text = proof_seal(&key, PROOF_ASK, shard, number, str_from(body), &bed->arena);
+    text = bed_control_text(bed, index, shard, text);
+    return proof_open(&key, PROOF_ANSWER, shard, text, &nonce) && str_equal(nonce, number) &&
+           control_read_answer(text, &bed->arena, answer);
 }
 
 void bed_open(struct bed *bed, uint32_t hosts)

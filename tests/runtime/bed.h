@@ -1,6 +1,7 @@
 /* What the engine's tests share: a world with one definition, callers that note their answers, and a
  * participant's hand. */
 #pragma once
+#include "engine/runtime/proof.h"
 #include "engine/sim/world.h"
 
 enum { BED_CALLS_MAX = 64 };
@@ -39,9 +40,16 @@ struct engine_call bed_call(struct bed_call *call);
 void bed_define(struct bed *bed, const char *yaml);
 /* Stored through one of them; the others have not heard of it. */
 void bed_define_at(struct bed *bed, uint32_t host, const char *yaml);
-/* A message of saga.ctl.<shard>, and the answer to it; false when there was none. */
+/* A request to saga.ctl.<shard> as another engine makes it, and the answer to it; false when there was none.
+ */
 bool bed_control(struct bed *bed, uint32_t host, uint32_t shard, const char *body,
                  struct engine_answer *answer);
+/* Any text in its place; the answer's text, "" when there was none. */
+struct str bed_control_text(struct bed *bed, uint32_t host, uint32_t shard, struct str text);
+/* The key of the world's engines. */
+struct proof_key bed_key(struct bed *bed);
+/* A message gets the proof that an engine would give it. */
+void bed_stamp(struct bed *bed, struct bus_message *message);
 struct bed_call *bed_start_of(struct bed *bed, uint32_t host, const char *definition, const char *key,
                               const char *input);
 /* Of "order". */

@@ -251,6 +251,56 @@ Test(children, a_business_key_is_not_shared_with_a_child)
     bed_close(&bed);
 }
 
+/* With the rights to start sagas, and all that a command to a child says. */
+Test(children, a_starter_neither_starts_nor_undoes_a_child)
+{
+    struct bed bed;
+    open_bed(&bed);
+    struct id id = begun(&bed);
+    struct id child = child_of(&bed, id);
+    struct bus_message undo = bed.child;
+    undo.subject = STR("saga.start.billing");
+    for (uint32_t i = 0; i < undo.header_count; i++) {
+        if (str_equal(undo.headers[i].name, STR("Saga-Kind")))
+            undo.headers[i].value = STR("undo");
+        if (str_equal(undo.headers[i].name, STR("Saga-Command"))) {
+            struct str command = undo.headers[i].value;
+            undo.headers[i].value = arena_printf(&bed.arena, "%.*s/bill/undo/1", ID_TEXT_SIZE, command.data);
+        }
+    }
+    memory_bus_send(bed.world.broker, &undo);
+    undo.subject = STR("saga.child.billing");
+    memory_bus_send(bed.world.broker, &undo);
+    bed_settle(&bed);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "Saga-Child"), 1));
+    cr_assert(eq(u32, bed_dead_letters(&bed, "Saga-Proof"), 1));
+    bed_expect(&bed, child, "running");
+    bed_answer(&bed, "shop.charge", "ok", "77");
+    bed_expect(&bed, child, "completed");
+    bed_close(&bed);
+}
+
+/* Should somebody's rights hold the engines' own subject. */
+Test(children, nobody_else_answers_for_a_child)
+{
+    struct bed bed;
+    open_bed(&bed);
+    struct id id = begun(&bed);
+    struct bus_message forged = {.subject = bus_header(&bed.child, STR("Saga-Reply-To")),
+                                 .body = STR("{\"number\":0}")};
+    bus_header_add(&forged, STR("Saga-Command"), bus_header(&bed.child, STR("Saga-Command")));
+    memory_bus_send(bed.world.broker, &forged);
+    bus_header_add(&forged, STR("Saga-Proof"), bus_header(&bed.child, STR("Saga-Proof")));
+    memory_bus_send(bed.world.broker, &forged);
+    bed_settle(&bed);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "Saga-Proof is not that of an engine"), 2));
+    bed_answer(&bed, "shop.charge", "ok", "77");
+    struct bus_message ship = bed_take(&bed, "shop.ship");
+    cr_assert(str_equal(ship.body, STR("{\"bill\":77}")), "%.*s", STR_ARG(ship.body));
+    bed_expect(&bed, id, "running");
+    bed_close(&bed);
+}
+
 Test(children, only_its_own_parent_may_command_a_child)
 {
     struct bed bed;
@@ -264,6 +314,10 @@ Test(children, only_its_own_parent_may_command_a_child)
     for (uint32_t i = 0; i < forged.header_count; i++)
         if (str_equal(forged.headers[i].name, STR("Saga-Child")))
             forged.headers[i].value = str_from(stranger);
+    memory_bus_send(bed.world.broker, &forged);
+    bed_settle(&bed);
+    cr_assert(eq(u32, bed_dead_letters(&bed, "Saga-Proof is not that of an engine"), 1));
+    bed_stamp(&bed, &forged);
     memory_bus_send(bed.world.broker, &forged);
     bed_settle(&bed);
     cr_assert(eq(u32, bed_dead_letters(&bed, "not a child of this parent"), 1));

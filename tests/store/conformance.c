@@ -357,6 +357,16 @@ WORLD_TEST(definition, is_enabled_and_disabled)
     world_str(str_from(world->note.text), "there is no definition order version 4");
 }
 
+WORLD_TEST(engine_key, is_the_same_whenever_it_is_asked_for)
+{
+    struct str first = {0}, second = {0};
+    world_ok(world, store_engine_key(world->store, &world->arena, &first, &world->note));
+    cr_assert_eq(first.size, STORE_KEY_BYTES);
+    world_ok(world, store_reconnect(world->store, &world->note));
+    world_ok(world, store_engine_key(world->store, &world->arena, &second, &world->note));
+    cr_assert(str_equal(first, second));
+}
+
 WORLD_TEST(health, is_answered)
 {
     uint32_t count = 0;

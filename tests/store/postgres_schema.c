@@ -47,6 +47,33 @@ Test(schema, is_made_once)
     cr_assert_eq(try_open(url, &note), ERR_OK, "%s", note.text);
 }
 
+Test(schema, has_a_key_of_its_own_for_its_engines)
+{
+    char urls[2][SERVERS_URL_SIZE], keys[2][128];
+    uint32_t applied = 0;
+    struct err_note note;
+    struct arena arena;
+    struct store *store = NULL;
+    struct str key = {0};
+    for (int i = 0; i < 2; i++) {
+        harness_database(urls[i]);
+        cr_assert_eq(postgres_migrate(urls[i], 8, &applied, &note), ERR_OK, "%s", note.text);
+        snprintf(keys[i], sizeof keys[i], "%s", harness_query(urls[i], "select key from engine_key"));
+        cr_assert_eq(postgres_migrate(urls[i], 8, &applied, &note), ERR_OK, "%s", note.text);
+        cr_assert_str_eq(harness_query(urls[i], "select key from engine_key"), keys[i], "it stays");
+    }
+    cr_assert_str_neq(keys[0], keys[1]);
+    cr_assert_str_eq(harness_query(urls[0], "select has_table_privilege('public', 'engine_key', 'select')"),
+                     "f");
+    (void)harness_query(urls[0], "delete from engine_key");
+    arena_init(&arena, 0);
+    cr_assert_eq(postgres_open(urls[0], &store, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(store_engine_key(store, &arena, &key, &note), ERR_NOT_FOUND);
+    cr_assert(strstr(note.text, "engine_key is empty") != NULL, "%s", note.text);
+    store_close(store);
+    arena_fini(&arena);
+}
+
 Test(schema, made_by_several_at_once_is_made_once)
 {
     char url[SERVERS_URL_SIZE];
