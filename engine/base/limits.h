@@ -8,7 +8,7 @@ enum {
     LIMITS_JSON_BUILT_DEPTH =
         1024, /* a tree built in memory before its depth is refused: walks of it fit a 512 KiB stack */
     LIMITS_JSON_PAIRS = 16,       /* members compared each with each; above, they are sorted first */
-    LIMITS_JSON_SHOWN_BYTES = 64, /* of a key shown in an error: longer than any name (LIMITS_NAME_BYTES) */
+    LIMITS_JSON_SHOWN_BYTES = 64, /* of a key in an error: a screen line with the rest of the sentence */
     LIMITS_DIAG_COLUMNS = 100,    /* of a source line shown; longer ones are cut around the caret */
     LIMITS_PAYLOAD_BYTES =
         262144, /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */
@@ -62,6 +62,8 @@ enum {
     LIMITS_REGEX_STATES = 2000, /* of its machine: lists of them are kept on the stack of each test, 24 KB */
     LIMITS_REGEX_REPEAT = 1000, /* the largest number in {m,n} */
     LIMITS_REGEX_DEPTH = 50,    /* groups in groups */
+    LIMITS_REGEX_GROUPS =
+        16, /* groups of one pattern whose texts are kept: each way through it carries them */
     LIMITS_PENDING_COUNT =
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_RECORD_CHANGES =

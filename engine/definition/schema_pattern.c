@@ -48,11 +48,11 @@ enum err schema_compile_pattern(struct arena *arena, struct str pattern, const s
     struct arena scratch;
     arena_init(&scratch, 0);
     buf_init(&out, &scratch);
-    enum err error = regex_compile(&scratch, pattern, false, regex, note); /* for mistakes in their places */
+    enum err error = regex_compile(&scratch, pattern, 0, regex, note); /* for mistakes in their places */
     if (error == ERR_OK)
         error = spell_out(pattern, &out, note);
     if (error == ERR_OK)
-        error = regex_compile(arena, buf_str(&out), false, regex, note);
+        error = regex_compile(arena, buf_str(&out), 0, regex, note);
     arena_fini(&scratch);
     return error;
 }

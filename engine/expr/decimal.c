@@ -319,3 +319,39 @@ bool decimal_truncate(const struct decimal *value, int64_t *number)
     *number = value->negative ? result : -result;
     return true;
 }
+
+/* Whether the whole number next to the truncated one, away from zero, is meant. `first`: the first digit cut
+ * off.
+ */
+static bool goes_further(const struct decimal *value, enum decimal_rounding rounding, uint8_t first)
+{
+    switch (rounding) {
+    case DECIMAL_FLOOR:
+        return value->negative;
+    case DECIMAL_CEIL:
+        return !value->negative;
+    case DECIMAL_ROUND:
+        return first >= 5;
+    }
+    check(false);
+    return false;
+}
+
+enum err decimal_round(const struct decimal *value, enum decimal_rounding rounding, struct decimal *whole)
+{
+    struct wide kept = {0};
+    *whole = *value;
+    if (value->count == 0 || value->exponent >= 0)
+        return ERR_OK;
+    int32_t digits = value->count + value->exponent; /* before the point; not positive: zeros behind it */
+    kept.count = digits > 0 ? (size_t)digits : 0;
+    memcpy(kept.digits, value->digits, kept.count);
+    uint8_t first = digits >= 0 ? value->digits[digits] : 0;
+    struct decimal cut;
+    enum err err = narrow(&kept, value->negative, &cut);
+    *whole = cut;
+    if (err != ERR_OK || !goes_further(value, rounding, first))
+        return err;
+    struct decimal one = decimal_from_i64(value->negative ? -1 : 1);
+    return decimal_add(&cut, &one, whole);
+}

@@ -38,5 +38,9 @@ enum err decimal_multiply(const struct decimal *a, const struct decimal *b, stru
 enum err decimal_divide(const struct decimal *a, const struct decimal *b, struct decimal *quotient)
     __attribute__((warn_unused_result));
 struct decimal decimal_negate(const struct decimal *value);
+enum decimal_rounding { DECIMAL_FLOOR, DECIMAL_CEIL, DECIMAL_ROUND /* halves away from zero */ };
+/* The whole number below, above, or nearest. ERR_LIMIT when it does not fit. */
+enum err decimal_round(const struct decimal *value, enum decimal_rounding rounding, struct decimal *whole)
+    __attribute__((warn_unused_result));
 /* Without its fraction; false when that does not fit. */
 bool decimal_truncate(const struct decimal *value, int64_t *number);

@@ -9,11 +9,6 @@
 #include "engine/expr/expr_path.h"
 #include "engine/expr/expr_value.h"
 
-static bool push(struct expr_run *run, const struct json *value)
-{
-    return value && expr_run_push(run, value);
-}
-
 static struct str name_of(const struct expr_node *node)
 {
     return expr_functions[node->index].name;
@@ -30,20 +25,23 @@ static bool two_strings(struct expr_run *run, const struct expr_node *node, cons
                          expr_value_kind_name(wrong));
 }
 
-static bool apply_has(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                      const struct json *key)
+bool expr_functions_has(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                        const struct json *const *arguments)
 {
+    bool swapped = node->index == EXPR_FUNCTION_IN_OBJECT;
+    const struct json *key = swapped ? input : arguments[0];
+    input = swapped ? arguments[0] : input;
     if (input->kind == JSON_NULL)
-        return push(run, json_new_bool(false));
+        return expr_functions_push(run, json_new_bool(false));
     if (input->kind == JSON_OBJECT && key->kind == JSON_STRING)
         return expr_run_work(run, node, input->count / EXPR_PATH_MEMBERS_A_UNIT) &&
-               push(run, json_new_bool(json_get(input, key->text) != NULL));
+               expr_functions_push(run, json_new_bool(json_get(input, key->text) != NULL));
     if (input->kind == JSON_ARRAY && key->kind == JSON_NUMBER) {
         int64_t position = expr_path_position(key);
-        return push(
+        return expr_functions_push(
             run, json_new_bool(position >= 0 && position < input->count && !str_starts(key->text, STR("-"))));
     }
-    return expr_run_fail(run, node, EXPR_FAULT_TYPE, "has cannot look for %s in %s",
+    return expr_run_fail(run, node, EXPR_FAULT_TYPE, "%.*s cannot look for %s in %s", STR_ARG(name_of(node)),
                          expr_value_kind_name(key), expr_value_kind_name(input));
 }
 
@@ -61,9 +59,10 @@ static bool item_text(struct expr_run *run, const struct expr_node *node, const 
     return true;
 }
 
-static bool apply_join(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                       const struct json *separator)
+bool expr_functions_join(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                         const struct json *const *arguments)
 {
+    const struct json *separator = arguments[0];
     uint32_t mark = run->top;
     static const struct json empty = {.kind = JSON_STRING, .text = {"", 0}};
     if (!expr_path_iterate(run, node, &json_null, &input))
@@ -85,70 +84,18 @@ static bool apply_join(struct expr_run *run, const struct expr_node *node, const
     if (run->top > end)
         joined = expr_operate_sum(run, node, run->stack + end, run->top - end);
     run->top = mark;
-    return push(run, joined);
+    return expr_functions_push(run, joined);
 }
 
-static bool apply_ends(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                       const struct json *part)
+bool expr_functions_ends(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                         const struct json *const *arguments)
 {
+    const struct json *part = arguments[0];
     if (!two_strings(run, node, input, part))
         return false;
     bool found = node->index == EXPR_FUNCTION_STARTSWITH ? str_starts(input->text, part->text)
                                                          : str_ends(input->text, part->text);
-    return push(run, json_new_bool(found));
-}
-
-/* ---- test ---- */
-
-bool expr_functions_flags(const struct json *flags, bool *ignore_case)
-{
-    bool text = flags->kind == JSON_STRING;
-    *ignore_case = text && str_equal(flags->text, STR("i"));
-    return *ignore_case || flags->kind == JSON_NULL || (text && flags->text.size == 0);
-}
-
-enum { REPEAT_UNITS = LIMITS_REGEX_STATES * 4 }; /* emitting the largest machine, about 100 µs */
-
-static const struct regex *pattern_of(struct expr_run *run, const struct expr_node *node,
-                                      const struct json *const *arguments)
-{
-    const struct regex *regex = NULL;
-    struct err_note note;
-    bool ignore_case = false;
-    if (node->regex)
-        return node->regex;
-    if (node->count == 2 && !expr_functions_flags(arguments[1], &ignore_case)) {
-        expr_run_fail(run, node, EXPR_FAULT_VALUE, "test knows no flags but \"i\"");
-        return NULL;
-    }
-    bool repeats =
-        str_find(arguments[0]->text, '{') < arguments[0]->text.size; /* may be far larger compiled */
-    if (!expr_run_work(run, node,
-                       arguments[0]->text.size * EXPR_RUN_STEP_WORK + (repeats ? REPEAT_UNITS : 0)))
-        return NULL;
-    if (regex_compile(run->arena, arguments[0]->text, ignore_case, &regex, &note) == ERR_OK)
-        return regex;
-    expr_run_fail(run, node, EXPR_FAULT_VALUE, "the regular expression is wrong: %s", note.text);
-    return NULL;
-}
-
-static bool apply_test(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                       const struct json *const *arguments)
-{
-    enum { STATES_PER_UNIT = 4 }; /* a state of the machine is that much cheaper than comparing two values */
-    bool matches = false;
-    if (!two_strings(run, node, input, arguments[0]))
-        return false;
-    const struct regex *regex = pattern_of(run, node, arguments);
-    if (!regex)
-        return false;
-    uint64_t begin = run->work_left * STATES_PER_UNIT;
-    uint64_t work = begin;
-    if (regex_test(regex, input->text, &work, &matches) != ERR_OK)
-        work = 0; /* used up: charging all of it and a unit more is the fault */
-    uint64_t units = (begin - work) / STATES_PER_UNIT;
-    return expr_run_work(run, node, work == 0 ? run->work_left + 1 : units) &&
-           push(run, json_new_bool(matches));
+    return expr_functions_push(run, json_new_bool(found));
 }
 
 /* ---- contains ---- */
@@ -213,91 +160,132 @@ static bool holds(struct expr_run *run, const struct expr_node *node, const stru
     return true;
 }
 
-static bool apply_contains(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                           const struct json *part)
+bool expr_functions_contains(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                             const struct json *const *arguments)
 {
+    bool swapped = node->index == EXPR_FUNCTION_INSIDE;
+    const struct json *part = swapped ? input : arguments[0];
+    input = swapped ? arguments[0] : input;
     bool result = false;
     bool same = input->kind == part->kind && (input->kind != JSON_BOOL || input->boolean == part->boolean);
     if (!same)
         return expr_run_fail(run, node, EXPR_FAULT_TYPE, "%s cannot contain %s", expr_value_kind_name(input),
                              expr_value_kind_name(part));
-    return holds(run, node, input, part, &result) && push(run, json_new_bool(result));
+    return holds(run, node, input, part, &result) && expr_functions_push(run, json_new_bool(result));
 }
 
-/* ---- index ---- */
+/* ---- places ---- */
 
-static bool index_in_string(struct expr_run *run, const struct expr_node *node, struct str text,
-                            struct str part)
+/* Pushes each place where `part` stands in the text, in characters; `most` of them. */
+static bool places_in_string(struct expr_run *run, const struct expr_node *node, struct str text,
+                             struct str part, uint32_t most)
 {
-    if (part.size == 0)
-        return expr_run_push(run, &json_null);
+    int64_t characters = 0;
+    size_t counted = 0;
+    if (part.size == 0 || text.size == 0)
+        return true;
     if (!expr_run_work(run, node, text.size / EXPR_RUN_STEP_WORK))
         return false;
-    const char *found = text.size > 0 ? memmem(text.data, text.size, part.data, part.size) : NULL;
-    if (!found)
-        return expr_run_push(run, &json_null);
-    size_t before = expr_value_characters(str_slice(text, 0, (size_t)(found - text.data)));
-    return push(run, expr_value_i64(run, (int64_t)before));
+    const char *end = text.data + text.size;
+    for (const char *at = text.data; most > 0 && at < end; at++, most--) {
+        at = memmem(at, (size_t)(end - at), part.data, part.size);
+        if (!at)
+            return true;
+        size_t place = (size_t)(at - text.data);
+        characters += (int64_t)expr_value_characters(str_slice(text, counted, place));
+        counted = place;
+        if (!expr_run_work(run, node, 1) || !expr_run_push(run, expr_value_i64(run, characters)))
+            return false;
+    }
+    return true;
 }
 
-/* Where `part`, the items of an array, first stands in `array`. */
-static bool index_in_array(struct expr_run *run, const struct expr_node *node, const struct json *array,
-                           const struct json *const *part, uint32_t count)
+/* Pushes each place where `part`, the items of an array, stands in `array`; `most` of them. */
+static bool places_in_array(struct expr_run *run, const struct expr_node *node, const struct json *array,
+                            const struct json *const *part, uint32_t count, uint32_t most)
 {
-    for (uint32_t i = 0; count > 0 && i + count <= array->count; i++) {
+    for (uint32_t i = 0; most > 0 && count > 0 && i + count <= array->count; i++) {
         int order = 0;
         for (uint32_t j = 0; order == 0 && j < count; j++)
             if (!expr_value_compare(run, node, array->items[i + j], part[j], &order))
                 return false;
-        if (order == 0)
-            return push(run, expr_value_i64(run, i));
+        if (order != 0)
+            continue;
+        most--;
+        if (!expr_run_push(run, expr_value_i64(run, i)))
+            return false;
     }
-    return expr_run_push(run, &json_null);
+    return true;
 }
 
-static bool apply_index(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                        const struct json *part)
+static bool push_places(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                        const struct json *part, uint32_t most)
 {
-    if (input->kind == JSON_NULL)
-        return expr_run_push(run, &json_null);
     if (input->kind == JSON_STRING && part->kind == JSON_STRING)
-        return index_in_string(run, node, input->text, part->text);
+        return places_in_string(run, node, input->text, part->text, most);
     if (input->kind == JSON_ARRAY && part->kind == JSON_ARRAY)
-        return index_in_array(run, node, input, part->items, part->count);
+        return places_in_array(run, node, input, part->items, part->count, most);
     if (input->kind == JSON_ARRAY)
-        return index_in_array(run, node, input, &part, 1);
-    return expr_run_fail(run, node, EXPR_FAULT_TYPE, "index cannot look for %s in %s",
+        return places_in_array(run, node, input, &part, 1, most);
+    return expr_run_fail(run, node, EXPR_FAULT_TYPE, "%.*s cannot look for %s in %s", STR_ARG(name_of(node)),
                          expr_value_kind_name(part), expr_value_kind_name(input));
 }
 
-static bool apply_split(struct expr_run *run, const struct expr_node *node, const struct json *input,
-                        const struct json *separator)
-{
-    return two_strings(run, node, input, separator) &&
-           push(run, expr_operate_split(run, node, input->text, separator->text));
-}
-
-bool expr_functions_apply(struct expr_run *run, const struct expr_node *node, const struct json *input,
+/* index, rindex */
+bool expr_functions_index(struct expr_run *run, const struct expr_node *node, const struct json *input,
                           const struct json *const *arguments)
 {
-    switch (node->index) {
-    case EXPR_FUNCTION_HAS:
-        return apply_has(run, node, input, arguments[0]);
-    case EXPR_FUNCTION_JOIN:
-        return apply_join(run, node, input, arguments[0]);
-    case EXPR_FUNCTION_SPLIT:
-        return apply_split(run, node, input, arguments[0]);
-    case EXPR_FUNCTION_TEST:
-    case EXPR_FUNCTION_TEST_FLAGS:
-        return apply_test(run, node, input, arguments);
-    case EXPR_FUNCTION_STARTSWITH:
-    case EXPR_FUNCTION_ENDSWITH:
-        return apply_ends(run, node, input, arguments[0]);
-    case EXPR_FUNCTION_CONTAINS:
-        return apply_contains(run, node, input, arguments[0]);
-    case EXPR_FUNCTION_INDEX:
-        return apply_index(run, node, input, arguments[0]);
-    }
-    check(false);
-    return false;
+    uint32_t mark = run->top;
+    bool first = node->index == EXPR_FUNCTION_INDEX;
+    if (input->kind != JSON_NULL && !push_places(run, node, input, arguments[0], first ? 1 : UINT32_MAX))
+        return false;
+    const struct json *place = run->top > mark ? run->stack[run->top - 1] : &json_null;
+    run->top = mark;
+    return expr_run_push(run, place);
+}
+
+bool expr_functions_indices(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                            const struct json *const *arguments)
+{
+    uint32_t mark = run->top;
+    if (input->kind == JSON_NULL)
+        return expr_run_push(run, &json_null);
+    if (!push_places(run, node, input, arguments[0], UINT32_MAX))
+        return false;
+    const struct json *places = expr_value_array(run, node, run->stack + mark, run->top - mark);
+    run->top = mark;
+    return expr_functions_push(run, places);
+}
+
+bool expr_functions_nth(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                        const struct json *const *arguments)
+{
+    if (input->kind == JSON_NULL)
+        return expr_run_push(run, &json_null);
+    if (input->kind != JSON_ARRAY)
+        return expr_functions_needs(run, node, "an array", input);
+    if (arguments[0]->kind != JSON_NUMBER)
+        return expr_functions_needs(run, node, "a number", arguments[0]);
+    return expr_run_push(run, expr_path_item(input, expr_path_position(arguments[0])));
+}
+
+/* ltrimstr, rtrimstr: what is no string, or does not begin or end so, stays as it is. */
+bool expr_functions_trimstr(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                            const struct json *const *arguments)
+{
+    struct str text = input->text, part = arguments[0]->text;
+    bool left = node->index == EXPR_FUNCTION_LTRIMSTR;
+    if (input->kind != JSON_STRING || arguments[0]->kind != JSON_STRING ||
+        !(left ? str_starts(text, part) : str_ends(text, part)))
+        return expr_run_push(run, input);
+    return expr_functions_push_text(run, left ? str_slice(text, part.size, text.size)
+                                              : str_slice(text, 0, text.size - part.size));
+}
+
+bool expr_functions_split(struct expr_run *run, const struct expr_node *node, const struct json *input,
+                          const struct json *const *arguments)
+{
+    const struct json *separator = arguments[0];
+    return two_strings(run, node, input, separator) &&
+           expr_functions_push(run, expr_operate_split(run, node, input->text, separator->text));
 }

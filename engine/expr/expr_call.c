@@ -6,18 +6,11 @@
 
 enum { ARGUMENTS_MAX = 4, SIMILAR_DISTANCE = 2 };
 
-const struct expr_function_info expr_functions[EXPR_FUNCTIONS_COUNT] = {
-#define X(id, name, arity, reads_input, doc)                                                                 \
-    {{name, sizeof(name) - 1}, arity, reads_input, {doc, sizeof(doc) - 1}},
-#include "engine/expr/functions.def"
-#undef X
-};
-
 static const struct {
     struct str name;
     struct str hint;
 } refused[] = {
-#define X(name, hint) {{name, sizeof(name) - 1}, {hint, sizeof(hint) - 1}},
+#define X(name, hint, jq, ours) {{name, sizeof(name) - 1}, {hint, sizeof(hint) - 1}},
 #include "engine/expr/refused.def"
 #undef X
 };
@@ -67,6 +60,8 @@ static void report_unknown(struct expr_parse *parse, struct str name, uint32_t a
             hint = arena_printf(parse->arena, "write `value | %.*s`", STR_ARG(name));
         else if (near->arity == 1)
             hint = arena_printf(parse->arena, "write `value | %.*s(…)`", STR_ARG(name));
+    } else if (str_starts(name, STR("@"))) {
+        hint = STR("the formats are @text @json @csv @tsv @html @uri @base64 @base64d");
     } else if (near) {
         hint = arena_printf(parse->arena, "did you mean \"%.*s\"?", STR_ARG(near->name));
     } else if (arity == 0) {
@@ -83,7 +78,9 @@ static bool parse_arguments(struct expr_parse *parse, struct str name, struct ex
     *count = 0;
     if (!expr_parse_at_sign(parse, "("))
         return true;
-    bool outer_first = str_equal(name, STR("first")) || str_equal(name, STR("last")) ||
+    bool outer_all =
+        str_equal(name, STR("limit")) || str_equal(name, STR("nth")) || str_equal(name, STR("IN"));
+    bool outer_first = outer_all || str_equal(name, STR("first")) || str_equal(name, STR("last")) ||
                        str_equal(name, STR("any")) || str_equal(name, STR("all"));
     do {
         expr_parse_advance(parse);
@@ -93,7 +90,7 @@ static bool parse_arguments(struct expr_parse *parse, struct str name, struct ex
         }
         /* Whether any(…) has one argument or two is known only behind it: one argument then sees each item.
          */
-        bool has_input = parse->has_input || *count > 0 || !outer_first;
+        bool has_input = parse->has_input || (*count > 0 ? !outer_all : !outer_first);
         arguments[*count] = expr_parse_nested(parse, has_input, true);
         if (!arguments[*count])
             return false;
@@ -110,20 +107,21 @@ static bool at_operand(const struct expr_parse *parse)
 }
 
 /* A constant pattern is compiled now, so that its mistakes are the author's and no test pays for it. */
-static bool prepare_test(struct expr_parse *parse, struct expr_node *node)
+static bool prepare_pattern(struct expr_parse *parse, struct expr_node *node)
 {
     struct err_note note;
-    bool ignore_case = false;
-    const struct expr_node *pattern = node->count > 0 ? node->children[0] : NULL;
-    if ((node->index != EXPR_FUNCTION_TEST && node->index != EXPR_FUNCTION_TEST_FLAGS) ||
-        pattern->op != EXPR_OP_CONSTANT || pattern->value->kind != JSON_STRING)
+    uint32_t flags_at = 0;
+    unsigned options = 0;
+    bool global = false;
+    if (!expr_functions_pattern((enum expr_function)node->index, &flags_at, &options))
         return true;
-    if (node->count == 2) {
-        const struct expr_node *flags = node->children[1];
-        if (flags->op != EXPR_OP_CONSTANT || !expr_functions_flags(flags->value, &ignore_case))
-            return true; /* the evaluation says what is wrong with them */
-    }
-    if (regex_compile(parse->arena, pattern->value->text, ignore_case, &node->regex, &note) == ERR_OK)
+    const struct expr_node *pattern = node->children[0];
+    const struct expr_node *flags = flags_at > 0 ? node->children[flags_at] : NULL;
+    if (pattern->op != EXPR_OP_CONSTANT || pattern->value->kind != JSON_STRING)
+        return true;
+    if (flags && (flags->op != EXPR_OP_CONSTANT || !expr_functions_flags(flags->value, &options, &global)))
+        return true; /* the evaluation says what is wrong with them */
+    if (regex_compile(parse->arena, pattern->value->text, options, &node->regex, &note) == ERR_OK)
         return true;
     expr_parse_error(parse, pattern->place, "expression-pattern",
                      arena_printf(parse->arena, "the regular expression is wrong: %s", note.text),
@@ -149,6 +147,8 @@ struct expr_node *expr_parse_call(struct expr_parse *parse)
         return NULL;
     const struct expr_function_info *near = NULL;
     const struct expr_function_info *function = find(name, count, &near);
+    if (function && str_starts(name, STR("@")) && parse->token.kind == EXPR_TOKEN_QUOTE)
+        return expr_parse_formatted(parse, (uint32_t)(function - expr_functions));
     if (!function) {
         report_unknown(parse, name, count, place, near);
         return expr_node_constant(parse->arena, &json_null, place);
@@ -163,8 +163,9 @@ struct expr_node *expr_parse_call(struct expr_parse *parse)
     if (!node)
         return NULL;
     node->index = (uint32_t)(function - expr_functions);
-    node->single = node->index != EXPR_FUNCTION_SELECT && node->index != EXPR_FUNCTION_FIRST_OF;
+    node->single = expr_functions_single((enum expr_function)node->index);
+    node->deepens += expr_functions_deepens((enum expr_function)node->index);
     for (uint32_t i = 0; i < count; i++)
         node->single = node->single && arguments[i]->single;
-    return prepare_test(parse, node) ? node : NULL;
+    return prepare_pattern(parse, node) ? node : NULL;
 }

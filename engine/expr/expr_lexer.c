@@ -85,7 +85,8 @@ static enum expr_token_kind cut_token(struct expr_lexer *lexer)
     char c = peek(lexer, 0);
     if (is_digit(c))
         return cut_number(lexer);
-    if (begins_word(c)) {
+    if (begins_word(c) || (c == '@' && begins_word(peek(lexer, 1)))) {
+        lexer->next++;
         skip_word(lexer);
         return EXPR_TOKEN_WORD;
     }

@@ -12,7 +12,7 @@ enum expr_token_kind {
     EXPR_TOKEN_END,
     EXPR_TOKEN_NUMBER,
     EXPR_TOKEN_QUOTE,    /* the `"` that begins a string; its parts are read by expr_lexer_string */
-    EXPR_TOKEN_WORD,     /* a function or keyword */
+    EXPR_TOKEN_WORD,     /* a function or keyword, or a format with its `@` */
     EXPR_TOKEN_FIELD,    /* `.name`; text is the name */
     EXPR_TOKEN_VARIABLE, /* `$name`; text is the name */
     EXPR_TOKEN_SIGN,     /* an operator or bracket */

@@ -9,8 +9,8 @@ static bool children_feed_each_other(enum expr_op op)
     return op == EXPR_OP_PIPE || op == EXPR_OP_AS;
 }
 
-/* Whether a node gives one value when all its children do. Calls are told by the parser, which knows the
- * function. */
+/* Whether a node gives one value when all its children do. Of calls the parser tells it, and how much they
+ * deepen, since it knows the function. */
 static bool one_from_one(enum expr_op op)
 {
     return op != EXPR_OP_ITERATE && op != EXPR_OP_TRY && op != EXPR_OP_COMMA && op != EXPR_OP_CALL;
@@ -18,7 +18,7 @@ static bool one_from_one(enum expr_op op)
 
 static uint32_t own_level(enum expr_op op)
 {
-    return op == EXPR_OP_ARRAY || op == EXPR_OP_OBJECT || op == EXPR_OP_RECORD || op == EXPR_OP_CALL ? 1 : 0;
+    return op == EXPR_OP_ARRAY || op == EXPR_OP_OBJECT || op == EXPR_OP_RECORD ? 1 : 0;
 }
 
 struct expr_node *expr_node_new(struct arena *arena, enum expr_op op, struct diag_place place,

@@ -52,7 +52,7 @@ static const struct {
     {"//=", "values are never changed: build a new one with //"},
     {"?//", "patterns are not in this language: write `as $name`"},
     {"..", "there is no recursion: name the fields you mean"},
-    {"@", "formats such as @base64 are not in this language"},
+    {"@", "a format is written @base64, without a blank"},
     {",", "an expression gives one value: put several in [ ]"},
     {"&&", "write `and`"},
     {"||", "write `or`"},

@@ -64,6 +64,8 @@ void expr_parse_leave(struct expr_parse *parse);
 struct expr_node *expr_parse_primary(struct expr_parse *parse);
 /* At a QUOTE token: a constant or a TEXT node. */
 struct expr_node *expr_parse_string(struct expr_parse *parse);
+/* The same behind a format (`@uri "…\(x)…"`): the values put in go through that function. */
+struct expr_node *expr_parse_formatted(struct expr_parse *parse, uint32_t function);
 /* base.key: into the path of a reference where it can be. */
 struct expr_node *expr_parse_field(struct expr_parse *parse, struct expr_node *base, struct str key,
                                    struct diag_place place, bool optional);

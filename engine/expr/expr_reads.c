@@ -110,14 +110,47 @@ static struct way follow_try(struct finder *finder, const struct expr_node *node
     return unknown;
 }
 
+/* Their argument sees each item of the input, which is an array (of map_values and map perhaps an object). */
+static bool sees_items(enum expr_function function)
+{
+    return function == EXPR_FUNCTION_MAP || function == EXPR_FUNCTION_ANY_OF ||
+           function == EXPR_FUNCTION_ALL_OF || function == EXPR_FUNCTION_GROUP_BY ||
+           function == EXPR_FUNCTION_SORT_BY || function == EXPR_FUNCTION_UNIQUE_BY ||
+           function == EXPR_FUNCTION_MIN_BY || function == EXPR_FUNCTION_MAX_BY;
+}
+
+/* Their arguments see what is made of the input. */
+static bool sees_others(enum expr_function function)
+{
+    return function == EXPR_FUNCTION_WITH_ENTRIES || function == EXPR_FUNCTION_MAP_VALUES ||
+           function == EXPR_FUNCTION_SUB || function == EXPR_FUNCTION_SUB_FLAGS ||
+           function == EXPR_FUNCTION_GSUB || function == EXPR_FUNCTION_GSUB_FLAGS;
+}
+
+/* They give some or all items of the input, as an array. */
+static bool gives_items(enum expr_function function)
+{
+    return function == EXPR_FUNCTION_SORT || function == EXPR_FUNCTION_SORT_BY ||
+           function == EXPR_FUNCTION_UNIQUE || function == EXPR_FUNCTION_UNIQUE_BY;
+}
+
+/* They give one item of the input. */
+static bool gives_item(enum expr_function function)
+{
+    return function == EXPR_FUNCTION_FIRST || function == EXPR_FUNCTION_LAST ||
+           function == EXPR_FUNCTION_MIN || function == EXPR_FUNCTION_MAX ||
+           function == EXPR_FUNCTION_MIN_BY || function == EXPR_FUNCTION_MAX_BY;
+}
+
 static struct way follow_call(struct finder *finder, const struct expr_node *node, struct way dot)
 {
     enum expr_function function = (enum expr_function)node->index;
-    if (function == EXPR_FUNCTION_MAP || function == EXPR_FUNCTION_ANY_OF ||
-        function == EXPR_FUNCTION_ALL_OF || function == EXPR_FUNCTION_GROUP_BY) {
+    if (sees_items(function)) {
         (void)follow(finder, node->children[0], item_of(finder, dot));
-        return unknown;
+        return gives_items(function) ? dot : gives_item(function) ? item_of(finder, dot) : unknown;
     }
+    if (sees_others(function))
+        return unknown;
     if (function == EXPR_FUNCTION_ANY_IN || function == EXPR_FUNCTION_ALL_IN) {
         (void)follow(finder, node->children[1], follow(finder, node->children[0], dot));
         return unknown;
@@ -125,13 +158,9 @@ static struct way follow_call(struct finder *finder, const struct expr_node *nod
     if (function == EXPR_FUNCTION_FIRST_OF || function == EXPR_FUNCTION_LAST_OF)
         return follow(finder, node->children[0], dot);
     follow_all(finder, node, dot);
-    if (function == EXPR_FUNCTION_SELECT || function == EXPR_FUNCTION_SORT ||
-        function == EXPR_FUNCTION_UNIQUE)
+    if (function == EXPR_FUNCTION_SELECT || function == EXPR_FUNCTION_VALUES || gives_items(function))
         return dot;
-    if (function == EXPR_FUNCTION_FIRST || function == EXPR_FUNCTION_LAST || function == EXPR_FUNCTION_MIN ||
-        function == EXPR_FUNCTION_MAX)
-        return item_of(finder, dot);
-    return unknown;
+    return gives_item(function) ? item_of(finder, dot) : unknown;
 }
 
 static struct way follow(struct finder *finder, const struct expr_node *node, struct way dot)

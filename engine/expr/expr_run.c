@@ -344,7 +344,7 @@ static bool run_op(struct expr_run *run, const struct expr_node *node, const str
     case EXPR_OP_TEXT:
         return expr_run_combine(run, node, input, false, expr_value_join);
     case EXPR_OP_CALL:
-        return expr_functions_call(run, node, input);
+        return expr_functions_run(run, node, input);
     case EXPR_OP_PROGRAM:
         return run_program(run, node);
     }

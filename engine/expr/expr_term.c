@@ -2,6 +2,7 @@
 #include "engine/expr/expr_parse.h"
 
 #include "engine/base/check.h"
+#include "engine/expr/expr_functions.h"
 
 struct expr_node *expr_parse_input(struct expr_parse *parse, struct diag_place place)
 {
@@ -31,7 +32,19 @@ static struct expr_node *parse_inserted(struct expr_parse *parse)
     return node;
 }
 
-struct expr_node *expr_parse_string(struct expr_parse *parse)
+/* value | @format */
+static struct expr_node *format_part(struct expr_parse *parse, struct expr_node *value, uint32_t function)
+{
+    struct expr_node *call = expr_parse_node(parse, EXPR_OP_CALL, value->place, NULL, 0);
+    if (!call)
+        return NULL;
+    call->index = function;
+    call->single = expr_functions_single((enum expr_function)function);
+    call->deepens = expr_functions_deepens((enum expr_function)function);
+    return expr_parse_node(parse, EXPR_OP_PIPE, value->place, (struct expr_node *[]){value, call}, 2);
+}
+
+static struct expr_node *parse_string(struct expr_parse *parse, bool formatted, uint32_t function)
 {
     enum { PARTS_MAX = 64 };
     struct diag_place place = expr_parse_here(parse);
@@ -51,6 +64,7 @@ struct expr_node *expr_parse_string(struct expr_parse *parse)
             break;
         case EXPR_STRING_OPEN:
             part = parse_inserted(parse);
+            part = part && formatted ? format_part(parse, part, function) : part;
             inserted = true;
             if (!part)
                 return NULL;
@@ -70,6 +84,16 @@ struct expr_node *expr_parse_string(struct expr_parse *parse)
         }
         parts[count++] = part;
     }
+}
+
+struct expr_node *expr_parse_string(struct expr_parse *parse)
+{
+    return parse_string(parse, false, 0);
+}
+
+struct expr_node *expr_parse_formatted(struct expr_parse *parse, uint32_t function)
+{
+    return parse_string(parse, true, function);
 }
 
 /* ---- variables and the paths read from them ---- */

@@ -12,7 +12,8 @@ struct reader {
     struct str pattern;
     size_t at;
     unsigned depth;
-    bool ignore_case;
+    unsigned options;
+    struct regex_groups *groups;
     bool failed;
     enum err err;
     struct err_note *note;
@@ -93,7 +94,7 @@ static void add_characters(struct reader *reader, struct regex_set *set, uint32_
 {
     struct regex_range range = {first, last};
     add_range(reader, set, first, last);
-    if (!reader->ignore_case)
+    if (!(reader->options & REGEX_IGNORE_CASE))
         return;
     add_other_case(reader, set, range, 'a', 'z', 'A' - 'a');
     add_other_case(reader, set, range, 'A', 'Z', 'a' - 'A');
@@ -250,18 +251,69 @@ static const struct regex_tree *one_character(struct reader *reader, uint32_t ch
     return tree;
 }
 
+static bool is_name(char c, bool first)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+/* Behind `(?<`: up to the `>`. "" when it is none. */
+static struct str read_group_name(struct reader *reader)
+{
+    size_t begin = reader->at;
+    while (is_name(peek(reader), reader->at == begin))
+        reader->at++;
+    struct str name = str_slice(reader->pattern, begin, reader->at);
+    if (name.size == 0 || !accept(reader, ">")) {
+        fail(reader, ERR_INVALID, "a group's name is of letters, digits and _, between < and >");
+        return (struct str){0};
+    }
+    for (uint32_t i = 0; i < reader->groups->count; i++)
+        if (str_equal(reader->groups->names[i], name))
+            fail(reader, ERR_INVALID, "two groups of one name");
+    return name;
+}
+
+/* A group that is kept: its number is that of its `(`. Without captures it is a bracket like (?: ). */
+static const struct regex_tree *open_group(struct reader *reader, struct regex_tree **kept)
+{
+    struct str name = {0};
+    *kept = NULL;
+    if (accept(reader, "?:"))
+        return NULL;
+    bool named = accept(reader, "?<");
+    if (named ? peek(reader) == '=' || peek(reader) == '!' : peek(reader) == '?')
+        return fail(reader, ERR_INVALID,
+                    "of the groups with (? only (?: ) and (?<name> ) are in this subset");
+    if (named)
+        name = read_group_name(reader);
+    if (reader->failed || !(reader->options & REGEX_CAPTURES))
+        return NULL;
+    if (reader->groups->count == LIMITS_REGEX_GROUPS)
+        return fail(reader, ERR_LIMIT, "too many groups (16); write (?: ) where the text is not wanted");
+    *kept = arena_new(reader->arena, struct regex_tree);
+    (*kept)->kind = REGEX_GROUP;
+    (*kept)->min = reader->groups->count;
+    reader->groups->names[reader->groups->count++] = name;
+    return NULL;
+}
+
 /* Behind `(`. */
 static const struct regex_tree *read_group(struct reader *reader)
 {
-    if (peek(reader) == '?' && !accept(reader, "?:"))
-        return fail(reader, ERR_INVALID, "of the groups with (? only (?: ) is in this subset");
+    struct regex_tree *kept;
+    const struct regex_tree *wrong = open_group(reader, &kept);
+    if (wrong != NULL)
+        return wrong;
     if (++reader->depth > LIMITS_REGEX_DEPTH)
         return fail(reader, ERR_LIMIT, "too many groups in groups");
     const struct regex_tree *tree = read_choice(reader);
     reader->depth--;
     if (!reader->failed && !accept(reader, ")"))
         return fail(reader, ERR_INVALID, "a \"(\" without its \")\"");
-    return tree;
+    if (kept == NULL)
+        return tree;
+    kept->left = tree;
+    return kept;
 }
 
 static const struct regex_tree *read_escaped(struct reader *reader)
@@ -358,7 +410,7 @@ static const struct regex_tree *read_repeated(struct reader *reader)
         return atom;
     if (atom->kind == REGEX_BEGIN || atom->kind == REGEX_END)
         return fail(reader, ERR_INVALID, "^ and $ cannot be repeated");
-    (void)accept(reader, "?"); /* lazy: another way to the same texts */
+    tree->lazy = accept(reader, "?");
     if (!at_end(reader) && strchr("*+?{", peek(reader)))
         return fail(reader, ERR_INVALID, "a repetition of a repetition needs ( )");
     return tree;
@@ -392,10 +444,12 @@ static const struct regex_tree *read_choice(struct reader *reader)
     return tree;
 }
 
-enum err regex_parse(struct arena *arena, struct str pattern, bool ignore_case,
-                     const struct regex_tree **tree, struct err_note *note)
+enum err regex_parse(struct arena *arena, struct str pattern, unsigned options,
+                     const struct regex_tree **tree, struct regex_groups *groups, struct err_note *note)
 {
-    struct reader reader = {.arena = arena, .pattern = pattern, .ignore_case = ignore_case, .note = note};
+    struct reader reader = {
+        .arena = arena, .pattern = pattern, .options = options, .groups = groups, .note = note};
+    *groups = (struct regex_groups){0};
     if (pattern.size > LIMITS_REGEX_BYTES)
         return err_note(note, ERR_LIMIT, "it is longer than %d bytes", LIMITS_REGEX_BYTES);
     if (!str_is_utf8(pattern))

@@ -63,8 +63,6 @@ static bool do_says(struct explore_fact *fact, const struct explore_action *acti
         fact->newest_live = false;
         return true;
     case CORE_REPLY_PENDING:
-    case CORE_REPLY_UNCLEAR:
-    case CORE_REPLY_UNUSABLE:
         return true;
     }
     check_never("a reply of no status");
@@ -86,8 +84,6 @@ static bool verify_says(struct explore_fact *fact, const struct explore_action *
         return true;
     case CORE_REPLY_RETRY:
     case CORE_REPLY_PENDING:
-    case CORE_REPLY_UNCLEAR:
-    case CORE_REPLY_UNUSABLE:
         return true;
     }
     check_never("a reply of no status");

@@ -180,7 +180,7 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
     if (update.verdict == CORE_USED)
         resident_time(&runner->resident, entry);
     bool refused_message = inbox_item_is_message(item) && update.verdict == CORE_REFUSED;
-    if (update.verdict == CORE_DEAD || update.aside || refused_message)
+    if (update.verdict == CORE_DEAD || refused_message)
         decide_dead(runner, item, text_of(runner, entry->id), update.why);
     else
         finish_item(runner, item, row, entry, event, &update);
@@ -231,11 +231,9 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
         return;
     }
     answer.error = ERR_CONFLICT;
-    char owner[ID_TEXT_SIZE + 1];
-    id_format(id, owner);
-    answer.message = arena_printf(&runner->batch.arena,
-                                  "saga %s of %.*s has this key: it was used already, with another input",
-                                  owner, STR_ARG(item->task.start.plan->name));
+    answer.message =
+        arena_printf(&runner->batch.arena, "key \"%.*s\" of %.*s was used already, with another input",
+                     STR_ARG(item->task.start.key), STR_ARG(item->task.start.plan->name));
     if (inbox_item_is_message(item)) /* nobody waits for the answer: it must not vanish */
         decide_dead(runner, item, text_of(runner, id), answer.message);
     else

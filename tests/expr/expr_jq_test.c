@@ -146,3 +146,53 @@ Test(expr_jq, different, .timeout = 60)
 {
     ask_jq(table_read(&arena, "different.table"), expect_different);
 }
+
+/* ---- what the hints lead to ---- */
+
+static const struct {
+    const char *word, *jq, *ours;
+} hints[] = {
+#define X(name, hint, jq, ours) {name, jq, ours},
+#include "engine/expr/refused.def"
+#undef X
+};
+/* Empty, equal and mixed values of every kind. */
+static const char *const hint_inputs[] = {"{}",
+                                          "{\"a\":1}",
+                                          "{\"b\":1,\"a\":{\"b\":2}}",
+                                          "{\"b\":null,\"c\":[]}",
+                                          "[]",
+                                          "[1,1]",
+                                          "[2,null,\"a\",[1],{\"a\":1},false,2]",
+                                          "\"\"",
+                                          "\"abcab\"",
+                                          "\"aé\"",
+                                          "3"};
+enum { HINT_INPUTS = sizeof(hint_inputs) / sizeof(hint_inputs[0]), HINTS_MIN = 10 };
+static uint32_t hints_tried;
+
+/* Where jq gives a value, the program the hint leads to gives the same. */
+static void judge_hint(const struct table_case *entry, const struct json *answer)
+{
+    const struct json *value = NULL;
+    if (answer->count == 2)
+        return;
+    struct str ours = table_answer(&arena, entry->expected, entry->input, &value);
+    hints_tried++;
+    cr_expect(value && same_value(value, answer->items[0]), "%.*s on %.*s: the hint's %.*s gives %.*s",
+              STR_ARG(entry->program), STR_ARG(entry->input), STR_ARG(entry->expected), STR_ARG(ours));
+}
+
+Test(expr_jq, hints_lead_to_what_was_meant)
+{
+    struct table *table = arena_new(&arena, struct table);
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+        for (size_t j = 0; hints[i].jq[0] != '\0' && j < HINT_INPUTS; j++)
+            table->cases[table->count++] =
+                (struct table_case){.line = (unsigned)i,
+                                    .program = arena_printf(&arena, "$input | %s", hints[i].jq),
+                                    .input = str_from(hint_inputs[j]),
+                                    .expected = arena_printf(&arena, "$input | %s", hints[i].ours)};
+    ask_jq(table, judge_hint);
+    cr_expect_geq(hints_tried, HINTS_MIN * 3);
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/buf.h"
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
 #include "engine/expr/regex.h"
@@ -32,7 +33,8 @@ static int matches(const char *pattern, const char *text, bool ignore_case)
     struct err_note note;
     uint64_t work = UINT64_C(1) << 40;
     bool found = false;
-    if (regex_compile(&arena, str_from(pattern), ignore_case, &regex, &note) != ERR_OK)
+    if (regex_compile(&arena, str_from(pattern), ignore_case ? REGEX_IGNORE_CASE : 0, &regex, &note) !=
+        ERR_OK)
         return -1;
     cr_assert_eq(regex_test(regex, str_from(text), &work, &found), ERR_OK);
     return found;
@@ -147,7 +149,7 @@ static void expect_refused(const char *pattern, enum err expected, const char *s
 {
     const struct regex *regex = NULL;
     struct err_note note = {{0}};
-    cr_expect_eq(regex_compile(&arena, str_from(pattern), false, &regex, &note), expected, "%.40s", pattern);
+    cr_expect_eq(regex_compile(&arena, str_from(pattern), 0, &regex, &note), expected, "%.40s", pattern);
     cr_expect_str_eq(note.text, sentence, "%.40s: %s", pattern, note.text);
 }
 
@@ -172,7 +174,8 @@ Test(regex, what_is_not_in_the_subset_is_refused)
     expect_refused("a{3,2}", ERR_INVALID, "at 7: a repetition whose end is below its begin");
     expect_refused("a{1001}", ERR_LIMIT, "at 6: too many repetitions");
     expect_refused("a{99999999999}", ERR_LIMIT, "at 6: too many repetitions");
-    expect_refused("(?=a)", ERR_INVALID, "at 2: of the groups with (? only (?: ) is in this subset");
+    expect_refused("(?=a)", ERR_INVALID,
+                   "at 2: of the groups with (? only (?: ) and (?<name> ) are in this subset");
     expect_refused("\\1", ERR_INVALID, "at 2: an escape that is not in this subset");
     expect_refused("\\b", ERR_INVALID, "at 2: an escape that is not in this subset");
     expect_refused("a\\", ERR_INVALID, "at 3: an escape that is not in this subset");
@@ -205,7 +208,7 @@ Test(regex, work_is_linear)
     bool found = true;
     uint64_t work = (uint64_t)SIZE * WORK_A_CHARACTER;
     memset(text, 'a', SIZE);
-    cr_assert_eq(regex_compile(&arena, STR("^(a+)+(a|aa)*b$"), false, &regex, NULL), ERR_OK);
+    cr_assert_eq(regex_compile(&arena, STR("^(a+)+(a|aa)*b$"), 0, &regex, NULL), ERR_OK);
     cr_assert_eq(regex_test(regex, (struct str){text, SIZE}, &work, &found), ERR_OK);
     cr_expect_not(found);
     work = SIZE;
@@ -240,4 +243,77 @@ Test(regex, agrees_with_the_c_library)
         found += (size_t)expected;
     }
     cr_assert_gt(found, RANDOM_ROUNDS / 10);
+}
+
+/* ---- finding ---- */
+
+/* What the pattern finds in the text from a byte on: "1-3 1-2 -" is the match and its groups, "none" no
+ * match. */
+static const char *find(const char *pattern, const char *text, size_t from)
+{
+    const struct regex *regex = NULL;
+    struct regex_part parts[1 + LIMITS_REGEX_GROUPS];
+    struct err_note note = {{0}};
+    uint64_t work = 1000000;
+    bool found = false;
+    struct buf out;
+    buf_init(&out, &arena);
+    cr_assert_eq(regex_compile(&arena, str_from(pattern), REGEX_CAPTURES, &regex, &note), ERR_OK, "%s",
+                 note.text);
+    void *scratch = arena_alloc(&arena, regex_scratch_size(regex));
+    cr_assert_eq(regex_find(regex, str_from(text), from, scratch, &work, &found, parts), ERR_OK);
+    if (!found)
+        return "none";
+    for (uint32_t i = 0; i <= regex_group_count(regex); i++)
+        if (parts[i].begin == REGEX_NOWHERE)
+            buf_puts(&out, " -");
+        else
+            buf_printf(&out, "%s%u-%u", i > 0 ? " " : "", parts[i].begin, parts[i].end);
+    return buf_str(&out).data;
+}
+
+Test(regex, finds_the_leftmost_match_and_in_it_what_is_tried_first)
+{
+    cr_expect_str_eq(find("b+", "abbc", 0), "1-3");
+    cr_expect_str_eq(find("b+", "abbc", 2), "2-3");
+    cr_expect_str_eq(find("b+", "abbc", 3), "none");
+    cr_expect_str_eq(find("b+?", "abbc", 0), "1-2");
+    cr_expect_str_eq(find("ab|abc", "abc", 0), "0-2");
+    cr_expect_str_eq(find("abc|ab", "abc", 0), "0-3");
+    cr_expect_str_eq(find("c|b|a", "abc", 0), "0-1");
+    cr_expect_str_eq(find("a*", "baa", 0), "0-0");
+    cr_expect_str_eq(find("^a", "aa", 1), "none");
+    cr_expect_str_eq(find("a$", "aa", 0), "1-2");
+    cr_expect_str_eq(find("é", "aéb", 0), "1-3");
+}
+
+Test(regex, groups_are_those_of_the_way_that_matched)
+{
+    cr_expect_str_eq(find("(a)(b)?", "ac", 0), "0-1 0-1 -");
+    cr_expect_str_eq(find("(a)|(b)", "b", 0), "0-1 - 0-1");
+    cr_expect_str_eq(find("(a|ab)(c|bcd)(d*)", "abcd", 0), "0-4 0-1 1-4 4-4");
+    cr_expect_str_eq(find("(a*?)(a*)", "aa", 0), "0-2 0-0 0-2");
+    cr_expect_str_eq(find("(?:(a)|b)*", "ab", 0), "0-2 0-1");
+    cr_expect_str_eq(find("(a+)+", "aaa", 0), "0-3 0-3");
+    cr_expect_str_eq(find("(?<x>a(?:b))", "ab", 0), "0-2 0-2");
+    cr_expect_str_eq(find("((a)(b))", "ab", 0), "0-2 0-2 0-1 1-2");
+}
+
+/* The budget ends a search as it ends a test, and a long text costs in proportion. */
+Test(regex, a_search_ends_by_its_budget)
+{
+    enum { SIZE = 5000 };
+    static char text[SIZE + 1];
+    const struct regex *regex = NULL;
+    struct regex_part parts[1 + LIMITS_REGEX_GROUPS];
+    bool found = false;
+    memset(text, 'a', SIZE);
+    cr_assert_eq(regex_compile(&arena, STR("(a|aa)+(a*)*b"), REGEX_CAPTURES, &regex, NULL), ERR_OK);
+    void *scratch = arena_alloc(&arena, regex_scratch_size(regex));
+    uint64_t begin = 100000000, work = begin, little = 1000;
+    cr_assert_eq(regex_find(regex, (struct str){text, SIZE}, 0, scratch, &work, &found, parts), ERR_OK);
+    cr_expect_not(found);
+    cr_expect_lt(begin - work, (uint64_t)SIZE * 200);
+    cr_expect_eq(regex_find(regex, (struct str){text, SIZE}, 0, scratch, &little, &found, parts), ERR_LIMIT);
+    cr_expect_eq(little, 0);
 }
