@@ -10,9 +10,9 @@ enum err bus_participants(struct bus *bus, const struct str *names, uint32_t cou
     return bus->ops->participants(bus, names, count, note);
 }
 
-enum err bus_listen(struct bus *bus, uint32_t shard, struct err_note *note)
+enum err bus_listen(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note)
 {
-    return bus->ops->listen(bus, shard, note);
+    return bus->ops->listen(bus, shard, epoch, note);
 }
 
 void bus_unlisten(struct bus *bus, uint32_t shard)

@@ -64,7 +64,7 @@ struct bus_callbacks {
 struct bus;
 struct bus_ops {
     enum err (*participants)(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
-    enum err (*listen)(struct bus *bus, uint32_t shard, struct err_note *note);
+    enum err (*listen)(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note);
     void (*unlisten)(struct bus *bus, uint32_t shard);
     enum err (*listen_in)(struct bus *bus, struct err_note *note);
     void (*unlisten_in)(struct bus *bus);
@@ -91,8 +91,9 @@ struct bus {
 enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
 /* Takes over the replies of a shard: its consumer is made anew, so that what the last owner left
  * unacknowledged comes at once; also serves saga.ctl.<shard>. Pulls go on by themselves; messages not
- * acknowledged bound what is under way (max_ack_pending). */
-enum err bus_listen(struct bus *bus, uint32_t shard, struct err_note *note);
+ * acknowledged bound what is under way (max_ack_pending). epoch: of the claim; the later one has the shard,
+ * whatever two engines do that both believe to own it. ERR_CONFLICT: a later one listens. */
+enum err bus_listen(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note);
 void bus_unlisten(struct bus *bus, uint32_t shard);
 /* Starts and signals, shared by all engines. */
 enum err bus_listen_in(struct bus *bus, struct err_note *note);
@@ -121,7 +122,8 @@ void bus_ack(struct bus *bus, struct str ack);
 void bus_give_back(struct bus *bus, struct str ack);
 /* Pushes buffered messages out now: once at the end of each batch. */
 void bus_flush(struct bus *bus);
-/* A real publish with acknowledgement, at most 2 s: for readiness. Blocks. */
+/* For readiness: a real publish with acknowledgement, an answer of each stream, each right the engine needs,
+ * and whether deliveries and acknowledgements move. Blocks, at most 2 s; the note names what is missing. */
 enum err bus_probe(struct bus *bus, struct err_note *note);
 uint32_t bus_in_flight(struct bus *bus);
 void bus_close(struct bus *bus);

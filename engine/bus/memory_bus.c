@@ -31,8 +31,9 @@ static enum err memory_participants(struct bus *base, const struct str *names, u
     return err;
 }
 
-static enum err memory_listen(struct bus *base, uint32_t shard, struct err_note *note)
+static enum err memory_listen(struct bus *base, uint32_t shard, int64_t epoch, struct err_note *note)
 {
+    (void)epoch; /* in memory the last one who listens is the owner: there are no looks that could be late */
     if (shard >= LIMITS_SHARDS_MAX)
         return err_note(note, ERR_INVALID, "there is no shard %" PRIu32, shard);
     struct memory_bus_broker *broker = lock(base);

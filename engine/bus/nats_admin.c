@@ -7,9 +7,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/ops/log.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -81,15 +83,53 @@ static enum err make_stream(struct nats_bus *bus, const struct stream *stream, s
     config.Retention = stream->retention;
     config.Discard = stream->discard;
     config.Storage = js_FileStorage;
-    config.Replicas = bus->replicas;
+    /* One that was there comes back as it was, whatever this engine is told. */
+    uint32_t before = bus->replicas_seen[stream - streams];
+    config.Replicas = before > bus->replicas ? before : bus->replicas;
     config.MaxMsgs = stream->messages_max;
     config.MaxAge = stream->age_max_s * SECOND_NS;
     config.Duplicates = DUPLICATES_S * SECOND_NS;
     jsErrCode code = 0;
-    natsStatus status = js_AddStream(NULL, bus->js, &config, &options, &code);
+    jsCtx *js = nats_control_hold(bus, note);
+    if (js == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = js_AddStream(NULL, js, &config, &options, &code);
+    nats_control_release(bus);
     if (status != NATS_OK && code == JSStreamNameExistErr) /* another engine was faster */
         status = NATS_OK;
     return explain(status, "make stream", stream->name, note);
+}
+
+/* As many as the streams it stands for. What refuses is a cluster that is too small: told, and no reason to
+ * stop. */
+static void set_probe_replicas(struct nats_bus *bus, jsStreamConfig *config)
+{
+    jsOptions options;
+    struct err_note note = {""};
+    set_wait(&options);
+    config->Replicas = bus->replicas;
+    jsCtx *js = nats_control_hold(bus, &note);
+    natsStatus status =
+        js != NULL ? js_UpdateStream(NULL, js, config, &options, NULL) : NATS_CONNECTION_CLOSED;
+    if (js != NULL)
+        nats_control_release(bus);
+    if (explain(status, "set the replicas of stream", config->Name, &note) != ERR_OK)
+        log_warn("stream_replicas_not_set", "stream=%s why=%s", config->Name, note.text);
+}
+
+/* What exists is the operator's, but for the probe's. */
+static void mind_replicas(struct nats_bus *bus, const struct stream *stream, jsStreamConfig *config)
+{
+    uint32_t number = (uint32_t)(stream - streams);
+    bool differs = config->Replicas != (int64_t)bus->replicas;
+    bool told = bus->replicas_seen[number] == (uint32_t)config->Replicas;
+    bus->replicas_seen[number] = (uint32_t)config->Replicas;
+    if (!differs || told)
+        return;
+    log_warn("stream_replicas", "stream=%s replicas=%" PRId64 " nats_replicas=%" PRIu32, stream->name,
+             config->Replicas, bus->replicas);
+    if (strcmp(stream->name, "SAGA_PROBE") == 0)
+        set_probe_replicas(bus, config);
 }
 
 /* A stream that vanished under us is made again only after a while: nats-server 2.9 says that it is gone
@@ -111,7 +151,11 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
     jsOptions options;
     jsStreamInfo *info = NULL;
     set_wait(&options);
-    natsStatus status = js_GetStreamInfo(&info, bus->js, stream->name, &options, NULL);
+    jsCtx *js = nats_control_hold(bus, note);
+    if (js == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = js_GetStreamInfo(&info, js, stream->name, &options, NULL);
+    nats_control_release(bus);
     if (status == NATS_NOT_FOUND)
         return remake_stream(bus, stream, note);
     bus->gone_us[stream - streams] = 0;
@@ -122,8 +166,20 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
                        stream->name);
     else if (err == ERR_OK && found < stream->subject_count) /* made by an older version */
         err = nats_widen_stream(bus, stream->name, stream->subjects, stream->subject_count, note);
+    if (err == ERR_OK)
+        mind_replicas(bus, stream, info->Config);
     jsStreamInfo_Destroy(info);
     return err;
+}
+
+const char *nats_admin_stream_name(uint32_t number)
+{
+    return streams[number].name;
+}
+
+enum err nats_admin_stream(struct nats_bus *bus, uint32_t number, struct err_note *note)
+{
+    return ensure_stream(bus, &streams[number], note);
 }
 
 enum err nats_admin_streams(struct nats_bus *bus, struct err_note *note)
@@ -147,7 +203,11 @@ enum err nats_admin_make(struct nats_bus *bus, const struct nats_consumer *consu
     config.AckWait = consumer->ack_wait_ms * 1000000;
     config.MaxAckPending = consumer->ack_pending_max;
     config.MaxDeliver = -1;
-    natsStatus status = js_AddConsumer(NULL, bus->js, consumer->stream, &config, &options, NULL);
+    jsCtx *js = nats_control_hold(bus, note);
+    if (js == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = js_AddConsumer(NULL, js, consumer->stream, &config, &options, NULL);
+    nats_control_release(bus);
     return explain(status, "make consumer", consumer->name, note);
 }
 
@@ -155,7 +215,11 @@ enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char 
 {
     jsOptions options;
     set_wait(&options);
-    natsStatus status = js_DeleteConsumer(bus->js, stream, name, &options, NULL);
+    jsCtx *js = nats_control_hold(bus, note);
+    if (js == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = js_DeleteConsumer(js, stream, name, &options, NULL);
+    nats_control_release(bus);
     return explain(status == NATS_NOT_FOUND ? NATS_OK : status, "remove consumer", name, note);
 }
 
@@ -167,7 +231,12 @@ static bool holds_messages(struct nats_bus *bus, const struct nats_consumer *con
     uint64_t count = 0;
     set_wait(&options);
     options.Stream.Info.SubjectsFilter = consumer->filter;
-    if (js_GetStreamInfo(&info, bus->js, consumer->stream, &options, NULL) != NATS_OK)
+    jsCtx *js = nats_control_hold(bus, NULL);
+    if (js == NULL)
+        return false;
+    natsStatus status = js_GetStreamInfo(&info, js, consumer->stream, &options, NULL);
+    nats_control_release(bus);
+    if (status != NATS_OK)
         return false;
     if (consumer->filter == NULL)
         count = info->State.Msgs;
@@ -184,7 +253,11 @@ enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consu
     jsConsumerInfo *info = NULL;
     set_wait(&options);
     *look = (struct nats_consumer_look){.exists = false};
-    natsStatus status = js_GetConsumerInfo(&info, bus->js, consumer->stream, consumer->name, &options, NULL);
+    jsCtx *js = nats_control_hold(bus, note);
+    if (js == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = js_GetConsumerInfo(&info, js, consumer->stream, consumer->name, &options, NULL);
+    nats_control_release(bus);
     if (status == NATS_NOT_FOUND)
         return ERR_OK;
     if (status != NATS_OK)
@@ -192,7 +265,10 @@ enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consu
     const char *mark = info->Config->Description != NULL ? info->Config->Description : "";
     look->exists = true;
     look->ours = strcmp(mark, consumer->mark) == 0;
+    look->epoch = strtoull(mark, NULL, 10);
     look->waiting = info->NumWaiting > 0;
+    look->pending = (uint64_t)info->NumAckPending;
+    look->delivered = info->Delivered.Stream;
     look->backlog = look->waiting && info->NumAckPending < consumer->ack_pending_max && info->NumPending > 0;
     /* A stalled consumer of 2.9 may also lose count of what waits for it. */
     if (look->waiting && info->NumAckPending == 0 && info->NumPending == 0)

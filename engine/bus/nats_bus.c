@@ -2,15 +2,27 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/bus/nats_parts.h"
+#include "engine/ops/log.h"
 
-void nats_bus_state(struct nats_bus *bus, bool *flag, bool up)
+void nats_bus_state(struct nats_bus *bus, const char *line, bool *flag, bool up, const char *why)
 {
+    bool both = false, changed = false;
+    if (up)
+        log_info("bus_connected", "line=%s", line);
+    else
+        log_warn("bus_lost", "line=%s why=%s", line, why);
+    if (up) /* its inbox, which every line must have to be up */
+        for (int subscribe = 0; subscribe < 2; subscribe++)
+            nats_faults_heal(&bus->faults, bus->own_inbox, subscribe != 0, clock_monotonic_us());
+    if (flag == NULL)
+        return;
     pthread_mutex_lock(&bus->state_mutex);
     *flag = up;
-    bool both = bus->publisher_up && bus->consumer_up;
-    bool changed = both != bus->told;
+    both = bus->publisher_up && bus->consumer_up;
+    changed = both != bus->told;
     bus->told = both;
     pthread_mutex_unlock(&bus->state_mutex);
     if (changed)
@@ -33,12 +45,13 @@ static void close_bus(struct bus *base)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     nats_keeper_stop(bus);
-    if (bus->admin != NULL)
-        nats_pull_free_all(bus);
+    nats_pull_free_all(bus);
     nats_line_close(bus->consumer);
     nats_line_close(bus->publisher);
     nats_publish_fail_all(bus, ERR_CLOSED);
     nats_control_close(bus);
+    nats_faults_fini(&bus->faults);
+    nats_probe_fini(&bus->probing);
     for (uint32_t i = 0; i < bus->held_count; i++)
         natsMsg_Destroy(bus->held[i].message);
     nats_slots_fini(&bus->publishes);
@@ -52,6 +65,7 @@ static void close_bus(struct bus *base)
     memory_free(bus->participants);
     memory_free(bus->pulls);
     memory_free(bus->listed);
+    memory_free((void *)bus->acks);
     arena_fini(&bus->arena);
     memory_free(bus);
 }
@@ -69,7 +83,7 @@ static const struct bus_ops ops = {
     .ack = nats_pull_ack,
     .give_back = nats_pull_give_back,
     .flush = flush,
-    .probe = nats_control_probe,
+    .probe = nats_probe,
     .in_flight = in_flight,
     .close = close_bus,
 };
@@ -94,15 +108,19 @@ static const char *make_inbox(struct nats_bus *bus, const char *instance)
 static void copy_options(struct nats_bus *bus, const struct nats_bus_options *options)
 {
     const char *instance = options->instance != NULL ? options->instance : "";
-    bus->line = (struct nats_line_options){
+    bus->options = (struct nats_options){
         .url = keep_text(bus, options->url),
         .user = keep_text(bus, options->user),
         .password = keep_text(bus, options->password),
         .token = keep_text(bus, options->token),
         .credentials_file = keep_text(bus, options->credentials_file),
+        .tls_ca = keep_text(bus, options->tls_ca),
+        .tls_cert = keep_text(bus, options->tls_cert),
+        .tls_key = keep_text(bus, options->tls_key),
         .name = arena_printf(&bus->arena, "sagad %s", instance).data,
         .inbox = make_inbox(bus, instance),
     };
+    bus->own_inbox = arena_printf(&bus->arena, "%s.own", bus->options.inbox).data;
     bus->replicas = options->replicas > 0 ? options->replicas : 1;
 }
 
@@ -116,6 +134,8 @@ static struct nats_bus *make_bus(const struct nats_bus_options *options,
     bus->callbacks = *callbacks;
     nats_slots_init(&bus->publishes);
     nats_slots_init(&bus->requests);
+    nats_faults_init(&bus->faults);
+    nats_probe_init(&bus->probing);
     pthread_mutex_init(&bus->held_mutex, NULL);
     pthread_mutex_init(&bus->admin_mutex, NULL);
     pthread_mutex_init(&bus->pull_mutex, NULL);
@@ -126,6 +146,7 @@ static struct nats_bus *make_bus(const struct nats_bus_options *options,
     bus->participants = memory_new(NATS_PARTICIPANTS_MAX, sizeof *bus->participants);
     bus->pulls = memory_new(LIMITS_SHARDS_MAX + 1, sizeof(struct nats_pull *));
     bus->listed = memory_new(LIMITS_SHARDS_MAX + 1, sizeof *bus->listed);
+    bus->acks = memory_new(LIMITS_SHARDS_MAX + 1, sizeof *bus->acks);
     return bus;
 }
 
@@ -134,7 +155,7 @@ static enum err open_line(struct nats_bus *bus, const struct nats_line_callbacks
 {
     struct nats_line_callbacks ours = *callbacks;
     ours.context = bus;
-    return nats_line_open(&bus->line, &ours, line, note);
+    return nats_line_open(&bus->options, &ours, line, note);
 }
 
 enum err nats_bus_open(const struct nats_bus_options *options, const struct bus_callbacks *callbacks,

@@ -7,6 +7,7 @@
 struct nats_bus_options {
     const char *url;                                        /* comma separated servers */
     const char *user, *password, *token, *credentials_file; /* NULL: none */
+    const char *tls_ca, *tls_cert, *tls_key;                /* files, as in nats_options.h; NULL: none */
     const char *instance;                                   /* names connections and inbox prefixes */
     uint32_t replicas; /* of streams: 1, or 3 in a cluster; 0 counts as 1 */
 };

@@ -1,5 +1,6 @@
-/* Calls between engines (saga.ctl.<shard>) and probes, on the admin connection. Its subscriptions share
- * nats.c's delivery thread, so that listening to many shards does not take many threads. */
+/* The admin line: streams and consumers, and calls between engines (saga.ctl.<shard>). What hangs on its
+ * connection, the JetStream context and the subscriptions, is made anew with each one, for all shards that
+ * are listed then. */
 #include "engine/bus/nats_parts.h"
 #include "engine/bus/stranger.h"
 #include "engine/bus/subject.h"
@@ -8,49 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-static natsStatus connect_admin(struct nats_bus *bus)
-{
-    natsOptions *options = NULL;
-    natsStatus status = natsOptions_Create(&options);
-    if (status == NATS_OK)
-        status = nats_line_set(&bus->line, options);
-    if (status == NATS_OK)
-        status = natsOptions_SetMaxReconnect(options, -1);
-    if (status == NATS_OK)
-        status = natsOptions_SetReconnectWait(options, NATS_LINE_RETRY_MS);
-    if (status == NATS_OK)
-        status = natsOptions_SetPingInterval(options, NATS_LINE_BEAT_US / 1000);
-    if (status == NATS_OK)
-        status = natsOptions_SetMaxPingsOut(options, NATS_LINE_BEATS_MAX);
-    if (status == NATS_OK)
-        status = natsOptions_SetFailRequestsOnDisconnect(options, true);
-    if (status == NATS_OK)
-        status = natsOptions_UseGlobalMessageDelivery(options, true);
-    if (status == NATS_OK)
-        status = natsConnection_Connect(&bus->admin, options);
-    natsOptions_Destroy(options);
-    return status;
-}
-
-enum err nats_control_open(struct nats_bus *bus, struct err_note *note)
-{
-    natsStatus status = connect_admin(bus);
-    if (status == NATS_OK)
-        status = natsConnection_JetStream(&bus->js, bus->admin, NULL);
-    if (status != NATS_OK)
-        return err_note(note, ERR_UNAVAILABLE, "NATS does not answer at %s: %s", bus->line.url,
-                        natsStatus_GetText(status));
-    return ERR_OK;
-}
-
-void nats_control_close(struct nats_bus *bus)
-{
-    jsCtx_Destroy(bus->js);
-    if (bus->admin != NULL)
-        natsConnection_Close(bus->admin);
-    natsConnection_Destroy(bus->admin);
-}
+#include "engine/base/clock.h"
 
 static void on_control(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
                        void *closure)
@@ -69,20 +28,163 @@ static void on_control(natsConnection *connection, natsSubscription *subscriptio
     natsMsg_Destroy(message);
 }
 
-enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, natsSubscription **subscription,
-                            struct err_note *note)
+static natsStatus subscribe(struct nats_bus *bus, natsConnection *connection, uint32_t shard,
+                            natsSubscription **control)
 {
     char subject[NATS_NAME_BYTES];
     snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, shard);
-    natsStatus status = natsConnection_Subscribe(subscription, bus->admin, subject, on_control, bus);
+    return natsConnection_Subscribe(control, connection, subject, on_control, bus);
+}
+
+static natsStatus subscribe_listed(struct nats_bus *bus, natsConnection *connection)
+{
+    natsStatus status = NATS_OK;
+    pthread_mutex_lock(&bus->pull_mutex);
+    for (uint32_t i = 0; i < bus->listed_count && status == NATS_OK; i++)
+        if (bus->listed[i] != NATS_IN_SLOT)
+            status = subscribe(bus, connection, bus->listed[i], &bus->pulls[bus->listed[i]]->control);
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return status;
+}
+
+/* Refusals come before the answer to the flush; the connection is new, so that the last error is of now. */
+static bool is_refused(natsConnection *connection)
+{
+    const char *text = NULL;
+    return natsConnection_GetLastError(connection, &text) == NATS_NOT_PERMITTED &&
+           strstr(text, "for Subscription to \"saga.ctl.") != NULL;
+}
+
+static enum err prepare(void *context, natsConnection *connection, struct err_note *note)
+{
+    struct nats_bus *bus = context;
+    int64_t now_us = clock_monotonic_us();
+    natsStatus status = natsConnection_JetStream(&bus->js, connection, NULL);
+    if (status == NATS_OK)
+        status = subscribe_listed(bus, connection);
+    if (status == NATS_OK)
+        status = natsConnection_FlushTimeout(connection, NATS_API_WAIT_MS);
+    if (status != NATS_OK)
+        return err_note(note, ERR_UNAVAILABLE, "%s", natsStatus_GetText(status));
+    if (bus->listed_count > 0 && !is_refused(connection))
+        nats_faults_heal(&bus->faults, "saga.ctl.0", true, now_us);
+    return ERR_OK;
+}
+
+static void discard(void *context)
+{
+    struct nats_bus *bus = context;
+    pthread_mutex_lock(&bus->pull_mutex);
+    for (uint32_t i = 0; i < bus->listed_count; i++) {
+        natsSubscription_Destroy(bus->pulls[bus->listed[i]]->control);
+        bus->pulls[bus->listed[i]]->control = NULL;
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    jsCtx_Destroy(bus->js);
+    bus->js = NULL;
+}
+
+static void on_up(void *context)
+{
+    struct nats_bus *bus = context;
+    nats_bus_state(bus, "admin", NULL, true, "");
+    nats_keeper_kick(bus);
+}
+
+static void on_down(void *context, const char *why)
+{
+    nats_bus_state(context, "admin", NULL, false, why);
+}
+
+static void on_message(void *context, natsMsg *message)
+{
+    (void)context;
+    natsMsg_Destroy(message);
+}
+
+static void on_tick(void *context, int64_t now_us)
+{
+    (void)context;
+    (void)now_us;
+}
+
+static void on_complaint(void *context, enum nats_line_complaint complaint, const char *text)
+{
+    struct nats_bus *bus = context;
+    nats_faults_add(&bus->faults, "admin", complaint, text);
+    if (complaint == NATS_LINE_SUBSCRIBE_DENIED)
+        nats_keeper_kick(bus); /* which tries again, at its pace */
+}
+
+static const struct nats_line_callbacks callbacks = {.prepare = prepare,
+                                                     .up = on_up,
+                                                     .down = on_down,
+                                                     .discard = discard,
+                                                     .message = on_message,
+                                                     .tick = on_tick,
+                                                     .complain = on_complaint};
+
+enum err nats_control_open(struct nats_bus *bus, struct err_note *note)
+{
+    struct nats_line_callbacks ours = callbacks;
+    ours.context = bus;
+    return nats_line_open_for_calls(&bus->options, &ours, &bus->admin, note);
+}
+
+void nats_control_close(struct nats_bus *bus)
+{
+    nats_line_close(bus->admin);
+}
+
+jsCtx *nats_control_hold(struct nats_bus *bus, struct err_note *note)
+{
+    char why[NATS_LINE_WHY_BYTES] = "";
+    if (nats_line_hold(bus->admin) != NULL)
+        return bus->js;
+    (void)nats_line_is_up(bus->admin, why, sizeof why);
+    (void)!err_note(note, ERR_UNAVAILABLE, "not connected to NATS: %s", why);
+    return NULL;
+}
+
+void nats_control_release(struct nats_bus *bus)
+{
+    nats_line_release(bus->admin);
+}
+
+void nats_control_retry(struct nats_bus *bus)
+{
+    if (nats_line_is_up(bus->admin, NULL, 0))
+        nats_line_renew(bus->admin, "to subscribe what was refused");
+}
+
+/* False when the line was made anew in between and has subscribed it already, or nobody listens any more. */
+static bool keep_control(struct nats_bus *bus, uint32_t shard, natsSubscription *control)
+{
+    pthread_mutex_lock(&bus->pull_mutex);
+    bool kept = bus->pulls[shard] != NULL && bus->pulls[shard]->control == NULL;
+    if (kept)
+        bus->pulls[shard]->control = control;
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return kept;
+}
+
+enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, struct err_note *note)
+{
+    natsSubscription *control = NULL;
+    natsConnection *connection = nats_line_hold(bus->admin);
+    if (connection == NULL)
+        return err_note(note, ERR_UNAVAILABLE, "cannot serve saga.ctl.%" PRIu32 ": not connected to NATS",
+                        shard);
+    natsStatus status = subscribe(bus, connection, shard, &control);
     /* So that whoever hears that we own the shard also reaches us. */
     if (status == NATS_OK)
-        status = natsConnection_FlushTimeout(bus->admin, NATS_API_WAIT_MS);
-    if (status != NATS_OK) {
-        natsSubscription_Destroy(*subscription);
-        *subscription = NULL;
-        return err_note(note, ERR_UNAVAILABLE, "cannot serve %s: %s", subject, natsStatus_GetText(status));
-    }
+        status = natsConnection_FlushTimeout(connection, NATS_API_WAIT_MS);
+    if (status != NATS_OK || !keep_control(bus, shard, control))
+        natsSubscription_Destroy(control);
+    nats_line_release(bus->admin);
+    if (status != NATS_OK)
+        return err_note(note, ERR_UNAVAILABLE, "cannot serve saga.ctl.%" PRIu32 ": %s", shard,
+                        natsStatus_GetText(status));
     return ERR_OK;
 }
 
@@ -94,8 +196,24 @@ enum err nats_control_answer(struct bus *base, struct str ack, struct str body)
         return ERR_INVALID;
     memcpy(subject, ack.data, ack.size);
     subject[ack.size] = '\0';
-    natsStatus status = natsConnection_Publish(bus->admin, subject, body.data, (int)body.size);
+    natsConnection *connection = nats_line_hold(bus->admin);
+    if (connection == NULL)
+        return ERR_UNAVAILABLE;
+    natsStatus status = natsConnection_Publish(connection, subject, body.data, (int)body.size);
+    nats_line_release(bus->admin);
     return status == NATS_OK ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+static enum err judge_call(natsStatus status, uint32_t shard, struct err_note *note)
+{
+    if (status == NATS_OK)
+        return ERR_OK;
+    if (status == NATS_TIMEOUT)
+        return err_note(note, ERR_TIMEOUT, "the owner of shard %" PRIu32 " did not answer in time", shard);
+    if (status == NATS_MAX_PAYLOAD)
+        return err_note(note, ERR_LIMIT, "the message is larger than the NATS server takes");
+    return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %" PRIu32 ": %s", shard,
+                    natsStatus_GetText(status));
 }
 
 enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
@@ -107,31 +225,17 @@ enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, in
     snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, shard);
     if (body.size > INT_MAX)
         return err_note(note, ERR_LIMIT, "the body is too long");
-    natsStatus status = natsConnection_Request(&message, bus->admin, subject, body.data, (int)body.size,
+    natsConnection *connection = nats_line_hold(bus->admin);
+    if (connection == NULL)
+        return err_note(note, ERR_UNAVAILABLE, "nobody can be asked: not connected to NATS");
+    natsStatus status = natsConnection_Request(&message, connection, subject, body.data, (int)body.size,
                                                (timeout_us + 999) / 1000);
-    if (status == NATS_TIMEOUT)
-        return err_note(note, ERR_TIMEOUT, "the owner of shard %" PRIu32 " did not answer in time", shard);
-    if (status == NATS_MAX_PAYLOAD)
-        return err_note(note, ERR_LIMIT, "the message is larger than the NATS server takes");
-    if (status != NATS_OK)
-        return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %" PRIu32 ": %s", shard,
-                        natsStatus_GetText(status));
+    nats_line_release(bus->admin);
+    enum err err = judge_call(status, shard, note);
+    if (err != ERR_OK)
+        return err;
     struct str text = {natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)};
     *answer = arena_copy(arena, text);
     natsMsg_Destroy(message);
-    return ERR_OK;
-}
-
-enum err nats_control_probe(struct bus *base, struct err_note *note)
-{
-    struct nats_bus *bus = (struct nats_bus *)base;
-    if (!nats_line_is_up(bus->publisher) || !nats_line_is_up(bus->consumer))
-        return err_note(note, ERR_UNAVAILABLE, "not connected to NATS");
-    jsPubOptions options;
-    jsPubOptions_Init(&options);
-    options.MaxWait = NATS_API_WAIT_MS;
-    natsStatus status = js_Publish(NULL, bus->js, "saga.probe", NULL, 0, &options, NULL);
-    if (status != NATS_OK)
-        return err_note(note, ERR_UNAVAILABLE, "JetStream does not store: %s", natsStatus_GetText(status));
     return ERR_OK;
 }

@@ -4,18 +4,43 @@
  * Also cures what makes no error. A consumer is made anew when it stalls (messages wait, somebody pulls,
  * nothing moves over several looks; seen with nats-server 2.9.10 when a stream is deleted and made again),
  * and when it no longer delivers again what was not acknowledged (2.9.10, one in 40 times after kill -9). A
- * shard's consumer that bears another's mark was taken over: we stop pulling, and take it back only when
- * nobody pulls from it any more though we were never told to unlisten. An error ends the round; the next one
- * comes soon. What was made again and why a round failed is logged, the latter only when the reason is new:
- * rounds follow each other within NATS_KEEPER_REST_MS then. */
+ * shard's consumer that bears another's mark was taken over: by an earlier owner, and we take it back at
+ * once; by a later one, and we stop pulling, and take it back only when nobody has pulled from it for long
+ * though we were never told to unlisten. So two who both believe to own a shard do not take it from each
+ * other in turn. Each stream and each consumer is kept for itself: what fails with one does not stop the
+ * others, and is logged once for each reason, as is its end; only the consumers of a stream that does not
+ * answer wait for the next round, and so does the rest when several in a row time out. */
 #include "engine/bus/nats_parts.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/memory.h"
 #include "engine/ops/log.h"
 
 enum { STILL_LOOKS = 3 };
+
+/* What the keeper remembers of each thing it keeps. */
+struct sight {
+    uint64_t seen;  /* progress */
+    uint32_t still; /* looks without */
+    uint64_t told;  /* hash of the trouble that was logged last; 0: none */
+};
+struct memory {
+    struct sight streams[NATS_STREAM_COUNT];
+    struct sight pulls[NATS_IN_SLOT + 1];
+    struct sight participants[NATS_PARTICIPANTS_MAX];
+    uint32_t next; /* participant: where a round that was cut off goes on */
+};
+/* A round under way. */
+struct round {
+    struct memory *memory;
+    bool answers[NATS_STREAM_COUNT]; /* the streams that are well */
+    uint32_t strikes;                /* time-outs in a row */
+    bool failed;
+};
 
 /* A consumer that vanished. */
 static enum err make_again(struct nats_bus *bus, const struct nats_consumer *consumer, struct err_note *note)
@@ -50,25 +75,59 @@ static bool forgets(struct nats_pull *pull, const struct nats_consumer_look *loo
     return now_us - pull->moved_us > NATS_OWING_US || now_us - pull->rose_us > NATS_FLOOR_US;
 }
 
+/* True when acknowledgements are sent and none arrives: nothing at all has changed since. */
+static bool is_stuck(struct nats_pull *pull, const struct nats_consumer_look *look, uint64_t acks,
+                     int64_t now_us)
+{
+    bool same =
+        look->floor == pull->floor && look->pending == pull->pending && look->delivered == pull->delivered;
+    if (!same || !look->ours || pull->stood_us == 0)
+        pull->acks_then = acks;
+    if (acks == pull->acks_then)
+        pull->stood_us = now_us;
+    pull->pending = look->pending;
+    pull->delivered = look->delivered;
+    return look->pending > 0 && now_us - pull->stood_us > NATS_STUCK_US;
+}
+
+/* Another's mark: true when it is to be taken back. */
+static bool is_taken_back(struct nats_pull *pull, const struct nats_consumer_look *look, int64_t now_us)
+{
+    if (look->ours) {
+        pull->lost_us = pull->deserted_us = 0;
+        return false;
+    }
+    pull->lost_us = pull->lost_us == 0 ? now_us : pull->lost_us;
+    if (look->waiting)
+        pull->deserted_us = 0;
+    else if (pull->deserted_us == 0)
+        pull->deserted_us = now_us;
+    return look->epoch < pull->epoch ||
+           (pull->deserted_us != 0 && now_us - pull->deserted_us > NATS_DESERTED_US);
+}
+
 /* Notes what was seen; true when the consumer must be remade. */
 static bool note_look(struct nats_bus *bus, uint32_t slot, const struct nats_consumer_look *look,
                       bool *restart)
 {
     bool remake_it = false;
     int64_t now_us = clock_monotonic_us();
+    uint64_t acks = atomic_load(&bus->acks[slot]);
     pthread_mutex_lock(&bus->pull_mutex);
     struct nats_pull *pull = bus->pulls[slot];
     if (pull != NULL) {
-        bool deserted = !look->ours && !look->waiting;
         bool stalled = look->ours && look->backlog && look->progress == pull->seen;
+        pull->stuck = is_stuck(pull, look, acks, now_us);
         bool forgetful = forgets(pull, look, now_us);
-        pull->still = deserted || stalled ? pull->still + 1 : 0;
+        bool taken_back = is_taken_back(pull, look, now_us);
+        pull->still = stalled ? pull->still + 1 : 0;
         pull->seen = look->progress;
-        remake_it = pull->still >= STILL_LOOKS || forgetful;
-        bus->uneasy = bus->uneasy || pull->still > 0;
+        remake_it = pull->still >= STILL_LOOKS || forgetful || taken_back;
+        bus->uneasy = bus->uneasy || pull->still > 0 || !look->ours || pull->stuck;
         if (remake_it) {
             pull->still = 0;
             pull->moved_us = 0;
+            pull->deserted_us = 0;
         }
         pull->lost = !look->ours;
         *restart = look->ours && pull->rest_us > now_us;
@@ -108,22 +167,63 @@ static enum err keep_pull(struct nats_bus *bus, uint32_t slot, struct err_note *
     return err;
 }
 
-static enum err keep_pulls(struct nats_bus *bus, struct err_note *note)
+/* Logs a failure unless the one before was for the same reason, and the end of the trouble. */
+static void tell(struct sight *sight, const char *what, enum err err, const struct err_note *note)
 {
-    enum err err = ERR_OK;
-    for (uint32_t slot = 0; slot <= NATS_IN_SLOT && err == ERR_OK; slot++) {
-        pthread_mutex_lock(&bus->admin_mutex);
-        err = keep_pull(bus, slot, note);
-        pthread_mutex_unlock(&bus->admin_mutex);
-    }
-    return err;
+    uint64_t hash = err == ERR_OK ? 0 : str_hash(str_from(note->text)) | 1;
+    if (hash != 0 && hash != sight->told)
+        log_warn("bus_not_repaired", "what=%s error=%s why=%s", what, err_text(err), note->text);
+    if (hash == 0 && sight->told != 0)
+        log_info("bus_repaired", "what=%s", what);
+    sight->told = hash;
 }
 
-/* What a participant's consumer was last seen at; the keeper's own. */
-struct sight {
-    uint64_t seen;
-    uint32_t still;
-};
+/* False when the rest of the round would fare no better. */
+static bool note_result(struct nats_bus *bus, struct round *round, struct sight *sight, const char *what,
+                        enum err err, const struct err_note *note)
+{
+    tell(sight, what, err, note);
+    round->failed = round->failed || err != ERR_OK;
+    round->strikes = err == ERR_TIMEOUT ? round->strikes + 1 : 0;
+    return round->strikes < NATS_STRIKES_MAX && nats_line_is_up(bus->admin, NULL, 0);
+}
+
+static bool stream_answers(const struct round *round, const char *name)
+{
+    for (uint32_t i = 0; i < NATS_STREAM_COUNT; i++)
+        if (strcmp(nats_admin_stream_name(i), name) == 0)
+            return round->answers[i];
+    return false;
+}
+
+static void keep_streams(struct nats_bus *bus, struct round *round)
+{
+    for (uint32_t i = 0; i < NATS_STREAM_COUNT; i++) {
+        struct err_note note = {""};
+        pthread_mutex_lock(&bus->admin_mutex);
+        enum err err = nats_admin_stream(bus, i, &note);
+        pthread_mutex_unlock(&bus->admin_mutex);
+        round->answers[i] = err == ERR_OK;
+        (void)note_result(bus, round, &round->memory->streams[i], nats_admin_stream_name(i), err, &note);
+    }
+}
+
+static void keep_pulls(struct nats_bus *bus, struct round *round)
+{
+    bool go_on = true;
+    round->strikes = 0;
+    for (uint32_t slot = 0; slot <= NATS_IN_SLOT && go_on; slot++) {
+        struct err_note note = {""};
+        char what[32];
+        if (!stream_answers(round, slot == NATS_IN_SLOT ? "SAGA_IN" : "SAGA_REPLY"))
+            continue;
+        snprintf(what, sizeof what, slot == NATS_IN_SLOT ? "engine" : "shard-%" PRIu32, slot);
+        pthread_mutex_lock(&bus->admin_mutex);
+        enum err err = keep_pull(bus, slot, &note);
+        pthread_mutex_unlock(&bus->admin_mutex);
+        go_on = note_result(bus, round, &round->memory->pulls[slot], what, err, &note);
+    }
+}
 
 static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight,
                                  struct err_note *note)
@@ -147,40 +247,64 @@ static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct si
     return remake(bus, &consumer, UINT32_MAX, note);
 }
 
-static enum err keep_participants(struct nats_bus *bus, struct sight *sights, struct err_note *note)
+/* Begins where the last round was cut off, so that each gets its turn. */
+static void keep_participants(struct nats_bus *bus, struct round *round)
 {
-    enum err err = ERR_OK;
+    struct memory *memory = round->memory;
+    bool go_on = stream_answers(round, "SAGA_CMD");
     uint32_t count = 1;
-    for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
+    round->strikes = 0;
+    for (uint32_t i = 0; i < count && go_on; i++) {
+        struct err_note note = {""};
+        char what[NATS_NAME_BYTES] = "";
+        enum err err = ERR_OK;
         pthread_mutex_lock(&bus->admin_mutex);
         count = bus->participant_count;
-        if (i < count)
-            err = keep_participant(bus, i, &sights[i], note);
+        uint32_t index = count > 0 ? memory->next++ % count : 0;
+        if (i < count) {
+            snprintf(what, sizeof what, "%.*s", STR_ARG(bus->participants[index]));
+            err = keep_participant(bus, index, &memory->participants[index], &note);
+        }
         pthread_mutex_unlock(&bus->admin_mutex);
+        if (i < count)
+            go_on = note_result(bus, round, &memory->participants[index], what, err, &note);
     }
-    return err;
 }
 
-static enum err keep(struct nats_bus *bus, struct sight *sights, struct err_note *note)
+/* False when something could not be kept. */
+static bool keep(struct nats_bus *bus, struct memory *memory)
 {
-    pthread_mutex_lock(&bus->admin_mutex);
-    enum err err = nats_admin_streams(bus, note);
-    pthread_mutex_unlock(&bus->admin_mutex);
-    if (err == ERR_OK)
-        err = keep_participants(bus, sights, note);
-    if (err == ERR_OK)
-        err = keep_pulls(bus, note);
-    return err;
+    struct round round = {.memory = memory};
+    struct err_note note = {""};
+    keep_streams(bus, &round);
+    keep_pulls(bus, &round);
+    keep_participants(bus, &round);
+    if (nats_faults_subscribe(&bus->faults))
+        nats_control_retry(bus);
+    bool well = nats_probe(&bus->base, &note) == ERR_OK;
+    bus->uneasy = bus->uneasy || !well;
+    return !round.failed;
 }
 
-/* Tells of a failed round unless the one before failed for the same reason, and of the end of the trouble. */
-static void tell(enum err err, const struct err_note *note, struct err_note *told)
+enum err nats_keeper_well(struct nats_bus *bus, struct err_note *note)
 {
-    if (err != ERR_OK && strcmp(note->text, told->text) != 0)
-        log_warn("bus_not_repaired", "error=%s why=%s", err_text(err), note->text);
-    if (err == ERR_OK && told->text[0] != '\0')
-        log_info("bus_repaired", "after=%s", told->text);
-    *told = *note;
+    enum err err = ERR_OK;
+    int64_t now_us = clock_monotonic_us();
+    pthread_mutex_lock(&bus->pull_mutex);
+    for (uint32_t i = 0; i < bus->listed_count && err == ERR_OK; i++) {
+        const struct nats_pull *pull = bus->pulls[bus->listed[i]];
+        if (pull->stuck)
+            err = err_note(note, ERR_UNAVAILABLE,
+                           "acknowledgements of %s do not arrive: %" PRIu64 " messages wait for theirs",
+                           pull->consumer, pull->pending);
+        else if (pull->deaf)
+            err = err_note(note, ERR_UNAVAILABLE, "NATS does not answer the pulls of %s", pull->consumer);
+        else if (pull->lost_us != 0 && now_us - pull->lost_us > NATS_DESERTED_US)
+            err = err_note(note, ERR_UNAVAILABLE, "another engine listens to %s, which this one owns",
+                           pull->consumer);
+    }
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return err;
 }
 
 /* Sleeps until kicked, closing, or `most_ms` have passed; false when closing. */
@@ -202,21 +326,15 @@ static bool rest(struct nats_bus *bus, int64_t most_ms, bool wake_on_kick)
 static void *run(void *argument)
 {
     struct nats_bus *bus = argument;
-    static const struct sight none;
-    struct err_note told = {""};
-    struct sight sights[NATS_PARTICIPANTS_MAX];
-    for (uint32_t i = 0; i < NATS_PARTICIPANTS_MAX; i++)
-        sights[i] = none;
+    struct memory *memory = memory_new(1, sizeof *memory);
     while (rest(bus, bus->uneasy ? NATS_KEEPER_UNEASY_MS : NATS_KEEPER_PERIOD_MS, true)) {
-        struct err_note note = {""};
         bus->uneasy = false;
-        enum err err = keep(bus, sights, &note);
-        tell(err, &note, &told);
-        if (err != ERR_OK)
+        if (!keep(bus, memory))
             nats_keeper_kick(bus);
         if (!rest(bus, NATS_KEEPER_REST_MS, false))
             break;
     }
+    memory_free(memory);
     nats_ReleaseThreadMemory();
     return NULL;
 }

@@ -9,33 +9,42 @@
 #include <unistd.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/mask.h"
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "engine/bus/nats_errors.h"
+
+#define HELLO ".hello" /* behind our inbox */
 
 /* `mutex` serializes all our calls into the connection that may find it broken: nats.c closes the socket
  * inside the call that meets the error, and no other call of ours may be reading that descriptor then. For
  * the same reason nats.c's own ping timer, which would close it from its own thread, is off: we beat
- * ourselves. */
+ * ourselves. A line for calls leaves all that to nats.c's threads. */
 struct nats_line {
-    struct nats_line_options options;
+    struct nats_options options;
     struct nats_line_callbacks callbacks;
+    bool for_calls;
     char inbox[NATS_LINE_INBOX_BYTES];
+    struct nats_errors errors;
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t changed;     /* `up`, `drained` or `tried` did */
+    pthread_cond_t changed;     /* `up`, `drained`, `holders` or `tried` did */
     natsConnection *connection; /* NULL while there is none */
     natsSubscription *subscription;
     bool up;
-    bool tried;   /* one attempt to connect has ended */
-    bool drained; /* the delivery thread has ended */
+    bool tried;       /* one attempt to connect has ended */
+    bool drained;     /* the delivery thread has ended */
+    bool greeted;     /* our first message came back */
+    uint32_t holders; /* callers that use the connection now */
     size_t buffered;
-    int wake; /* eventfd: the thread should look again */
+    char problem[NATS_LINE_WHY_BYTES]; /* why it is not up, or is about not to be */
+    int wake;                          /* eventfd: the thread should look again */
     int socket;
     atomic_bool stop;
-    int64_t heard_us; /* these three: the line's thread only */
+    atomic_bool given_up; /* the connection is of no use any more: `problem` says why */
+    int64_t heard_us;     /* these three: the line's thread only */
     int64_t ticked_us;
     int beats;
-    char problem[256]; /* why the last attempt failed */
 };
 
 static natsStatus on_attach(void **user_data, void *loop, natsConnection *connection, natsSock socket)
@@ -47,7 +56,7 @@ static natsStatus on_attach(void **user_data, void *loop, natsConnection *connec
     return NATS_OK;
 }
 
-/* What nats.c wants polled is of no interest: we always read, and write when asked to flush. */
+/* Of no interest: we always read, and write when asked to flush. */
 static natsStatus on_poll_wish(void *user_data, bool add)
 {
     (void)user_data;
@@ -61,62 +70,65 @@ static natsStatus on_detach(void *user_data)
     return NATS_OK;
 }
 
-/* Errors show where they matter: as a lost connection, or as a message that is not answered. The handler
- * keeps nats.c from writing to stderr. */
-static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
-                     void *closure)
-{
-    (void)connection;
-    (void)subscription;
-    (void)status;
-    (void)closure;
-}
-
 static void wake(struct nats_line *line)
 {
     uint64_t one = 1;
-    ssize_t written = write(line->wake, &one, sizeof one);
-    (void)written; /* a full counter wakes as well */
+    (void)!write(line->wake, &one, sizeof one); /* a full counter wakes as well */
 }
 
-static natsStatus set_servers(natsOptions *made, const char *urls)
+static void note_problem(struct nats_line *line, const char *why)
 {
-    enum { SERVERS_MAX = 32, URLS_BYTES = 2048 };
-    char copy[URLS_BYTES];
-    const char *servers[SERVERS_MAX];
-    int count = 0;
-    if (strlen(urls) >= sizeof copy)
-        return NATS_INVALID_ARG;
-    memcpy(copy, urls, strlen(urls) + 1);
-    char *rest = NULL;
-    for (char *one = strtok_r(copy, ", ", &rest); one != NULL && count < SERVERS_MAX;
-         one = strtok_r(NULL, ", ", &rest))
-        servers[count++] = one;
-    natsStatus status = natsOptions_SetServers(made, servers, count);
-    if (status == NATS_OK && strncmp(urls, "tls://", 6) == 0)
-        status = natsOptions_SetSecure(made, true);
+    pthread_mutex_lock(&line->mutex);
+    snprintf(line->problem, sizeof line->problem, "%s", why);
+    pthread_mutex_unlock(&line->mutex);
+}
+
+void nats_line_renew(struct nats_line *line, const char *why)
+{
+    note_problem(line, why);
+    atomic_store(&line->given_up, true);
+    wake(line);
+}
+
+static enum nats_line_complaint complaint_of(natsStatus status, const char *text)
+{
+    if (status == NATS_NOT_PERMITTED)
+        return strstr(text, "for Subscription") != NULL ? NATS_LINE_SUBSCRIBE_DENIED
+                                                        : NATS_LINE_PUBLISH_DENIED;
+    if (status == NATS_CONNECTION_AUTH_FAILED)
+        return NATS_LINE_LOGIN_REFUSED;
+    return status == NATS_SLOW_CONSUMER ? NATS_LINE_SLOW : NATS_LINE_OTHER;
+}
+
+/* A line that may not use its own inbox is of no use. */
+static void on_error(void *context, natsStatus status, const char *text)
+{
+    struct nats_line *line = context;
+    if (status == NATS_NOT_PERMITTED && strstr(text, line->inbox) != NULL)
+        nats_line_renew(line, text);
+    if (line->callbacks.complain != NULL)
+        line->callbacks.complain(line->callbacks.context, complaint_of(status, text), text);
+}
+
+/* We decide when to read and write. */
+static natsStatus set_event_loop(struct nats_line *line, natsOptions *made)
+{
+    natsStatus status = natsOptions_SetPingInterval(made, 0);
+    if (status == NATS_OK)
+        status = natsOptions_SetIOBufSize(made, NATS_LINE_FLUSH_BYTES);
+    if (status == NATS_OK)
+        status = natsOptions_SetEventLoop(made, line, on_attach, on_poll_wish, on_poll_wish, on_detach);
     return status;
 }
 
-natsStatus nats_line_set(const struct nats_line_options *options, natsOptions *made)
+/* Its subscriptions share one delivery thread of nats.c's, so that many of them do not take many threads. */
+static natsStatus set_own_threads(natsOptions *made)
 {
-    natsStatus status = set_servers(made, options->url);
-    if (status == NATS_OK && options->user != NULL)
-        status = natsOptions_SetUserInfo(made, options->user, options->password ? options->password : "");
-    if (status == NATS_OK && options->token != NULL)
-        status = natsOptions_SetToken(made, options->token);
-    if (status == NATS_OK && options->credentials_file != NULL)
-        status = natsOptions_SetUserCredentialsFromFiles(made, options->credentials_file, NULL);
-    if (status == NATS_OK && options->name != NULL)
-        status = natsOptions_SetName(made, options->name);
+    natsStatus status = natsOptions_SetPingInterval(made, NATS_LINE_BEAT_US / 1000);
     if (status == NATS_OK)
-        status = natsOptions_SetCustomInboxPrefix(made, options->inbox);
+        status = natsOptions_SetMaxPingsOut(made, NATS_LINE_BEATS_MAX);
     if (status == NATS_OK)
-        status = natsOptions_SetTimeout(made, NATS_LINE_CONNECT_MS);
-    if (status == NATS_OK)
-        status = natsOptions_SetSendAsap(made, true); /* no flusher thread and its millisecond */
-    if (status == NATS_OK)
-        status = natsOptions_SetErrorHandler(made, on_error, NULL);
+        status = natsOptions_UseGlobalMessageDelivery(made, true);
     return status;
 }
 
@@ -125,15 +137,13 @@ static natsStatus make_connection(struct nats_line *line, natsConnection **conne
     natsOptions *options = NULL;
     natsStatus status = natsOptions_Create(&options);
     if (status == NATS_OK)
-        status = nats_line_set(&line->options, options);
+        status = nats_options_set(&line->options, options);
     if (status == NATS_OK)
         status = natsOptions_SetAllowReconnect(options, false);
     if (status == NATS_OK)
-        status = natsOptions_SetPingInterval(options, 0);
+        status = nats_errors_set(&line->errors, options);
     if (status == NATS_OK)
-        status = natsOptions_SetIOBufSize(options, NATS_LINE_FLUSH_BYTES);
-    if (status == NATS_OK)
-        status = natsOptions_SetEventLoop(options, line, on_attach, on_poll_wish, on_poll_wish, on_detach);
+        status = line->for_calls ? set_own_threads(options) : set_event_loop(line, options);
     if (status == NATS_OK)
         status = natsConnection_Connect(connection, options);
     natsOptions_Destroy(options);
@@ -146,7 +156,17 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
     (void)connection;
     (void)subscription;
     struct nats_line *line = closure;
-    line->callbacks.message(line->callbacks.context, message);
+    const char *subject = natsMsg_GetSubject(message);
+    size_t size = strlen(line->inbox);
+    if (strncmp(subject, line->inbox, size) != 0 || strcmp(subject + size, HELLO) != 0) {
+        line->callbacks.message(line->callbacks.context, message);
+        return;
+    }
+    natsMsg_Destroy(message);
+    pthread_mutex_lock(&line->mutex);
+    line->greeted = true;
+    pthread_mutex_unlock(&line->mutex);
+    wake(line);
 }
 
 static void on_drained(void *closure)
@@ -176,7 +196,7 @@ static natsStatus subscribe(struct nats_line *line, natsConnection *connection)
 /* With the mutex held. */
 static void write_out(struct nats_line *line)
 {
-    if (line->connection == NULL || natsConnection_Buffered(line->connection) <= 0)
+    if (line->connection == NULL || line->for_calls || natsConnection_Buffered(line->connection) <= 0)
         return;
     natsConnection_ProcessWriteEvent(line->connection);
     int left = natsConnection_Buffered(line->connection);
@@ -185,14 +205,18 @@ static void write_out(struct nats_line *line)
         wake(line);
 }
 
-static void drop_connection(struct nats_line *line)
+static void drop_connection(struct nats_line *line, bool prepared)
 {
     pthread_mutex_lock(&line->mutex);
     line->up = false;
     write_out(line);
-    natsConnection_Close(line->connection);
-    while (line->subscription != NULL && !line->drained)
+    natsConnection_Close(line->connection); /* whoever holds it and waits is told at once */
+    while (line->holders > 0 || (line->subscription != NULL && !line->drained))
         pthread_cond_wait(&line->changed, &line->mutex);
+    pthread_mutex_unlock(&line->mutex);
+    if (prepared && line->callbacks.discard != NULL)
+        line->callbacks.discard(line->callbacks.context);
+    pthread_mutex_lock(&line->mutex);
     natsSubscription_Destroy(line->subscription);
     natsConnection_Destroy(line->connection);
     line->subscription = NULL;
@@ -201,27 +225,124 @@ static void drop_connection(struct nats_line *line)
     pthread_mutex_unlock(&line->mutex);
 }
 
-static bool connect_line(struct nats_line *line)
+static void read_in(struct nats_line *line)
 {
+    pthread_mutex_lock(&line->mutex);
+    natsConnection_ProcessReadEvent(line->connection);
+    write_out(line); /* a PONG we owe */
+    pthread_mutex_unlock(&line->mutex);
+    line->heard_us = clock_monotonic_us();
+    line->beats = 0;
+}
+
+/* Waits for something to do, at most a tick, and does it. */
+static void turn(struct nats_line *line)
+{
+    bool stuck = !line->for_calls && natsConnection_Buffered(line->connection) > 0;
+    struct pollfd fds[2] = {{.fd = line->wake, .events = POLLIN},
+                            {.fd = line->socket, .events = (short)(stuck ? POLLIN | POLLOUT : POLLIN)}};
+    poll(fds, line->for_calls ? 1 : 2, NATS_LINE_TICK_MS);
+    if (fds[0].revents != 0) {
+        uint64_t count;
+        (void)!read(line->wake, &count, sizeof count);
+    }
+    if ((fds[1].revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) != 0)
+        read_in(line);
+    if ((fds[1].revents & POLLOUT) != 0)
+        nats_line_flush(line);
+}
+
+/* Closed by nats.c: what the server said last, unless that was about one message. */
+static void note_closed(struct nats_line *line)
+{
+    const char *said = NULL;
+    char why[NATS_LINE_WHY_BYTES];
+    natsStatus status = natsConnection_GetLastError(line->connection, &said);
+    bool told = said != NULL && said[0] != '\0' && strstr(said, "Permissions Violation") == NULL;
+    mask_urls(told ? said : natsStatus_GetText(status), why, sizeof why);
+    note_problem(line, why);
+}
+
+/* True when the connection is still good; else the problem is noted. */
+static bool goes_on(struct nats_line *line)
+{
+    if (atomic_load(&line->given_up))
+        return false;
+    if (!natsConnection_IsClosed(line->connection))
+        return true;
+    note_closed(line);
+    return false;
+}
+
+/* A subscription that is refused is refused later, in words; so the line is up when a message to ourselves
+ * has come back. */
+static bool greet(struct nats_line *line)
+{
+    char subject[NATS_LINE_INBOX_BYTES + sizeof HELLO];
+    snprintf(subject, sizeof subject, "%s" HELLO, line->inbox);
+    pthread_mutex_lock(&line->mutex);
+    natsStatus status = natsConnection_PublishString(line->connection, subject, "");
+    write_out(line);
+    pthread_mutex_unlock(&line->mutex);
+    int64_t end_us = clock_monotonic_us() + NATS_LINE_GREET_US;
+    bool greeted = false;
+    while (status == NATS_OK && !greeted && goes_on(line) && !atomic_load(&line->stop)) {
+        if (clock_monotonic_us() > end_us) {
+            note_problem(line, "what we send to our own inbox does not come back");
+            return false;
+        }
+        turn(line);
+        pthread_mutex_lock(&line->mutex);
+        greeted = line->greeted;
+        pthread_mutex_unlock(&line->mutex);
+    }
+    return greeted;
+}
+
+static bool prepare(struct nats_line *line)
+{
+    struct err_note note = {""};
+    if (line->callbacks.prepare == NULL ||
+        line->callbacks.prepare(line->callbacks.context, line->connection, &note) == ERR_OK)
+        return true;
+    note_problem(line, note.text);
+    return false;
+}
+
+/* Connected and subscribed; else the problem is noted. */
+static bool begin_connection(struct nats_line *line)
+{
+    char why[NATS_LINE_WHY_BYTES];
     natsConnection *connection = NULL;
+    atomic_store(&line->given_up, false);
     natsStatus status = make_connection(line, &connection);
     pthread_mutex_lock(&line->mutex);
     line->connection = connection;
+    line->greeted = false;
     if (status == NATS_OK)
         status = subscribe(line, connection);
+    pthread_mutex_unlock(&line->mutex);
     if (status == NATS_OK)
-        write_out(line);
-    line->up = status == NATS_OK;
+        return true;
+    nats_options_why(status, why, sizeof why);
+    note_problem(line, why);
+    return false;
+}
+
+static bool connect_line(struct nats_line *line)
+{
+    bool begun = begin_connection(line) && greet(line);
+    bool prepared = begun && prepare(line);
+    pthread_mutex_lock(&line->mutex);
+    line->up = prepared;
     line->tried = true;
-    if (status != NATS_OK)
-        snprintf(line->problem, sizeof line->problem, "%s", natsStatus_GetText(status));
     pthread_cond_broadcast(&line->changed);
     pthread_mutex_unlock(&line->mutex);
-    if (status != NATS_OK && connection != NULL)
-        drop_connection(line);
+    if (!prepared && line->connection != NULL)
+        drop_connection(line, begun);
     line->beats = 0;
     line->heard_us = clock_monotonic_us();
-    return status == NATS_OK;
+    return prepared;
 }
 
 static void tick(struct nats_line *line)
@@ -251,35 +372,15 @@ static bool beat(struct nats_line *line)
     return err == ERR_OK;
 }
 
-static void read_in(struct nats_line *line)
-{
-    pthread_mutex_lock(&line->mutex);
-    natsConnection_ProcessReadEvent(line->connection);
-    write_out(line); /* a PONG we owe */
-    pthread_mutex_unlock(&line->mutex);
-    line->heard_us = clock_monotonic_us();
-    line->beats = 0;
-}
-
 static void serve(struct nats_line *line)
 {
-    while (!atomic_load(&line->stop) && !natsConnection_IsClosed(line->connection)) {
-        bool stuck = natsConnection_Buffered(line->connection) > 0;
-        struct pollfd fds[2] = {{.fd = line->wake, .events = POLLIN},
-                                {.fd = line->socket, .events = (short)(stuck ? POLLIN | POLLOUT : POLLIN)}};
-        poll(fds, 2, NATS_LINE_TICK_MS);
-        if (fds[0].revents != 0) {
-            uint64_t count;
-            ssize_t got = read(line->wake, &count, sizeof count);
-            (void)got;
-        }
-        if ((fds[1].revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) != 0)
-            read_in(line);
-        if ((fds[1].revents & POLLOUT) != 0)
-            nats_line_flush(line);
+    while (!atomic_load(&line->stop) && goes_on(line)) {
+        turn(line);
         tick(line);
-        if (!beat(line))
+        if (!line->for_calls && !beat(line)) {
+            note_problem(line, "the server has been silent for too long");
             return;
+        }
     }
 }
 
@@ -292,19 +393,38 @@ static void rest_between_attempts(struct nats_line *line)
     }
 }
 
+/* Why it is lost, when that is another reason than was told last: the server often says only at the next
+ * attempt. */
+static void tell_lost(struct nats_line *line, char told[NATS_LINE_WHY_BYTES])
+{
+    char why[NATS_LINE_WHY_BYTES] = "closing";
+    if (!atomic_load(&line->stop))
+        (void)nats_line_is_up(line, why, sizeof why);
+    if (strcmp(why, told) == 0)
+        return;
+    memcpy(told, why, sizeof why);
+    line->callbacks.down(line->callbacks.context, why);
+}
+
 static void *run(void *argument)
 {
     struct nats_line *line = argument;
+    char told[NATS_LINE_WHY_BYTES] = "";
+    bool was_up = false;
     while (!atomic_load(&line->stop)) {
-        if (connect_line(line)) {
-            line->callbacks.up(line->callbacks.context);
-            nats_line_flush(line);
-            serve(line);
-            drop_connection(line);
-            line->callbacks.down(line->callbacks.context);
-        } else {
+        if (!connect_line(line)) {
+            if (was_up)
+                tell_lost(line, told);
             rest_between_attempts(line);
+            continue;
         }
+        was_up = true;
+        told[0] = '\0';
+        line->callbacks.up(line->callbacks.context);
+        nats_line_flush(line);
+        serve(line);
+        drop_connection(line, true);
+        tell_lost(line, told);
     }
     nats_ReleaseThreadMemory();
     return NULL;
@@ -319,27 +439,29 @@ static enum err await_first(struct nats_line *line, struct err_note *note)
     int timed_out = 0;
     while (!line->up && timed_out == 0)
         timed_out = pthread_cond_timedwait(&line->changed, &line->mutex, &end);
-    bool up = line->up;
     enum err err = ERR_OK;
-    if (!up)
-        err = err_note(note, ERR_UNAVAILABLE, "NATS does not answer at %s: %s", line->options.url,
+    char servers[256];
+    nats_options_servers(&line->options, servers, sizeof servers);
+    if (!line->up)
+        err = err_note(note, ERR_UNAVAILABLE, "NATS does not answer at %s: %s", servers,
                        line->tried ? line->problem : "no answer");
     pthread_mutex_unlock(&line->mutex);
     return err;
 }
 
-enum err nats_line_open(const struct nats_line_options *options, const struct nats_line_callbacks *callbacks,
-                        struct nats_line **opened, struct err_note *note)
+static enum err open_line(const struct nats_options *options, const struct nats_line_callbacks *callbacks,
+                          bool for_calls, struct nats_line **opened, struct err_note *note)
 {
     struct nats_line *line = memory_new(1, sizeof *line);
     line->options = *options;
     line->callbacks = *callbacks;
-    snprintf(line->inbox, sizeof line->inbox, "%s.%016llx", options->inbox,
-             (unsigned long long)rng_entropy());
+    line->for_calls = for_calls;
+    snprintf(line->inbox, sizeof line->inbox, "%s.%016jx", options->inbox, (uintmax_t)rng_entropy());
     pthread_mutex_init(&line->mutex, NULL);
     pthread_cond_init(&line->changed, NULL);
     line->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     check(line->wake >= 0);
+    nats_errors_enroll(&line->errors, on_error, line);
     *opened = line;
     check(pthread_create(&line->thread, NULL, run, line) == 0);
     enum err err = await_first(line, note);
@@ -350,6 +472,19 @@ enum err nats_line_open(const struct nats_line_options *options, const struct na
     return err;
 }
 
+enum err nats_line_open(const struct nats_options *options, const struct nats_line_callbacks *callbacks,
+                        struct nats_line **opened, struct err_note *note)
+{
+    return open_line(options, callbacks, false, opened, note);
+}
+
+enum err nats_line_open_for_calls(const struct nats_options *options,
+                                  const struct nats_line_callbacks *callbacks, struct nats_line **opened,
+                                  struct err_note *note)
+{
+    return open_line(options, callbacks, true, opened, note);
+}
+
 void nats_line_close(struct nats_line *line)
 {
     if (line == NULL)
@@ -357,6 +492,7 @@ void nats_line_close(struct nats_line *line)
     atomic_store(&line->stop, true);
     wake(line);
     pthread_join(line->thread, NULL);
+    nats_errors_strike_off(&line->errors);
     close(line->wake);
     pthread_cond_destroy(&line->changed);
     pthread_mutex_destroy(&line->mutex);
@@ -368,12 +504,32 @@ const char *nats_line_inbox(const struct nats_line *line)
     return line->inbox;
 }
 
-bool nats_line_is_up(struct nats_line *line)
+bool nats_line_is_up(struct nats_line *line, char *why, size_t size)
 {
     pthread_mutex_lock(&line->mutex);
     bool up = line->up;
+    if (!up && why != NULL)
+        snprintf(why, size, "%s", line->problem);
     pthread_mutex_unlock(&line->mutex);
     return up;
+}
+
+natsConnection *nats_line_hold(struct nats_line *line)
+{
+    pthread_mutex_lock(&line->mutex);
+    natsConnection *connection = line->up ? line->connection : NULL;
+    line->holders += connection != NULL;
+    pthread_mutex_unlock(&line->mutex);
+    return connection;
+}
+
+void nats_line_release(struct nats_line *line)
+{
+    pthread_mutex_lock(&line->mutex);
+    check(line->holders > 0);
+    line->holders--;
+    pthread_cond_broadcast(&line->changed);
+    pthread_mutex_unlock(&line->mutex);
 }
 
 /* With the mutex held, after a send of `size` bytes. */

@@ -1,16 +1,18 @@
 /* What the parts of the NATS bus share; private to engine/bus.
  *
- * Three connections: `publisher` (commands, events, requests, and what answers them), `consumer` (pulling and
- * acknowledging), both lines of nats_line.h; and `admin`, an ordinary reconnecting connection for what is
- * rare and may block: streams, consumers, control, probes. Parts: nats_publish.c the publisher, nats_pull.c
- * the consumer, nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them,
- * nats_control.c calls between engines, nats_bus.c opening and closing. Locks: admin_mutex before pull_mutex;
- * no callback of the owner is called with one held. */
+ * Three lines of nats_line.h: `publisher` (commands, events, requests, and what answers them), `consumer`
+ * (pulling and acknowledging), and `admin` for what is rare and may block: streams, consumers, control.
+ * Parts: nats_publish.c the publisher, nats_pull.c the consumer, nats_admin.c streams and consumers,
+ * nats_keeper.c the thread that repairs them, nats_control.c the admin line and calls between engines,
+ * nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening and closing. Locks: admin_mutex
+ * before pull_mutex; no callback of the owner is called with one held. */
 #pragma once
 #include <nats/nats.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include "engine/base/limits.h"
 #include "engine/bus/bus.h"
+#include "engine/bus/nats_faults.h"
 #include "engine/bus/nats_line.h"
 #include "engine/bus/nats_message.h"
 #include "engine/bus/nats_slots.h"
@@ -24,6 +26,10 @@ enum {
     NATS_ACK_WAIT_MS = 10000,       /* of our consumers: then the server delivers again; */
     NATS_OWING_US = 15000000,       /* if nothing at all moves for so long, it forgot to, */
     NATS_FLOOR_US = 60000000,       /* and so it did if others pass the oldest one for so long */
+    NATS_STUCK_US = 8000000, /* acknowledgements were sent, and none arrived: less than NATS_ACK_WAIT_MS */
+    NATS_DESERTED_US =
+        15000000,         /* a shard that a later owner listens to no more: longer than its start takes */
+    NATS_STRIKES_MAX = 3, /* time-outs in a row after which the rest of a round waits for the next one */
     NATS_STREAM_COUNT = 5,
     NATS_GONE_US = 1000000, /* before a vanished stream is made again; deleting files takes less */
     NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
@@ -43,16 +49,26 @@ struct nats_pull {
     uint32_t slot; /* shard, or NATS_IN_SLOT */
     char stream[16];
     char consumer[32];
-    char mark[64];             /* description of a shard's consumer: tells ours from the next owner's */
-    int32_t asked;             /* messages asked for and not come yet; 0: nothing is under way */
-    int64_t heard_us;          /* last message, heartbeat or request */
-    int64_t rest_us;           /* no request before this time */
-    bool lost;                 /* another bus took the shard over */
-    uint64_t seen;             /* progress at the keeper's last look, to notice a stalled consumer */
-    uint32_t still;            /* looks without progress while messages wait */
-    uint64_t floor;            /* at the keeper's last look */
-    int64_t moved_us;          /* the last look that saw progress, or nothing owed; 0: none yet */
-    int64_t rose_us;           /* the last look that saw the floor rise, or nothing owed */
+    uint64_t epoch;      /* of the shard's owner: the later one has the consumer */
+    char mark[80];       /* description of a shard's consumer, begins with the epoch: tells ours from another
+                            owner's */
+    int32_t asked;       /* messages asked for and not come yet; 0: nothing is under way */
+    int64_t heard_us;    /* last message, heartbeat or request */
+    int64_t rest_us;     /* no request before this time */
+    bool lost;           /* another bus took the shard over, */
+    int64_t lost_us;     /* since when, */
+    int64_t deserted_us; /* and since when nobody pulls there; 0: not so */
+    bool deaf;           /* what was asked for came to silence, and nothing was heard since */
+    uint64_t seen;       /* progress at the keeper's last look, to notice a stalled consumer */
+    uint32_t still;      /* looks without progress while messages wait */
+    uint64_t floor;      /* at the keeper's last look */
+    int64_t moved_us;    /* the last look that saw progress, or nothing owed; 0: none yet */
+    int64_t rose_us;     /* the last look that saw the floor rise, or nothing owed */
+    uint64_t delivered;  /* these two: at the keeper's last look */
+    uint64_t pending;
+    uint64_t acks_then;        /* acknowledgements sent before the last look that saw something arrive */
+    int64_t stood_us;          /* when that was, or when one was sent for the first time since */
+    bool stuck;                /* they do not arrive */
     natsSubscription *control; /* saga.ctl.<shard>; NULL for SAGA_IN */
 };
 
@@ -64,16 +80,43 @@ struct nats_held {
     int64_t until_us; /* then it is dropped */
 };
 
+/* One question of a look at readiness, and its answer. */
+enum nats_probe_kind {
+    NATS_PROBE_STORE,    /* to be stored */
+    NATS_PROBE_STREAM,   /* to be refused by the leader of the stream */
+    NATS_PROBE_API,      /* any answer of JetStream's is right */
+    NATS_PROBE_CONSUMER, /* somebody must be there to answer */
+    NATS_PROBE_RIGHT,    /* any answer is right: the server let it through */
+};
+struct nats_probe {
+    enum nats_probe_kind kind;
+    char subject[NATS_FAULTS_SUBJECT_BYTES];
+    char what[NATS_FAULTS_SUBJECT_BYTES];
+    bool answered;
+    int status;
+    char answer[512]; /* cut; an error of JetStream's is shorter */
+};
+enum { NATS_PROBES_MAX = NATS_FAULTS_MAX + 32 };
+struct nats_probing {
+    pthread_mutex_t turn;  /* one look at a time */
+    pthread_mutex_t mutex; /* all below */
+    pthread_cond_t changed;
+    uint32_t round;
+    uint32_t count, open; /* questions, and those not answered */
+    struct nats_probe probes[NATS_PROBES_MAX];
+};
+
 struct nats_bus {
     struct bus base; /* first: struct bus * is struct nats_bus * */
     struct arena arena;
-    struct nats_line_options line;
+    struct nats_options options;
+    const char *own_inbox; /* a subject below our inbox prefix */
     struct bus_callbacks callbacks;
     uint32_t replicas;
     struct nats_line *publisher;
     struct nats_line *consumer;
-    natsConnection *admin;
-    jsCtx *js;
+    struct nats_line *admin;
+    jsCtx *js; /* of the admin's connection: for who holds that */
     struct nats_slots publishes;
     struct nats_slots requests;
     pthread_mutex_t held_mutex;
@@ -81,13 +124,17 @@ struct nats_bus {
     uint32_t held_count;
     pthread_mutex_t admin_mutex; /* one maker of streams and consumers at a time; guards participants */
     int64_t gone_us[NATS_STREAM_COUNT]; /* when a stream was first seen to be missing; 0: it is there */
-    bool opened;                        /* streams that miss now were there before */
+    uint32_t replicas_seen[NATS_STREAM_COUNT]; /* 0: never seen */
+    bool opened;                               /* streams that miss now were there before */
     struct str *participants;
     uint32_t participant_count;
     pthread_mutex_t pull_mutex;
     struct nats_pull **pulls; /* LIMITS_SHARDS_MAX + 1; NULL: not listened to */
     uint32_t *listed;         /* slots that are not NULL */
     uint32_t listed_count;
+    _Atomic uint64_t *acks; /* by slot: acknowledgements sent */
+    struct nats_faults faults;
+    struct nats_probing probing;
     pthread_mutex_t state_mutex;
     pthread_cond_t state_changed;
     bool publisher_up;
@@ -100,8 +147,9 @@ struct nats_bus {
     pthread_t keeper;
 };
 
-/* nats_bus.c: a line went up or down; tells the owner when both are up or one is not. */
-void nats_bus_state(struct nats_bus *bus, bool *flag, bool up);
+/* nats_bus.c: a line went up or down (then: why); logs it, tells the owner when both are up or one is not.
+ * `flag`: of the publisher or the consumer, NULL for the admin. */
+void nats_bus_state(struct nats_bus *bus, const char *line, bool *flag, bool up, const char *why);
 
 /* nats_publish.c: the publisher's callbacks and operations. */
 extern const struct nats_line_callbacks nats_publish_callbacks; /* context to be set */
@@ -114,7 +162,7 @@ void nats_publish_fail_all(struct nats_bus *bus, enum err error);
 
 /* nats_pull.c: the consumer's callbacks and operations. */
 extern const struct nats_line_callbacks nats_pull_callbacks; /* context to be set */
-enum err nats_pull_listen(struct bus *base, uint32_t shard, struct err_note *note);
+enum err nats_pull_listen(struct bus *base, uint32_t shard, int64_t epoch, struct err_note *note);
 void nats_pull_unlisten(struct bus *base, uint32_t shard);
 enum err nats_pull_listen_in(struct bus *base, struct err_note *note);
 void nats_pull_unlisten_in(struct bus *base);
@@ -126,6 +174,9 @@ void nats_pull_free_all(struct nats_bus *bus);
 
 /* nats_admin.c: with admin_mutex held by the caller, except where said. */
 enum err nats_admin_streams(struct nats_bus *bus, struct err_note *note);
+/* One of them, by number; its name in any case. */
+enum err nats_admin_stream(struct nats_bus *bus, uint32_t number, struct err_note *note);
+const char *nats_admin_stream_name(uint32_t number);
 enum err nats_admin_participants(struct bus *base, const struct str *names, uint32_t count,
                                  struct err_note *note); /* takes admin_mutex */
 /* One durable consumer of ours; `mark` (may be "") goes into its description. */
@@ -142,10 +193,13 @@ enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char 
 /* What the keeper needs to know of a consumer. */
 struct nats_consumer_look {
     bool exists;
-    bool ours;    /* it bears the mark */
-    bool waiting; /* somebody pulls */
-    bool backlog; /* messages wait though a pull and room for them are there */
-    bool owing;   /* somebody pulls, and messages that were delivered are not acknowledged */
+    bool ours;          /* it bears the mark */
+    uint64_t epoch;     /* in the mark it bears; 0: none */
+    uint64_t delivered; /* the last sequence of the stream that was */
+    uint64_t pending;   /* delivered and not acknowledged */
+    bool waiting;       /* somebody pulls */
+    bool backlog;       /* messages wait though a pull and room for them are there */
+    bool owing;         /* somebody pulls, and messages that were delivered are not acknowledged */
     uint64_t progress;
     uint64_t floor; /* all deliveries up to this one are acknowledged */
 };
@@ -165,13 +219,28 @@ enum err nats_widen_stream(struct nats_bus *bus, const char *stream, const char 
 void nats_keeper_start(struct nats_bus *bus);
 void nats_keeper_kick(struct nats_bus *bus);
 void nats_keeper_stop(struct nats_bus *bus);
+/* Whether pulls are answered and acknowledgements arrive, as far as the keeper has seen. */
+enum err nats_keeper_well(struct nats_bus *bus, struct err_note *note);
+
+/* nats_probe.c */
+void nats_probe_init(struct nats_probing *probing);
+void nats_probe_fini(struct nats_probing *probing);
+enum err nats_probe(struct bus *base, struct err_note *note);
+/* What came to <inbox>.s.<rest>; takes the message. */
+void nats_probe_answer(struct nats_bus *bus, const char *rest, natsMsg *message);
 
 /* nats_control.c */
 enum err nats_control_open(struct nats_bus *bus, struct err_note *note);
 void nats_control_close(struct nats_bus *bus);
-enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, natsSubscription **subscription,
-                            struct err_note *note);
+/* The admin's JetStream context, good until nats_control_release; NULL and a note when it is not connected.
+ */
+jsCtx *nats_control_hold(struct nats_bus *bus, struct err_note *note);
+void nats_control_release(struct nats_bus *bus);
+/* Subscribes saga.ctl.<shard> for a shard that is listed. After the admin line was lost it comes back by
+ * itself. */
+enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, struct err_note *note);
+/* Tries again what was refused: the admin line is made anew. */
+void nats_control_retry(struct nats_bus *bus);
 enum err nats_control_answer(struct bus *base, struct str ack, struct str body);
 enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
                            struct arena *arena, struct str *answer, struct err_note *note);
-enum err nats_control_probe(struct bus *base, struct err_note *note);

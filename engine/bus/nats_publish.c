@@ -51,6 +51,7 @@ enum err nats_publish_request(struct bus *base, const struct bus_message *messag
     if (held + nats_slots_count(&bus->requests) >= NATS_SLOTS_MAX ||
         !nats_slots_take(&bus->requests, cookie, clock_monotonic_us() + timeout_us, &ticket))
         return err_note(note, ERR_FULL, "%d requests are unanswered", NATS_SLOTS_MAX);
+    nats_faults_tried(&bus->faults, message->subject);
     return send_with_slot(bus, &bus->requests, 'q', ticket, message, STR(""), note);
 }
 
@@ -159,16 +160,16 @@ void nats_publish_fail_all(struct nats_bus *bus, enum err error)
 static void on_up(void *context)
 {
     struct nats_bus *bus = context;
-    nats_bus_state(bus, &bus->publisher_up, true);
+    nats_bus_state(bus, "publisher", &bus->publisher_up, true, "");
 }
 
-static void on_down(void *context)
+static void on_down(void *context, const char *why)
 {
     struct nats_bus *bus = context;
     /* A request may have reached its service: its outcome is unknown, which is what a time-out means. */
     expire_publishes(bus, INT64_MAX, ERR_UNAVAILABLE);
     expire_requests(bus, INT64_MAX, ERR_TIMEOUT);
-    nats_bus_state(bus, &bus->publisher_up, false);
+    nats_bus_state(bus, "publisher", &bus->publisher_up, false, why);
 }
 
 static void on_message(void *context, natsMsg *message)
@@ -182,6 +183,8 @@ static void on_message(void *context, natsMsg *message)
     uint64_t cookie;
     if (known && subject[size + 1] == 'p')
         on_publish_answer(bus, ticket, message);
+    else if (known && subject[size + 1] == 's')
+        nats_probe_answer(bus, subject + size + 3, message);
     else if (known && subject[size + 1] == 'q' && nats_slots_end(&bus->requests, ticket, &cookie))
         answer_or_hold(bus, (struct nats_held){.cookie = cookie, .message = message});
     else
@@ -196,5 +199,11 @@ static void on_tick(void *context, int64_t now_us)
     expire_requests(bus, now_us, ERR_TIMEOUT);
 }
 
+static void on_complaint(void *context, enum nats_line_complaint complaint, const char *text)
+{
+    struct nats_bus *bus = context;
+    nats_faults_add(&bus->faults, "publisher", complaint, text);
+}
+
 const struct nats_line_callbacks nats_publish_callbacks = {
-    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};
+    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick, .complain = on_complaint};

@@ -65,14 +65,14 @@ static void on_up(void *context)
         ask(bus, pull, clock_monotonic_us());
     }
     pthread_mutex_unlock(&bus->pull_mutex);
-    nats_bus_state(bus, &bus->consumer_up, true);
+    nats_bus_state(bus, "consumer", &bus->consumer_up, true, "");
     nats_keeper_kick(bus);
 }
 
-static void on_down(void *context)
+static void on_down(void *context, const char *why)
 {
     struct nats_bus *bus = context;
-    nats_bus_state(bus, &bus->consumer_up, false);
+    nats_bus_state(bus, "consumer", &bus->consumer_up, false, why);
 }
 
 static void on_tick(void *context, int64_t now_us)
@@ -84,6 +84,9 @@ static void on_tick(void *context, int64_t now_us)
         struct nats_pull *pull = bus->pulls[bus->listed[i]];
         if (pull->asked > 0 && now_us - pull->heard_us > NATS_PULL_SILENCE_US) {
             pull->asked = 0;
+            pull->deaf = true;
+            /* Until the keeper has looked whose the consumer is: who slept may not be the owner any more. */
+            pull->rest_us = now_us + NATS_PULL_SILENCE_US;
             silent = true;
         }
         ask(bus, pull, now_us);
@@ -101,6 +104,7 @@ static void on_status(struct nats_bus *bus, uint32_t slot, int status, const str
     struct nats_pull *pull = bus->pulls[slot];
     if (pull != NULL) {
         pull->heard_us = now_us;
+        pull->deaf = false;
         int64_t left = pull->asked;
         if (status == 408)
             (void)str_to_i64(bus_header(message, STR("Nats-Pending-Messages")), &left);
@@ -141,6 +145,7 @@ static bool count_message(struct nats_bus *bus, uint32_t slot)
     bool wanted = pull != NULL && !pull->lost;
     if (wanted) {
         pull->heard_us = now_us;
+        pull->deaf = false;
         pull->asked -= pull->asked > 0;
         ask(bus, pull, now_us);
     }
@@ -192,8 +197,14 @@ static void on_message(void *context, natsMsg *message)
     natsMsg_Destroy(message);
 }
 
+static void on_complaint(void *context, enum nats_line_complaint complaint, const char *text)
+{
+    struct nats_bus *bus = context;
+    nats_faults_add(&bus->faults, "consumer", complaint, text);
+}
+
 const struct nats_line_callbacks nats_pull_callbacks = {
-    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};
+    .up = on_up, .down = on_down, .message = on_message, .tick = on_tick, .complain = on_complaint};
 
 static void answer_delivery(struct bus *base, struct str ack, const char *answer)
 {
@@ -207,8 +218,21 @@ static void answer_delivery(struct bus *base, struct str ack, const char *answer
     (void)!nats_line_send_text(bus->consumer, subject, NULL, answer);
 }
 
+/* For the keeper, which looks whether acknowledgements arrive. */
+static void count_ack(struct nats_bus *bus, struct str ack)
+{
+    struct str prefix = STR("$JS.ACK.SAGA_REPLY.shard-");
+    struct str rest = str_slice(ack, prefix.size, ack.size);
+    uint32_t slot = NATS_IN_SLOT;
+    if (str_starts(ack, prefix) &&
+        !subject_number(str_slice(rest, 0, str_find(rest, '.')), LIMITS_SHARDS_MAX - 1, &slot))
+        return;
+    atomic_fetch_add_explicit(&bus->acks[slot], 1, memory_order_relaxed);
+}
+
 void nats_pull_ack(struct bus *base, struct str ack)
 {
+    count_ack((struct nats_bus *)base, ack);
     answer_delivery(base, ack, "+ACK");
 }
 
@@ -261,26 +285,54 @@ static enum err make_consumer(struct nats_bus *bus, const struct nats_pull *pull
     return err;
 }
 
-enum err nats_pull_listen(struct bus *base, uint32_t shard, struct err_note *note)
+/* A later owner that listens is left alone: whoever calls has been told of a claim that is over, or the
+ * database has lost later ones, and then that owner will learn it and stop. */
+static enum err refuse_stale(struct nats_bus *bus, const struct nats_pull *pull, struct err_note *note)
+{
+    char filter[NATS_NAME_BYTES];
+    struct nats_consumer consumer;
+    struct nats_consumer_look look;
+    nats_admin_pull(pull, filter, &consumer);
+    enum err err = nats_admin_look(bus, &consumer, &look, note);
+    if (err == ERR_OK && look.exists && look.epoch > pull->epoch && look.waiting)
+        err = err_note(note, ERR_CONFLICT,
+                       "shard %" PRIu32 " has a later owner (epoch %" PRIu64 " after %" PRIu64 ")",
+                       pull->slot, look.epoch, pull->epoch);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static struct nats_pull *make_pull(struct nats_bus *bus, uint32_t shard, int64_t epoch)
+{
+    struct nats_pull *pull = memory_new(1, sizeof *pull);
+    pull->slot = shard;
+    pull->epoch = (uint64_t)epoch;
+    snprintf(pull->stream, sizeof pull->stream, "SAGA_REPLY");
+    snprintf(pull->consumer, sizeof pull->consumer, "shard-%" PRIu32, shard);
+    snprintf(pull->mark, sizeof pull->mark, "%" PRIu64 " %.40s %08" PRIx32, pull->epoch, bus->options.name,
+             (uint32_t)rng_entropy());
+    return pull;
+}
+
+enum err nats_pull_listen(struct bus *base, uint32_t shard, int64_t epoch, struct err_note *note)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     if (shard >= LIMITS_SHARDS_MAX)
         return err_note(note, ERR_INVALID, "there is no shard %" PRIu32, shard);
     nats_pull_unlisten(base, shard);
-    struct nats_pull *pull = memory_new(1, sizeof *pull);
-    pull->slot = shard;
-    snprintf(pull->stream, sizeof pull->stream, "SAGA_REPLY");
-    snprintf(pull->consumer, sizeof pull->consumer, "shard-%" PRIu32, shard);
-    snprintf(pull->mark, sizeof pull->mark, "%.40s %016" PRIx64, bus->line.name, rng_entropy());
+    struct nats_pull *pull = make_pull(bus, shard, epoch);
     pthread_mutex_lock(&bus->admin_mutex);
-    enum err err = make_consumer(bus, pull, true, note);
+    enum err err = refuse_stale(bus, pull, note);
     if (err == ERR_OK)
-        err = nats_control_serve(bus, shard, &pull->control, note);
-    if (err == ERR_OK)
-        enlist(bus, pull);
-    else
+        err = make_consumer(bus, pull, true, note);
+    if (err == ERR_OK) {
+        enlist(bus, pull); /* first, so that a new admin line subscribes it, too */
+        err = nats_control_serve(bus, shard, note);
+    } else {
         memory_free(pull);
+    }
     pthread_mutex_unlock(&bus->admin_mutex);
+    if (err != ERR_OK)
+        nats_pull_unlisten(base, shard);
     return err;
 }
 

@@ -15,8 +15,12 @@ static enum err call(struct nats_bus *bus, const char *verb, const char *stream,
     char subject[NATS_NAME_BYTES];
     natsMsg *message = NULL;
     snprintf(subject, sizeof subject, "$JS.API.STREAM.%s.%s", verb, stream);
+    natsConnection *connection = nats_line_hold(bus->admin);
+    if (connection == NULL)
+        return err_note(note, ERR_UNAVAILABLE, "%s: not connected to NATS", subject);
     natsStatus status =
-        natsConnection_Request(&message, bus->admin, subject, body.data, (int)body.size, NATS_API_WAIT_MS);
+        natsConnection_Request(&message, connection, subject, body.data, (int)body.size, NATS_API_WAIT_MS);
+    nats_line_release(bus->admin);
     if (status != NATS_OK)
         return err_note(note, ERR_UNAVAILABLE, "%s: %s", subject, natsStatus_GetText(status));
     struct str text = {natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)};

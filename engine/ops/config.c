@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "engine/base/check.h"
 #include "engine/base/json.h"
+#include "engine/base/mask.h"
 #include "engine/ops/config_table.h"
 
 enum { ENVIRONMENT_NAME_SIZE = 64 };
@@ -149,9 +150,11 @@ static bool check_urls(const struct config *config, struct arena *arena, struct 
         size_t end = str_find(rest, ',');
         struct str url = str_trim(str_slice(rest, 0, end));
         if (!str_starts(url, STR("nats://")) && !str_starts(url, STR("tls://"))) {
+            char shown[LIMITS_NAME_BYTES * 4]; /* a screen line or two */
+            mask_server(url.data, url.size, shown, sizeof shown);
             return complain(
                 mistakes, "nats",
-                arena_printf(arena, "\"%.*s\" is no NATS address, like nats://127.0.0.1:4222", STR_ARG(url)));
+                arena_printf(arena, "\"%s\" is no NATS address, like nats://127.0.0.1:4222", shown));
         }
         rest = str_slice(rest, end + 1, rest.size);
     } while (rest.size > 0);
@@ -183,9 +186,18 @@ static bool check_instance(const struct config *config, struct arena *arena, str
                arena_printf(arena, "the name must not be longer than %d bytes", (int)LIMITS_INSTANCE_BYTES));
 }
 
+static bool check_tls(const struct config *config, struct buf *mistakes)
+{
+    bool cert = config->nats_tls_cert[0] != '\0';
+    bool key = config->nats_tls_key[0] != '\0';
+    return cert == key || complain(mistakes, cert ? "nats_tls_cert" : "nats_tls_key",
+                                   STR("nats_tls_cert and nats_tls_key go together"));
+}
+
 bool config_finish(struct config *config, struct arena *arena, struct buf *mistakes)
 {
     bool fine = check_address(config, arena, mistakes);
+    fine = check_tls(config, mistakes) && fine;
     fine = check_credentials(config, mistakes) && fine;
     fine = check_urls(config, arena, mistakes) && fine;
     if (config->batch_events > config->inbox_events) {
@@ -232,7 +244,11 @@ static void write_value(const struct config *config, const struct config_setting
     buf_init(&value, out->arena);
     config_table_write(config, setting, &value);
     if (setting->kind == CONFIG_TEXT) {
-        json_write_string(out, buf_str(&value));
+        size_t room = 2 * value.size + sizeof "***";
+        char *shown = arena_alloc(out->arena, room); /* the servers of NATS may bear passwords */
+        buf_char(&value, '\0');
+        mask_urls(buf_str(&value).data, shown, room);
+        json_write_string(out, str_from(shown));
     } else {
         buf_put(out, buf_str(&value));
     }

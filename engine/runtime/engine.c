@@ -76,9 +76,7 @@ static void connected(void *context, bool is_connected)
     struct engine *engine = context;
     if (atomic_load(&engine->bus_connected) != is_connected)
         presence_bus_turns(engine);
-    bool was = atomic_exchange(&engine->bus_connected, is_connected);
-    if (was != is_connected)
-        log_info(is_connected ? "bus_connected" : "bus_lost", "instance=%s", engine->options.instance);
+    atomic_store(&engine->bus_connected, is_connected);
 }
 
 static int64_t machine_clock(void *context)

@@ -316,7 +316,7 @@ static void listen_all(struct runner *runner)
         if (!shard->owned || shard->listening)
             continue;
         pthread_mutex_lock(&runner->engine->listening);
-        shard->listening = bus_listen(runner->engine->bus, i, &note) == ERR_OK;
+        shard->listening = bus_listen(runner->engine->bus, i, shard->store.epoch, &note) == ERR_OK;
         pthread_mutex_unlock(&runner->engine->listening);
         if (!shard->listening) {
             log_warn("shard_not_listening", "shard=%u why=%s", i, note.text);

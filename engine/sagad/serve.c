@@ -79,6 +79,10 @@ static enum err open_bus(void *context, const struct bus_callbacks *callbacks, s
         .password = or_null(config->nats_password),
         .token = or_null(config->nats_token),
         .credentials_file = or_null(config->nats_creds_file),
+        .tls_ca = or_null(config->nats_tls_ca),
+        .tls_cert = or_null(config->nats_tls_cert),
+        .tls_key = or_null(config->nats_tls_key),
+        .replicas = config->nats_replicas,
         .instance = config->instance,
     };
     struct err_note why = {""};

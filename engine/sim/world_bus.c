@@ -30,14 +30,14 @@ static enum err participants(struct bus *bus, const struct str *names, uint32_t 
     return error == ERR_OK ? bus_participants(host_of(bus)->inner, names, count, note) : error;
 }
 
-static enum err listen(struct bus *bus, uint32_t shard, struct err_note *note)
+static enum err listen(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note)
 {
     struct world_host *host = host_of(bus);
     enum err error = enter(bus, note);
     if (error != ERR_OK)
         return error;
     host->world->listener[shard] = host;
-    return bus_listen(host->inner, shard, note);
+    return bus_listen(host->inner, shard, epoch, note);
 }
 
 static void unlisten(struct bus *bus, uint32_t shard)

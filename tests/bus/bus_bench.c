@@ -183,7 +183,7 @@ static void run(struct bench *bench, const char *url)
         bus_participants(bench->bus, names, 1, &note) != ERR_OK)
         fail("open", &note);
     for (uint32_t shard = 0; shard < SHARDS; shard++)
-        if (bus_listen(bench->bus, shard, &note) != ERR_OK)
+        if (bus_listen(bench->bus, shard, 1, &note) != ERR_OK)
             fail("listen", &note);
     struct participant *participant;
     struct participant_options echoing = {.url = url, .name = "echo", .window = 2048, .handle = echo};

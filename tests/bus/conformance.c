@@ -10,7 +10,7 @@ static struct err_note note;
 static struct bed_witness *open_listening(struct bed *bed, uint32_t shard)
 {
     struct bed_witness *witness = bed_open(bed);
-    cr_assert_eq(bus_listen(witness->bus, shard, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_listen(witness->bus, shard, 1, &note), ERR_OK, "%s", note.text);
     return witness;
 }
 
@@ -115,7 +115,7 @@ void conformance_an_acknowledged_message_does_not_come_again(struct bed *bed)
     bed_await_seen(engine, 1);
     bed_ack(engine, 0);
     bed_await_acknowledged(bed, 2, 0);
-    cr_assert_eq(bus_listen(engine->bus, 2, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_listen(engine->bus, 2, 1, &note), ERR_OK, "%s", note.text);
     bed_settle(engine, 2);
     cr_assert_eq(engine->seen_count, 1);
 }
@@ -136,13 +136,13 @@ void conformance_each_shard_gets_its_own_replies(struct bed *bed)
 void conformance_after_unlisten_replies_wait(struct bed *bed)
 {
     struct bed_witness *engine = open_listening(bed, 4);
-    cr_assert_eq(bus_listen(engine->bus, 6, &note), ERR_OK);
+    cr_assert_eq(bus_listen(engine->bus, 6, 1, &note), ERR_OK);
     bus_unlisten(engine->bus, 4);
     bed_reply(engine, 4, "one", "1", 1);
     bed_await_published(engine, 1);
     bed_settle(engine, 6);
     cr_assert_eq(engine->seen_count, 0);
-    cr_assert_eq(bus_listen(engine->bus, 4, &note), ERR_OK);
+    cr_assert_eq(bus_listen(engine->bus, 4, 1, &note), ERR_OK);
     bed_await_seen(engine, 1);
     cr_assert_str_eq(engine->seen[0].body, "1");
 }

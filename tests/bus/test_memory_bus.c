@@ -43,7 +43,7 @@ Test(memory_bus, what_is_sent_comes_until_acknowledged)
     bed_start(&bed, false);
     struct bed_witness *engine = bed_open(&bed);
     struct bus_message message = bed_message("saga.reply.1.payments", "1");
-    cr_assert_eq(bus_listen(engine->bus, 1, &note), ERR_OK);
+    cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK);
     memory_bus_send(bed.broker, &message);
     cr_assert_eq(memory_bus_deliver(bed.broker, 10), 1);
     cr_assert_eq(memory_bus_deliver(bed.broker, 10), 0);
@@ -61,7 +61,7 @@ Test(memory_bus, a_wipe_loses_messages_and_ids)
     struct bed bed;
     bed_start(&bed, false);
     struct bed_witness *engine = bed_open(&bed);
-    cr_assert_eq(bus_listen(engine->bus, 1, &note), ERR_OK);
+    cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK);
     bed_reply(engine, 1, "one", "1", 1);
     memory_bus_wipe(bed.broker);
     bed_await_published(engine, 1);
@@ -76,7 +76,7 @@ Test(memory_bus, delivery_stops_where_it_is_told)
     struct bed bed;
     bed_start(&bed, false);
     struct bed_witness *engine = bed_open(&bed);
-    cr_assert_eq(bus_listen(engine->bus, 1, &note), ERR_OK);
+    cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK);
     for (uint64_t i = 0; i < 600; i++) {
         struct bus_message message = bed_message("saga.reply.1.payments", "1");
         memory_bus_send(bed.broker, &message);

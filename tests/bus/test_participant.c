@@ -46,7 +46,7 @@ static struct bed_witness *open_engine(struct bed *bed)
     bed_start(bed, true);
     struct bed_witness *engine = bed_open(bed);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK, "%s", note.text);
-    cr_assert_eq(bus_listen(engine->bus, 2, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_listen(engine->bus, 2, 1, &note), ERR_OK, "%s", note.text);
     return engine;
 }
 
@@ -135,7 +135,7 @@ Test(participant, may_come_before_the_consumer, .timeout = 60)
     const struct str names[] = {STR("payments")};
     struct bed_witness *engine = bed_open(&bed);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK, "%s", note.text);
-    cr_assert_eq(bus_listen(engine->bus, 2, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_listen(engine->bus, 2, 1, &note), ERR_OK, "%s", note.text);
     command(engine, "charge", 1);
     bed_await_seen(engine, 1);
     participant_close(payments);

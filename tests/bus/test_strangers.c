@@ -34,7 +34,7 @@ static struct bed_witness *open_with_commands(void)
     const struct str names[] = {STR("payments")};
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
-    cr_assert_eq(bus_listen(engine->bus, 1, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK, "%s", note.text);
     cr_assert_eq(bus_listen_in(engine->bus, &note), ERR_OK, "%s", note.text);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK, "%s", note.text);
     for (uint64_t i = 0; i < COMMANDS; i++) {

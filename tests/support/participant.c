@@ -76,9 +76,10 @@ static void on_up(void *context)
     pthread_mutex_unlock(&participant->mutex);
 }
 
-static void on_down(void *context)
+static void on_down(void *context, const char *why)
 {
     (void)context; /* `up` starts anew */
+    (void)why;
 }
 
 static void on_tick(void *context, int64_t now_us)
@@ -276,14 +277,13 @@ enum err participant_open(const struct participant_options *options, struct part
 {
     struct participant *participant = make(options);
     const struct participant_options *kept = &participant->options;
-    struct nats_line_options line = {.url = kept->url,
-                                     .user = kept->user,
-                                     .password = kept->password,
-                                     .token = kept->token,
-                                     .credentials_file = kept->credentials_file,
-                                     .name = kept->name,
-                                     .inbox =
-                                         arena_printf(&participant->arena, "_INBOX_%s", kept->name).data};
+    struct nats_options line = {.url = kept->url,
+                                .user = kept->user,
+                                .password = kept->password,
+                                .token = kept->token,
+                                .credentials_file = kept->credentials_file,
+                                .name = kept->name,
+                                .inbox = arena_printf(&participant->arena, "_INBOX_%s", kept->name).data};
     struct nats_line_callbacks callbacks = {
         .context = participant, .up = on_up, .down = on_down, .message = on_message, .tick = on_tick};
     for (uint32_t i = 0; i < kept->threads; i++)
