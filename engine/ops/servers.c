@@ -381,13 +381,18 @@ static enum err launch_nats(void *owner, struct err_note *note)
     char port[16];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     (void)snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%s", port);
-    (void)snprintf(server->name, sizeof server->name, "sagad-%d-%" PRId64, (int)getpid(),
-                   clock_monotonic_us());
-    const char *argv[13] = {"nats-server", "-a",  "127.0.0.1", "-p", port,
-                            "-js",         "-sd", server->dir, "-n", server->name};
+    const char *argv[13] = {"nats-server", "-a", "127.0.0.1", "-p", port};
+    size_t count = 5;
+    if (!server->whole) {
+        (void)snprintf(server->name, sizeof server->name, "sagad-%d-%" PRId64, (int)getpid(),
+                       clock_monotonic_us());
+        const char *more[] = {"-js", "-sd", server->dir, "-n", server->name};
+        memcpy(argv + count, more, sizeof more);
+        count += sizeof more / sizeof more[0];
+    }
     if (server->config != NULL) {
-        argv[10] = "-c";
-        argv[11] = server->config;
+        argv[count++] = "-c";
+        argv[count++] = server->config;
     }
     struct process_options options = {.death_signal = SIGKILL};
     return process_start(&server->process, argv, &options, note);

@@ -28,8 +28,10 @@ struct servers_nats {
     char dir[PROCESS_PATH_SIZE];
     uint16_t port;
     const char
-        *config;   /* a configuration file to read besides, for users and limits; borrowed; may be NULL */
-    char name[64]; /* the server's own, new at each start: tells it from another on the same port */
+        *config; /* a configuration file to read besides, for users and limits; borrowed; may be NULL */
+    bool
+        whole; /* `config` says server_name, as in `name`, and store_dir, too: only then it can be reloaded */
+    char name[64]; /* the server's own, else new at each start: tells it from another on the same port */
     char url[SERVERS_URL_SIZE]; /* nats://127.0.0.1:port */
 };
 

@@ -218,11 +218,13 @@ Test(service, a_plain_service_is_a_participant)
     struct world world;
     natsConnection *connection = NULL;
     natsSubscription *subscription = NULL;
+    char url[SERVERS_URL_SIZE];
     int busy = 2;
     open_and_serve(&world);
     struct str nobody = world_start(&world, 0, &(struct world_plan){"asked", {NULL}, {NULL}});
     world_await_status(&world, nobody, "compensated"); /* no responders, four times */
-    cr_assert_eq(natsConnection_ConnectTo(&connection, world.harness.nats.url), NATS_OK);
+    rights_url(&world.harness.nats, "desk", url);
+    cr_assert_eq(natsConnection_ConnectTo(&connection, url), NATS_OK);
     cr_assert_eq(natsConnection_Subscribe(&subscription, connection, "desk.*", on_desk, &busy), NATS_OK);
     cr_assert_eq(natsConnection_Flush(connection), NATS_OK);
     struct str fine = world_start(&world, 0, &(struct world_plan){"asked", {NULL}, {NULL}});

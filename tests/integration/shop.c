@@ -351,8 +351,13 @@ static bool shop_open(struct shop *shop, const char *url, const char *dir)
     read_log(shop, path);
     shop->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     check(shop->log >= 0);
-    struct participant_options options = {
-        .url = url, .name = shop->name, .threads = SHOP_THREADS, .handle = handle, .context = shop};
+    struct participant_options options = {.url = url,
+                                          .user = shop->name,
+                                          .password = shop->name,
+                                          .name = shop->name,
+                                          .threads = SHOP_THREADS,
+                                          .handle = handle,
+                                          .context = shop};
     struct participant *opened = NULL;
     note_alone(shop, "born", &(struct participant_command){0}, NULL, (struct str){0});
     if (participant_open(&options, &opened, &why) == ERR_OK) {

@@ -73,12 +73,15 @@ void world_open(struct world *world)
     *world = (struct world){.lease = "2s", .number = 1};
     arena_init(&world->arena, 0);
     facts_init(&world->facts, &world->arena);
-    harness_start(&world->harness, HARNESS_POSTGRES | HARNESS_NATS);
+    harness_init(&world->harness, HARNESS_POSTGRES | HARNESS_NATS);
+    for (uint32_t i = 0; i < WORLD_ENGINES; i++)
+        snprintf(world->engines[i].name, sizeof world->engines[i].name, "engine%u", i);
+    rights_use(&world->harness.nats, join(world->rights_file, world->harness.dir, "nats.conf"));
+    world_rights(world, &world->rights);
+    harness_run(&world->harness);
     servers_postgres_url(&world->harness.postgres, "postgres", false, world->database);
     (void)harness_query(world->database, "create database saga");
     servers_postgres_url(&world->harness.postgres, "saga", false, world->database);
-    for (uint32_t i = 0; i < WORLD_ENGINES; i++)
-        snprintf(world->engines[i].name, sizeof world->engines[i].name, "engine%u", i);
     copy_definitions(world);
     migrate(world);
 }
@@ -125,9 +128,19 @@ static long size_of(const char *path)
     return stat(path, &status) == 0 ? (long)status.st_size : 0;
 }
 
+/* Its user at NATS, whose inbox bears the name. */
+static const char *instance_of(const struct world *world, const struct world_engine *engine)
+{
+    for (size_t i = 0; world->arguments != NULL && world->arguments[i] != NULL; i++)
+        if (strcmp(world->arguments[i], "--instance") == 0)
+            return world->arguments[i + 1];
+    return engine->name;
+}
+
 static void launch(struct world *world, struct world_engine *engine, const char *failpoint)
 {
     char variable[80];
+    char user[48], password[48];
     const char *argv[32] = {SAGA_BINARY_DIR "/engine/sagad/sagad",
                             "serve",
                             "--database",
@@ -146,7 +159,9 @@ static void launch(struct world *world, struct world_engine *engine, const char 
     for (size_t i = 0; world->arguments != NULL && world->arguments[i] != NULL; i++)
         argv[count++] = world->arguments[i];
     snprintf(variable, sizeof variable, "SAGAD_FAILPOINT=%s", failpoint == NULL ? "" : failpoint);
-    const char *environment[] = {variable, NULL};
+    snprintf(user, sizeof user, "SAGAD_NATS_USER=%s", instance_of(world, engine));
+    snprintf(password, sizeof password, "SAGAD_NATS_PASSWORD=%s", instance_of(world, engine));
+    const char *environment[] = {variable, user, password, NULL};
     harness_launch(&engine->program, world->harness.dir, engine->name, argv, environment);
 }
 
@@ -400,12 +415,6 @@ void world_await_query(struct world *world, const char *sql, int timeout_ms)
     if (!yes)
         show_engines(world);
     cr_assert(yes, "never true: %s", sql);
-}
-
-struct str world_status(struct world *world, struct str id)
-{
-    struct str sql = arena_printf(&world->arena, "select status from saga where id = '%.*s'", STR_ARG(id));
-    return arena_copy(&world->arena, str_from(harness_query(world->database, sql.data)));
 }
 
 void world_await_status(struct world *world, struct str id, const char *status)

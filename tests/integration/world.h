@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "tests/harness/harness.h"
+#include "tests/harness/rights.h"
 #include "tests/integration/client.h"
 #include "tests/integration/facts.h"
 
@@ -21,6 +22,9 @@ struct world_engine {
 };
 struct world {
     struct harness harness;
+    char rights_file[PROCESS_PATH_SIZE]; /* what nats-server is configured with: deploy/nats.conf for our
+                                            names */
+    struct rights rights;                /* what is taken away of it */
     struct harness_program shop;
     struct world_engine engines[WORLD_ENGINES];
     char database[SERVERS_URL_SIZE];
@@ -41,6 +45,8 @@ struct world_plan {
     const char *more; /* further members of the input, ",…"; NULL: none */
 };
 
+/* Writes the rights anew; for nats-server after rights_reload. */
+void world_rights(struct world *world, const struct rights *rights);
 /* Servers, the schema and the definitions; the first engine that is ready brings the shop. */
 void world_open(struct world *world);
 void world_close(struct world *world);

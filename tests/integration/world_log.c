@@ -1,4 +1,4 @@
-/* What an engine says in its log. */
+/* What an engine says in its log, and of a saga in the database. */
 #include "tests/integration/world.h"
 
 #include <criterion/criterion.h>
@@ -30,4 +30,10 @@ void world_await_log(struct world *world, uint32_t index, const char *text)
     char tail[6000];
     process_log_tail(sought.log, tail, sizeof tail);
     cr_assert(found, "%s never said: %s\n%s", world->engines[index].name, text, tail);
+}
+
+struct str world_status(struct world *world, struct str id)
+{
+    struct str sql = arena_printf(&world->arena, "select status from saga where id = '%.*s'", STR_ARG(id));
+    return arena_copy(&world->arena, str_from(harness_query(world->database, sql.data)));
 }

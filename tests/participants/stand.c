@@ -44,8 +44,15 @@ void stand_start(struct stand *stand, const char *name)
 void stand_start_in(struct stand *stand, const char *name, const char *answer)
 {
     *stand = (struct stand){.name = name, .answer = answer};
-    harness_start(&stand->harness, HARNESS_POSTGRES | HARNESS_NATS);
-    must(natsConnection_ConnectTo(&stand->connection, stand->harness.nats.url), "connect");
+    const char *const names[] = {name, NULL};
+    char url[SERVERS_URL_SIZE];
+    harness_init(&stand->harness, HARNESS_POSTGRES | HARNESS_NATS);
+    (void)snprintf(stand->rights_file, sizeof stand->rights_file, "%s/nats.conf", stand->harness.dir);
+    rights_use(&stand->harness.nats, stand->rights_file);
+    rights_write(&stand->harness.nats, &(struct rights){.participants = names});
+    harness_run(&stand->harness);
+    rights_url(&stand->harness.nats, "operator", url);
+    must(natsConnection_ConnectTo(&stand->connection, url), "connect");
     must(natsConnection_JetStream(&stand->js, stand->connection, NULL), "JetStream");
     add_stream(stand, "SAGA_CMD", "saga.cmd.>");
     add_stream(stand, "SAGA_REPLY", "saga.reply.>");
@@ -57,23 +64,15 @@ void stand_start_in(struct stand *stand, const char *name, const char *answer)
 void stand_launch(struct stand *stand)
 {
     char line[100];
-    const char *const demo[] = {program,      stand->name,
-                                "--nats",     stand->harness.nats.url,
-                                "--database", stand->harness.postgres.url,
-                                "--workers",  "1",
-                                NULL};
-    const char *const stand_in[] = {program,
-                                    "stand-in",
-                                    stand->name,
-                                    "--answer",
-                                    stand->answer,
-                                    "--nats",
-                                    stand->harness.nats.url,
-                                    "--database",
-                                    stand->harness.postgres.url,
-                                    "--workers",
-                                    "1",
-                                    NULL};
+    char url[SERVERS_URL_SIZE];
+    rights_url(&stand->harness.nats, stand->name, url);
+    const char *const demo[] = {program,     stand->name,  "--nats",
+                                url,         "--database", stand->harness.postgres.url,
+                                "--workers", "1",          NULL};
+    const char *const stand_in[] = {program,     "stand-in",    stand->name,
+                                    "--answer",  stand->answer, "--nats",
+                                    url,         "--database",  stand->harness.postgres.url,
+                                    "--workers", "1",           NULL};
     harness_launch(&stand->program, stand->harness.dir, stand->name, stand->answer ? stand_in : demo, NULL);
     cr_assert(
         harness_await_line(&stand->program, "ready participant=", line, sizeof line, STAND_PATIENCE_MS));

@@ -5,11 +5,13 @@
 #include <nats/nats.h>
 #include <stdint.h>
 #include "tests/harness/harness.h"
+#include "tests/harness/rights.h"
 
 enum { STAND_PATIENCE_MS = 20000 };
 
 struct stand {
     struct harness harness;
+    char rights_file[PROCESS_PATH_SIZE + 16]; /* under deploy/nats.conf, the program as its participant */
     const char *name;
     const char *answer; /* of a stand-in; NULL: one of the demo participants */
     natsConnection *connection;
