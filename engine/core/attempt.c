@@ -17,7 +17,7 @@ static void exhausted(struct work *work, uint16_t step, enum core_kind kind, str
         forward_exhausted(work, step, code, message);
         return;
     case CORE_VERIFY:
-        forward_in_doubt(work, step, message);
+        forward_in_doubt(work, step, code, message);
         return;
     case CORE_UNDO:
         back_stuck(work, step, core_code_text(CORE_CODE_COMPENSATION_FAILED), message);
@@ -34,6 +34,8 @@ static void faulted(struct work *work, uint16_t step, enum core_kind kind, struc
     check(code.size > 0);
     if (kind == CORE_UNDO)
         back_stuck(work, step, code, message);
+    else if (kind == CORE_DO && !work_step(work, step)->unknown)
+        forward_rejected(work, step, code, message);
     else
         exhausted(work, step, kind, code, message);
 }

@@ -53,7 +53,7 @@ void back_settle(struct work *work, uint16_t step)
     }
     bool asks = node->step->has_verify && node->step->on_timeout != PLAN_ON_TIMEOUT_COMPENSATE;
     if (!asks || it->state == CORE_STEP_STUCK) {
-        forward_in_doubt(work, step, message);
+        forward_in_doubt(work, step, code, message);
         return;
     }
     work_move(work, step, CORE_STEP_VERIFY_WAITING, work->event.at_us);

@@ -142,6 +142,11 @@ void core_step(struct core_saga *saga, const struct core_event *event, struct ar
     if (update->verdict == CORE_USED)
         flow_run(&work);
     update->steps = (uint32_t)(work.spent / EXPR_STEP_WORK);
+    update->aside = event->kind == CORE_EVENT_REPLY &&
+                    str_equal(work.event.error_code, core_code_text(CORE_CODE_REPLY_UNUSABLE)) &&
+                    (work.event.status == CORE_REPLY_UNUSABLE || work.event.status == CORE_REPLY_UNCLEAR);
+    if (update->aside && work.event.error_message.size > 0)
+        update->why = work.event.error_message;
     if (update->verdict != CORE_USED)
         return;
     update->record = (struct core_record){

@@ -55,7 +55,20 @@ enum core_event_kind {
     CORE_EVENT_MOVE,   /* operator: a timer is moved, or fired now */
     CORE_EVENT_UNDO,   /* the parent saga wants this child undone, whether it has ended or not */
 };
-enum core_reply_status { CORE_REPLY_OK, CORE_REPLY_REJECTED, CORE_REPLY_RETRY, CORE_REPLY_PENDING };
+/* The first four are what participants say; the others are what the engine makes of an answer that says none
+ * of them: an error of a service that may have acted before it (`via: request`), and an answer that cannot be
+ * used at all, after which a usable one may still come. */
+enum core_reply_status {
+    CORE_REPLY_OK,
+    CORE_REPLY_REJECTED,
+    CORE_REPLY_RETRY,
+    CORE_REPLY_PENDING,
+    CORE_REPLY_UNCLEAR,
+    CORE_REPLY_UNUSABLE,
+};
+/* The rules a saga was started under, which it keeps to its end, so that its journal is decided alike for
+ * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. */
+enum { CORE_RULES_FIRST = 1, CORE_RULES_NEWEST = 2 };
 
 struct core_event {
     enum core_event_kind kind;
@@ -70,6 +83,7 @@ struct core_event {
     struct str correlation; /* Saga-Correlation-Id; "" : the saga id */
     struct str traceparent; /* "" : none */
     uint32_t shards;        /* of the installation: where child sagas go; 0 is 1 */
+    uint32_t rules;         /* 0: the newest */
     bool has_parent;        /* this is a child saga, from here on */
     struct id parent;
     struct str parent_step;  /* path */
@@ -119,6 +133,8 @@ struct core_event {
     X(EXTEND, "extend")   /* step, due: a `pending` reply moved the deadline */                              \
     X(OUTPUT, "output")   /* step: the event's body is the step's output; marks it as having succeeded */    \
     X(FAULT, "fault")     /* step, code, message: the step's last error */                                   \
+    X(NOTE, "note")       /* step, command, attempt, code, message: it was answered with what cannot be      \
+                             used; the step's last error, too */                                             \
     X(UNKNOWN, "unknown") /* step, flag: an attempt went unanswered, so its effect may exist; flag false: a  \
                              participant or an operator has said since that it does not */                   \
     X(BUDGET, "budget")   /* step, command: an operator granted fresh attempts */                            \
@@ -188,7 +204,9 @@ enum core_verdict {
 };
 struct core_update {
     enum core_verdict verdict;
-    struct str why;            /* one sentence, for logs, answers and replay; in scratch */
+    struct str why; /* one sentence, for logs, answers and replay; in scratch */
+    bool aside;     /* a reply that cannot be used: `why` is the reason of its dead letter, whatever
+                       the verdict */
     struct core_record record; /* CORE_USED only; in scratch */
     uint32_t steps; /* evaluation steps it cost, or as many as would take so long: at most the sum of
                        LIMITS_TRANSITION_STEPS, LIMITS_SWITCH_STEPS and what one check of a schema is worth */
@@ -209,7 +227,8 @@ struct core_step {
     uint32_t undo_floor;    /* undo attempts up to this one were made before the first success was known: they
                                count no more */
     uint32_t pending_count; /* of the present attempt */
-    int64_t due_us;         /* 0: no timer */
+    uint32_t noted[CORE_KIND_COUNT]; /* newest attempt whose answer could not be used; 0: none */
+    int64_t due_us;                  /* 0: no timer */
     int64_t opened_us;
     int64_t sent_us;  /* last command */
     int64_t ended_us; /* when DONE, REJECTED, WAIVED, DOUBT was reached; then UNDONE, UNDO_WAIVED */
@@ -280,6 +299,7 @@ struct core_saga {
     uint16_t signal_count;
     uint16_t signal_room;
     uint32_t shards;
+    uint32_t rules;
     bool has_parent;
     struct id parent;
     struct str parent_step;

@@ -172,6 +172,17 @@ static const char *cursor_follows(const struct core_saga *saga, const struct cor
     return NULL;
 }
 
+static const char *note_follows(const struct core_saga *saga, const struct core_event *event,
+                                const struct core_change *change)
+{
+    const struct core_step *step = &saga->steps[change->step];
+    if (event->kind != CORE_EVENT_REPLY)
+        return "an answer is noted that did not come";
+    if (change->attempt > step->attempts[change->command] || change->attempt <= step->noted[change->command])
+        return "an answer is noted twice, or of an attempt that was never made";
+    return text_follows(change, false);
+}
+
 static const char *output_follows(const struct core_saga *saga, const struct core_event *event,
                                   const struct core_change *change)
 {
@@ -203,6 +214,8 @@ static const char *step_follows(const struct core_saga *saga, const struct core_
                    : "fresh attempts are granted to a step that is not stuck";
     if (change->kind == CORE_CHANGE_FAULT)
         return text_follows(change, false);
+    if (change->kind == CORE_CHANGE_NOTE)
+        return note_follows(saga, event, change);
     if (change->kind == CORE_CHANGE_OUTPUT)
         return output_follows(saga, event, change);
     return NULL;
@@ -239,6 +252,7 @@ const char *state_follows(const struct core_saga *saga, const struct core_event 
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_OUTPUT:
     case CORE_CHANGE_FAULT:
+    case CORE_CHANGE_NOTE:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_BUDGET:
         return step_follows(saga, event, change);
@@ -266,6 +280,9 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
         return "the journal goes back in time, or out of it";
     if ((event->kind == CORE_EVENT_START) != (saga->seq == 0))
         return "a saga starts with its first record";
+    if (event->kind == CORE_EVENT_START &&
+        (event->rules < CORE_RULES_FIRST || event->rules > CORE_RULES_NEWEST))
+        return "it began under rules that are not known here";
     if (event->kind == CORE_EVENT_REPLY && core_find(saga, event->step) == CORE_NO_STEP)
         return "a reply answers a step that was never opened";
     return NULL;

@@ -3,6 +3,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/flow.h"
 #include "engine/core/frames.h"
+#include "engine/core/words.h"
 
 void forward_done(struct work *work, uint16_t step)
 {
@@ -53,7 +54,18 @@ static void ask(struct work *work, uint16_t step)
     attempt_go(work, step);
 }
 
-static void unanswered(struct work *work, uint16_t step, struct str message)
+/* What leaves a step in doubt is that nobody answered in time, unless the last attempt was answered with what
+ * tells nothing. */
+static struct str doubt_code(const struct work *work, struct str code)
+{
+    bool unclear = work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_UNCLEAR;
+    bool noted =
+        work->event.kind == CORE_EVENT_TIMER && str_equal(code, core_code_text(CORE_CODE_REPLY_UNUSABLE));
+    check(code.size > 0);
+    return unclear || noted ? code : core_code_text(CORE_CODE_TIMEOUT);
+}
+
+static void unanswered(struct work *work, uint16_t step, struct str code, struct str message)
 {
     const struct plan_step *plan = work_node(work, step)->step;
     check(work_step(work, step)->unknown);
@@ -64,29 +76,67 @@ static void unanswered(struct work *work, uint16_t step, struct str message)
         if (plan->has_verify)
             ask(work, step);
         else
-            forward_in_doubt(work, step, message);
+            forward_in_doubt(work, step, code, message);
         return;
     case PLAN_ON_TIMEOUT_COMPENSATE:
-        forward_in_doubt(work, step, message);
+        forward_in_doubt(work, step, code, message);
         return;
     case PLAN_ON_TIMEOUT_PARK:
-        forward_stuck(work, step, core_code_text(CORE_CODE_TIMEOUT), message);
+        forward_stuck(work, step, doubt_code(work, code), message);
         return;
     }
     check_never("an on_timeout of no kind");
+}
+
+/* Whether `verify` has something to say though no attempt went unanswered: who said `retry` to all of them
+ * may have done it before. A rejection that is tried again says that it did not. */
+static bool is_asked_anyway(const struct work *work, uint16_t step)
+{
+    const struct plan_step *plan = work_node(work, step)->step;
+    bool asks = plan->on_timeout == PLAN_ON_TIMEOUT_RETRY || plan->on_timeout == PLAN_ON_TIMEOUT_VERIFY;
+    bool no = work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_REJECTED;
+    check(work_step(work, step)->attempts[CORE_DO] > 0);
+    return work->saga->rules > CORE_RULES_FIRST && plan->has_verify && asks && !no;
 }
 
 void forward_exhausted(struct work *work, uint16_t step, struct str code, struct str message)
 {
     check(state_kind(work_step(work, step)->state) == CORE_DO);
     check(code.size > 0);
+    if (!work_step(work, step)->unknown && is_asked_anyway(work, step))
+        work_unknown(work, step, true);
     if (work_step(work, step)->unknown)
-        unanswered(work, step, message);
+        unanswered(work, step, code, message);
     else
         forward_rejected(work, step, code, message);
 }
 
-void forward_in_doubt(struct work *work, uint16_t step, struct str message)
+void forward_verified(struct work *work, uint16_t step)
+{
+    check(work->event.command_kind == CORE_VERIFY);
+    check(work->event.status == CORE_REPLY_REJECTED);
+    if (work->saga->rules > CORE_RULES_FIRST && work_step(work, step)->answered[CORE_DO])
+        forward_rejected(work, step, core_code_text(CORE_CODE_RETRIES_EXHAUSTED),
+                         STR("no attempt was answered with success; verified as not happened"));
+    else
+        forward_rejected(work, step, core_code_text(CORE_CODE_TIMEOUT),
+                         STR("no attempt was answered in time; verified as not happened"));
+}
+
+/* The code that left it in doubt, where another takes its place. */
+static struct str told(struct work *work, struct str code, struct str message)
+{
+    bool failed = work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_UNCLEAR &&
+                  !str_equal(code, core_code_text(CORE_CODE_REPLY_UNUSABLE));
+    check(code.size > 0);
+    if (!failed)
+        return message;
+    struct str text = work_text(work, "it was answered %.*s%s%.*s", WORDS(code), message.size > 0 ? ": " : "",
+                                (int)message.size, message.size > 0 ? message.data : "");
+    return work_clean_message(text);
+}
+
+void forward_in_doubt(struct work *work, uint16_t step, struct str code, struct str message)
 {
     const struct plan_node *node = work_node(work, step);
     check(work_step(work, step)->unknown);
@@ -96,9 +146,9 @@ void forward_in_doubt(struct work *work, uint16_t step, struct str message)
     }
     check(work_step(work, step)->state != CORE_STEP_STUCK);
     if (node->after_pivot || node->step->pivot) {
-        forward_stuck(work, step, core_code_text(CORE_CODE_IN_DOUBT), message);
+        forward_stuck(work, step, core_code_text(CORE_CODE_IN_DOUBT), told(work, code, message));
         return;
     }
     work_move(work, step, CORE_STEP_DOUBT, 0);
-    flow_fail(work, work_step(work, step)->frame, step, core_code_text(CORE_CODE_TIMEOUT), message);
+    flow_fail(work, work_step(work, step)->frame, step, doubt_code(work, code), message);
 }

@@ -12,7 +12,10 @@ void forward_waived(struct work *work, uint16_t step);
 void forward_rejected(struct work *work, uint16_t step, struct str code, struct str message);
 /* A human decides. */
 void forward_stuck(struct work *work, uint16_t step, struct str code, struct str message);
-/* No attempt is left. When one went unanswered, nobody knows whether it happened: `on_timeout` decides. */
+/* No attempt is left. When one went unanswered, nobody knows whether it happened: `on_timeout` decides. When
+ * each was answered `retry`, a `verify` is asked all the same, if there is one. */
 void forward_exhausted(struct work *work, uint16_t step, struct str code, struct str message);
-/* Nobody can tell whether it happened. */
-void forward_in_doubt(struct work *work, uint16_t step, struct str message);
+/* A verify says that it did not happen. */
+void forward_verified(struct work *work, uint16_t step);
+/* Nobody can tell whether it happened. code, message: of the last attempt. */
+void forward_in_doubt(struct work *work, uint16_t step, struct str code, struct str message);

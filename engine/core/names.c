@@ -31,10 +31,9 @@ static const struct str event_names[] = {
     [CORE_EVENT_UNDO] = NAME("undo"),
 };
 static const struct str reply_names[] = {
-    [CORE_REPLY_OK] = NAME("ok"),
-    [CORE_REPLY_REJECTED] = NAME("rejected"),
-    [CORE_REPLY_RETRY] = NAME("retry"),
-    [CORE_REPLY_PENDING] = NAME("pending"),
+    [CORE_REPLY_OK] = NAME("ok"),           [CORE_REPLY_REJECTED] = NAME("rejected"),
+    [CORE_REPLY_RETRY] = NAME("retry"),     [CORE_REPLY_PENDING] = NAME("pending"),
+    [CORE_REPLY_UNCLEAR] = NAME("unclear"), [CORE_REPLY_UNUSABLE] = NAME("unusable"),
 };
 static const struct str verdict_names[] = {
     [CORE_USED] = NAME("used"),   [CORE_DUPLICATE] = NAME("duplicate"), [CORE_LATE] = NAME("late"),

@@ -164,6 +164,17 @@ static void line_step(struct buf *out, const struct core_saga *saga, const struc
     buf_puts(out, what);
 }
 
+static void line_fault(struct buf *out, const struct core_saga *saga, const struct core_change *change)
+{
+    struct str kind = core_kind_text(change->command);
+    bool note = change->kind == CORE_CHANGE_NOTE;
+    check(note == (change->attempt > 0));
+    line_step(out, saga, change, note ? ": the answer to " : ": error ");
+    if (note)
+        buf_printf(out, "%.*s/%u is put aside: ", WORDS(kind), change->attempt);
+    put_reason(out, change->code, change->message);
+}
+
 static void line_reason(struct buf *out, const struct core_saga *saga, const struct core_change *change,
                         const char *what)
 {
@@ -277,8 +288,8 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         json_write(out, record->event.body ? record->event.body : &json_null);
         return;
     case CORE_CHANGE_FAULT:
-        line_step(out, saga, change, ": error ");
-        put_reason(out, change->code, change->message);
+    case CORE_CHANGE_NOTE:
+        line_fault(out, saga, change);
         return;
     case CORE_CHANGE_UNKNOWN:
         line_step(out, saga, change, change->flag ? ": effect unknown" : ": effect known not to exist");

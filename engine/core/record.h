@@ -10,7 +10,7 @@
  * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
  * {"due"} signal  {"signal", "id", "body"} start of a child also {"parent": id, "parent_step",
  * "parent_attempt", "depth", "stillborn": true}; of any saga of an installation with several shards
- * {"shards"}
+ * {"shards"}; of one that began under newer rules than the first {"rules"}
  *
  *   changes
  * open    {"step": path, "node": n, "frame": n} send    {"step", "kind": "do", "attempt": n, "due": us, "to":

@@ -40,6 +40,16 @@ static bool read_flag(const struct json *from, bool *flag)
     return true;
 }
 
+static bool read_attempt(const struct json *from, uint32_t *attempt)
+{
+    int64_t number = 0;
+    check(from != NULL);
+    if (!json_get_i64(from, STR("attempt"), &number) || number < 1 || number > UINT32_MAX)
+        return false;
+    *attempt = (uint32_t)number;
+    return true;
+}
+
 /* Absent is 0: no time. */
 static bool read_due(const struct json *from, int64_t *due_us)
 {
@@ -101,15 +111,25 @@ static enum err read_block(struct reader *reader, const struct json *from, struc
     return ERR_OK;
 }
 
+static enum err read_note(struct reader *reader, const struct json *from, struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_NOTE);
+    if (!core_kind_parse(json_get_str(from, STR("kind")), &change->command))
+        return wrong(reader, "kind");
+    if (!read_attempt(from, &change->attempt))
+        return wrong(reader, "attempt");
+    change->code = json_get_str(from, STR("code"));
+    change->message = json_get_str(from, STR("message"));
+    return ERR_OK;
+}
+
 static enum err read_send(struct reader *reader, const struct json *from, struct core_change *change)
 {
-    int64_t attempt = 0;
     check(change->kind == CORE_CHANGE_SEND);
     if (!core_kind_parse(json_get_str(from, STR("kind")), &change->command))
         return wrong(reader, "kind");
-    if (!json_get_i64(from, STR("attempt"), &attempt) || attempt < 1 || attempt > UINT32_MAX)
+    if (!read_attempt(from, &change->attempt))
         return wrong(reader, "attempt");
-    change->attempt = (uint32_t)attempt;
     change->body = json_get(from, STR("body"));
     if (change->body == NULL)
         return wrong(reader, "body");
@@ -157,6 +177,8 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
         return read_block(reader, from, change);
     case CORE_CHANGE_TAKE:
         return read_u16(from, STR("index"), &change->index) ? ERR_OK : wrong(reader, "index");
+    case CORE_CHANGE_NOTE:
+        return read_note(reader, from, change);
     case CORE_CHANGE_SEND:
         return read_send(reader, from, change);
     case CORE_CHANGE_STEP:
@@ -279,6 +301,10 @@ static const char *read_start(const struct json *from, struct core_event *event)
     event->traceparent = json_get_str(from, STR("traceparent"));
     if (!read_u32(from, STR("shards"), &event->shards) || event->shards > LIMITS_SHARDS_MAX)
         return "shards";
+    if (!read_u32(from, STR("rules"), &event->rules) || event->rules > CORE_RULES_NEWEST)
+        return "rules";
+    if (event->rules == 0) /* written before rules had numbers */
+        event->rules = CORE_RULES_FIRST;
     const char *problem = read_parent(from, event);
     if (problem)
         return problem;

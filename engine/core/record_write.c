@@ -71,6 +71,8 @@ static void write_start(struct buf *out, const struct core_event *event)
     put_text(out, STR("traceparent"), event->traceparent);
     if (event->shards > 1)
         put_number(out, STR("shards"), event->shards);
+    if (event->rules > CORE_RULES_FIRST)
+        put_number(out, STR("rules"), event->rules);
     if (event->has_parent)
         write_parent(out, event);
     if (!event->unbounded) {
@@ -222,6 +224,11 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
     case CORE_CHANGE_FAULT:
     case CORE_CHANGE_CAUSE:
     case CORE_CHANGE_PARK:
+        write_reason(out, change);
+        return;
+    case CORE_CHANGE_NOTE:
+        put_text(out, STR("kind"), core_kind_text(change->command));
+        put_number(out, STR("attempt"), change->attempt);
         write_reason(out, change);
         return;
     case CORE_CHANGE_UNKNOWN:

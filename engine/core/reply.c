@@ -4,6 +4,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/unclear.h"
 #include "engine/core/words.h"
 
 /* A do that is not decided yet: any success counts, and a rejection by its newest attempt. */
@@ -61,8 +62,6 @@ static void late_success(struct work *work, uint16_t step)
         work_leave(work, CORE_LATE, "the saga has ended and the step has no compensation");
         return;
     }
-    if (!work_output_fits(work, step, CORE_DEAD))
-        return;
     work_take(work);
     back_late_success(work, step);
 }
@@ -70,17 +69,21 @@ static void late_success(struct work *work, uint16_t step)
 static void take_success(struct work *work, uint16_t step)
 {
     const struct core_step *it = work_step(work, step);
+    struct str why;
     check(work->event.status == CORE_REPLY_OK);
     if (it->succeeded) {
         work_leave(work, CORE_DUPLICATE, "a success of %.*s was taken already", WORDS(work->event.step));
+        return;
+    }
+    if (!work_output_fits(work, step, &why)) {
+        unclear_spoil(work, why);
+        unclear_unusable(work, step);
         return;
     }
     if (!undecided(it->state) && it->state != CORE_STEP_STUCK) {
         late_success(work, step);
         return;
     }
-    if (!work_output_fits(work, step, CORE_DEAD))
-        return;
     work_take(work);
     forward_done(work, step);
 }
@@ -103,42 +106,10 @@ static void take_undone(struct work *work, uint16_t step)
     back_undone(work, step);
 }
 
-/* True when an answer other than a success may still count; else it is left. */
-static bool is_news(struct work *work, uint16_t step)
-{
-    enum core_kind kind = work->event.command_kind;
-    const struct core_step *it = work_step(work, step);
-    check(work->event.status != CORE_REPLY_OK);
-    check(work->event.attempt <= it->attempts[kind]);
-    bool child = work_node(work, step)->kind == PLAN_SAGA;
-    uint32_t least = child ? it->budget_base[kind] + 1 : it->attempts[kind];
-    if (work->event.attempt < least) {
-        work_leave(work, CORE_STALE, "attempt %u is not the newest, which is %u", work->event.attempt,
-                   it->attempts[kind]);
-        return false;
-    }
-    if (!child && it->answered[kind]) {
-        work_leave(work, CORE_DUPLICATE, "attempt %u was answered already", work->event.attempt);
-        return false;
-    }
-    return true;
-}
-
-/* For answers that only mean something while the attempt is outstanding. */
-static bool is_outstanding(struct work *work, uint16_t step)
-{
-    check(work->count == 0);
-    if (work_step(work, step)->state == state_sent(work->event.command_kind))
-        return true;
-    work_leave(work, CORE_LATE, "attempt %u of %.*s is not waited for any more", work->event.attempt,
-               WORDS(work->event.step));
-    return false;
-}
-
 static void take_pending(struct work *work, uint16_t step)
 {
     check(work->event.status == CORE_REPLY_PENDING);
-    if (!is_outstanding(work, step))
+    if (!unclear_is_outstanding(work, step))
         return;
     if (work_step(work, step)->pending_count >= LIMITS_PENDING_COUNT) {
         work_leave(work, CORE_LATE, "the attempt was extended %d times already", LIMITS_PENDING_COUNT);
@@ -155,7 +126,7 @@ static void take_retry(struct work *work, uint16_t step)
 {
     const struct core_event *event = &work->event;
     check(event->status == CORE_REPLY_RETRY || event->status == CORE_REPLY_REJECTED);
-    if (!is_outstanding(work, step))
+    if (!unclear_is_outstanding(work, step))
         return;
     work_take(work);
     check(work_step(work, step)->state == state_sent(event->command_kind));
@@ -255,8 +226,15 @@ static void take_rejected(struct work *work, uint16_t step)
     if (kind == CORE_UNDO)
         back_stuck(work, step, code_of(work), work->event.error_message);
     else
-        forward_rejected(work, step, core_code_text(CORE_CODE_TIMEOUT),
-                         STR("no attempt was answered in time; verified as not happened"));
+        forward_verified(work, step);
+}
+
+/* Whoever found that it cannot be used has said why, and not more. */
+static void take_unusable(struct work *work, uint16_t step)
+{
+    check(work->event.status == CORE_REPLY_UNUSABLE);
+    unclear_spoil(work, work->event.error_message);
+    unclear_unusable(work, step);
 }
 
 void reply_take(struct work *work)
@@ -274,7 +252,11 @@ void reply_take(struct work *work)
         take_undone(work, step);
     else if (work->event.status == CORE_REPLY_OK)
         take_success(work, step);
-    else if (!is_news(work, step))
+    else if (work->event.status == CORE_REPLY_UNUSABLE)
+        take_unusable(work, step);
+    else if (work->event.status == CORE_REPLY_UNCLEAR)
+        unclear_failed(work, step);
+    else if (!unclear_is_news(work, step))
         return;
     else if (work->event.status == CORE_REPLY_PENDING)
         take_pending(work, step);

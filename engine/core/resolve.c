@@ -186,9 +186,12 @@ void resolve_skip(struct work *work)
 static void force_ok(struct work *work, uint16_t step)
 {
     bool forward = work_step(work, step)->state == CORE_STEP_STUCK;
+    struct str why;
     check(work->event.status == CORE_REPLY_OK);
-    if (forward && !work_output_fits(work, step, CORE_REFUSED))
+    if (forward && !work_output_fits(work, step, &why)) {
+        work_leave(work, CORE_REFUSED, "%.*s", WORDS(why));
         return;
+    }
     work_take(work);
     check(forward != core_going_back(work->saga, step));
     if (forward)

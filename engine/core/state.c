@@ -107,7 +107,8 @@ static void mark_answered(struct core_saga *saga, const struct core_event *event
     uint16_t index = core_find(saga, event->step);
     check(index != CORE_NO_STEP);
     struct core_step *step = &saga->steps[index];
-    if (event->attempt == step->attempts[event->command_kind] && event->status != CORE_REPLY_PENDING)
+    bool answers = event->status != CORE_REPLY_PENDING && event->status != CORE_REPLY_UNUSABLE;
+    if (answers && event->attempt == step->attempts[event->command_kind])
         step->answered[event->command_kind] = true;
 }
 
@@ -241,6 +242,8 @@ static void note_fault(struct core_saga *saga, struct core_step *step, const str
 {
     check(change->code.size <= LIMITS_ERROR_CODE_BYTES);
     check(change->code.size > 0);
+    if (change->kind == CORE_CHANGE_NOTE) /* the answer itself is a dead letter: what remains here is why */
+        step->noted[change->command] = change->attempt;
     keep_text(saga->arena, &step->error_code, &step->error_code_room, change->code);
     keep_text(saga->arena, &step->error_message, &step->error_message_room, change->message);
 }
@@ -339,6 +342,7 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         take_output(saga, step, event);
         return;
     case CORE_CHANGE_FAULT:
+    case CORE_CHANGE_NOTE:
         note_fault(saga, step, change);
         return;
     case CORE_CHANGE_UNKNOWN:

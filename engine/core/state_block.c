@@ -42,6 +42,9 @@ void state_start(struct core_saga *saga, const struct core_event *event)
     saga->search = json_copy(saga->arena, event->search);
     saga->shards = event->shards > 0 ? event->shards : 1;
     saga->unbounded = event->unbounded;
+    saga->rules = event->rules;
+    check(saga->rules >= CORE_RULES_FIRST);
+    check(saga->rules <= CORE_RULES_NEWEST);
     start_parent(saga, event);
     saga->frames = arena_array(saga->arena, FIRST_FRAMES, sizeof *saga->frames);
     saga->frame_room = FIRST_FRAMES;

@@ -5,6 +5,7 @@
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
 #include "engine/core/frames.h"
+#include "engine/core/unclear.h"
 #include "engine/core/words.h"
 
 static bool is_held(const struct core_saga *saga, const struct core_step *step)
@@ -66,6 +67,10 @@ static void timed_out(struct work *work, uint16_t step)
     struct str name = core_kind_text(kind);
     struct str message = work_text(work, "%.*s attempt %u was not answered in time", WORDS(name),
                                    work_step(work, step)->attempts[kind]);
+    if (unclear_was_answered(work, step, kind)) { /* the cause is the step's error already */
+        code = core_code_text(CORE_CODE_REPLY_UNUSABLE);
+        message = arena_copy(work->scratch, work_step(work, step)->error_message);
+    }
     if (kind == CORE_DO)
         work_unknown(work, step, true);
     if (kind == CORE_DO && work_halted(work, step)) {

@@ -4,11 +4,13 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/frames.h"
+#include "engine/core/unclear.h"
 #include "engine/core/words.h"
 
 enum { FIRST_CHANGES = 6, SENTENCE_BYTES = 512 };
 enum { SEEN_A_UNIT = 4 };  /* frames and steps passed over, several times, in about the time of one unit */
 enum { SCHEMA_UNITS = 2 }; /* of work, for one step of a schema's check */
+#define TOO_DEEP "the payload is nested deeper than %d levels"
 
 /* Whole characters up to `most` bytes and no U+0000, which a journal could not hold: texts come from message
  * headers. */
@@ -57,6 +59,16 @@ static int64_t monotone(const struct core_saga *saga, int64_t at_us)
     return at_us < INT64_MAX / 2 ? at_us : INT64_MAX / 2;
 }
 
+/* A reply's body only matters where it becomes an output. */
+static void spoil_deep(struct work *work)
+{
+    bool gives = work->event.status == CORE_REPLY_OK && work->event.command_kind != CORE_UNDO;
+    check(work->event.kind == CORE_EVENT_REPLY);
+    work->event.body = NULL;
+    if (gives)
+        unclear_spoil(work, work_text(work, TOO_DEEP, LIMITS_PAYLOAD_DEPTH));
+}
+
 bool work_begin(struct work *work, struct core_saga *saga, const struct core_event *event,
                 struct arena *scratch, struct core_update *update)
 {
@@ -64,11 +76,14 @@ bool work_begin(struct work *work, struct core_saga *saga, const struct core_eve
     *work = (struct work){.saga = saga, .event = *event, .scratch = scratch, .update = update};
     work->event.at_us = monotone(saga, event->at_us);
     clean_texts(&work->event);
-    if (fits_journal(event->input) && fits_journal(event->search) && fits_journal(event->body))
-        return true;
-    work_leave(work, event->kind == CORE_EVENT_REPLY ? CORE_DEAD : CORE_REFUSED,
-               "the payload is nested deeper than %d levels", LIMITS_PAYLOAD_DEPTH);
-    return false;
+    if (event->kind == CORE_EVENT_START && event->rules == 0)
+        work->event.rules = CORE_RULES_NEWEST;
+    bool fits = fits_journal(event->body);
+    if (!fits && event->kind == CORE_EVENT_REPLY)
+        spoil_deep(work);
+    else if (!fits || !fits_journal(event->input) || !fits_journal(event->search))
+        work_leave(work, CORE_REFUSED, TOO_DEEP, LIMITS_PAYLOAD_DEPTH);
+    return work->update->why.size == 0;
 }
 
 void work_take(struct work *work)
@@ -158,7 +173,7 @@ bool work_fits(struct work *work, const struct schema *schema, const struct json
     return fits;
 }
 
-bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise)
+bool work_output_fits(struct work *work, uint16_t step, struct str *why)
 {
     const struct schema *schema = schema_of(work_node(work, step));
     const struct json *body = work->event.body ? work->event.body : &json_null;
@@ -168,8 +183,9 @@ bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherw
     if (schema == NULL || work_fits(work, schema, body, &problems))
         return true;
     check(problems.count > 0);
-    work_leave(work, otherwise, "the output breaks its schema at \"%.*s\": %.*s",
-               WORDS(arena_copy(work->scratch, problems.items[0].pointer)), WORDS(problems.items[0].message));
+    *why = work_text(work, "the output breaks its schema at \"%.*s\": %.*s",
+                     WORDS(arena_copy(work->scratch, problems.items[0].pointer)),
+                     WORDS(problems.items[0].message));
     return false;
 }
 

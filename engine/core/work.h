@@ -44,8 +44,8 @@ struct str work_text(struct work *work, const char *format, ...) __attribute__((
 /* Whether a value fits its schema, charged to the event. */
 bool work_fits(struct work *work, const struct schema *schema, const struct json *body,
                struct schema_problems *problems);
-/* True when the event's body may become the step's output; else the event is left with this verdict. */
-bool work_output_fits(struct work *work, uint16_t step, enum core_verdict otherwise);
+/* True when the event's body may become the step's output; else why not, in scratch. */
+bool work_output_fits(struct work *work, uint16_t step, struct str *why);
 /* True while nothing may be sent: paused, or parked by the deadline. A stuck step holds only itself. */
 bool work_held(const struct core_saga *saga);
 /* The transition has cost what one may: what would move by itself is left to the next one, so that one event

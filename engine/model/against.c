@@ -129,6 +129,7 @@ static struct deed deed_of(struct arena *arena, const struct core_saga *saga,
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_OUTPUT:
     case CORE_CHANGE_FAULT:
+    case CORE_CHANGE_NOTE:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_BUDGET:
     case CORE_CHANGE_CURSOR:

@@ -63,6 +63,8 @@ static bool do_says(struct explore_fact *fact, const struct explore_action *acti
         fact->newest_live = false;
         return true;
     case CORE_REPLY_PENDING:
+    case CORE_REPLY_UNCLEAR:
+    case CORE_REPLY_UNUSABLE:
         return true;
     }
     check_never("a reply of no status");
@@ -84,6 +86,8 @@ static bool verify_says(struct explore_fact *fact, const struct explore_action *
         return true;
     case CORE_REPLY_RETRY:
     case CORE_REPLY_PENDING:
+    case CORE_REPLY_UNCLEAR:
+    case CORE_REPLY_UNUSABLE:
         return true;
     }
     check_never("a reply of no status");

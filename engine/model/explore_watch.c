@@ -306,8 +306,8 @@ void explore_watch(struct explore *explore, struct explore_level *level, const s
             watch_status(level, change);
         if (change->kind == CORE_CHANGE_BLOCK)
             watch_block(level, change);
-        if (change->kind == CORE_CHANGE_FAULT || change->kind == CORE_CHANGE_CAUSE ||
-            change->kind == CORE_CHANGE_PARK)
+        if (change->kind == CORE_CHANGE_FAULT || change->kind == CORE_CHANGE_NOTE ||
+            change->kind == CORE_CHANGE_CAUSE || change->kind == CORE_CHANGE_PARK)
             watch_fault(explore, level, change);
     }
 }

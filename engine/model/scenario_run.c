@@ -204,7 +204,7 @@ static void on_event(void *context, struct play *play, const struct core_event *
                       expected->event->place.line,
                       refused ? "the engine refused it: " : "it was to be refused, and was not",
                       STR_ARG(refused ? update->why : STR("")));
-    bool dead = update->verdict == CORE_DEAD;
+    bool dead = update->verdict == CORE_DEAD || update->aside;
     if (expected && expected->reply && dead != expected->reply->dead)
         scenario_fail(&stage->judge, "reply to %.*s: %s%.*s", STR_ARG(event->step),
                       dead ? "the engine put it aside: " : "it was to be put aside, and was not",

@@ -180,7 +180,7 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
     if (update.verdict == CORE_USED)
         resident_time(&runner->resident, entry);
     bool refused_message = inbox_item_is_message(item) && update.verdict == CORE_REFUSED;
-    if (update.verdict == CORE_DEAD || refused_message)
+    if (update.verdict == CORE_DEAD || update.aside || refused_message)
         decide_dead(runner, item, text_of(runner, entry->id), update.why);
     else
         finish_item(runner, item, row, entry, event, &update);

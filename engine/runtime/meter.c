@@ -43,6 +43,16 @@ static void count_change(struct str definition, const struct core_change *change
         metrics_add(METRICS_STEPS, 1, definition, str_from(outcome));
 }
 
+/* What cannot be used is counted with its dead letter. */
+static void count_reply(const struct core_event *event)
+{
+    bool aside = str_equal(event->error_code, core_code_text(CORE_CODE_REPLY_UNUSABLE));
+    if (event->status == CORE_REPLY_UNCLEAR && !aside)
+        metrics_add(METRICS_REPLIES, 1, STR("unclear"), METRICS_NO_LABEL);
+    else if (event->status != CORE_REPLY_UNCLEAR && event->status != CORE_REPLY_UNUSABLE)
+        metrics_add(METRICS_REPLIES, 1, STR("used"), METRICS_NO_LABEL);
+}
+
 static bool is_end(enum core_status status)
 {
     return status == CORE_COMPLETED || status == CORE_COMPENSATED || status == CORE_TERMINATED;
@@ -55,7 +65,7 @@ void meter_transition(const struct plan *plan, const struct core_record *record,
     if (record->event.kind == CORE_EVENT_START)
         metrics_add(METRICS_SAGAS_STARTED, 1, definition, METRICS_NO_LABEL);
     if (record->event.kind == CORE_EVENT_REPLY)
-        metrics_add(METRICS_REPLIES, 1, STR("used"), METRICS_NO_LABEL);
+        count_reply(&record->event);
     for (uint32_t i = 0; i < record->change_count; i++)
         count_change(definition, &record->changes[i]);
     if (after == before && record->event.kind != CORE_EVENT_START)
@@ -68,7 +78,7 @@ void meter_transition(const struct plan *plan, const struct core_record *record,
 
 void meter_verdict(const struct core_event *event, const struct core_update *update)
 {
-    if (event->kind != CORE_EVENT_REPLY)
+    if (event->kind != CORE_EVENT_REPLY || update->aside)
         return;
     switch (update->verdict) {
     case CORE_DUPLICATE:

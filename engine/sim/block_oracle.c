@@ -433,12 +433,13 @@ static void watch_status(struct block_oracle *oracle, const struct core_change *
         watch_end(oracle, change->status);
 }
 
-/* A reply is used once; `pending` may be said again. */
+/* A reply is used once; `pending` may be said again, and what is put aside may be followed by what is not. */
 static void cite(struct block_oracle *oracle, const struct core_event *event, uint16_t step)
 {
     uint64_t key = (uint64_t)event->attempt << 16 | (uint64_t)step << 4 | (uint64_t)event->command_kind << 2 |
                    (event->status == CORE_REPLY_OK);
-    if (event->status == CORE_REPLY_PENDING || node_of(oracle, step)->kind == PLAN_SAGA)
+    bool more = event->status == CORE_REPLY_PENDING || event->status == CORE_REPLY_UNUSABLE;
+    if (more || node_of(oracle, step)->kind == PLAN_SAGA)
         return; /* a child says the same each time it is asked */
     for (uint32_t i = 0; i < oracle->cited_count; i++)
         PROMISE("S15", oracle->cited[i] != key);
@@ -475,6 +476,8 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
         PROMISE("S15",
                 event->attempt >= 1 && event->attempt <= oracle->steps[i].commands[event->command_kind].sent);
         cite(oracle, event, i);
+        if (event->status == CORE_REPLY_UNCLEAR && event->command_kind == CORE_DO)
+            oracle->steps[i].unanswered = true; /* it may have happened all the same */
     }
     PROMISE("S15", found);
 }
@@ -529,6 +532,7 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
         oracle->held = change->code.size > 0 && change->step == CORE_NO_STEP;
         break;
     case CORE_CHANGE_FAULT:
+    case CORE_CHANGE_NOTE:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_CURSOR:
     case CORE_CHANGE_DEADLINE:

@@ -379,6 +379,7 @@ static void watch_change(struct data_oracle *oracle, const struct core_change *c
     case CORE_CHANGE_MOVE:
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_FAULT:
+    case CORE_CHANGE_NOTE:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_BUDGET:
     case CORE_CHANGE_DEADLINE:

@@ -198,12 +198,12 @@ static void watch_status(struct oracle *oracle, const struct core_change *change
     }
 }
 
-/* A reply is used once; `pending` may be said again. */
+/* A reply is used once; `pending` may be said again, and what is put aside may be followed by what is not. */
 static void cite(struct oracle *oracle, const struct core_event *event, uint16_t step)
 {
     uint64_t key = (uint64_t)event->attempt << 8 | (uint64_t)step << 4 | (uint64_t)event->command_kind << 2 |
                    (event->status == CORE_REPLY_OK);
-    if (event->status == CORE_REPLY_PENDING)
+    if (event->status == CORE_REPLY_PENDING || event->status == CORE_REPLY_UNUSABLE)
         return;
     for (uint32_t i = 0; i < oracle->cited_count; i++)
         PROMISE("S15", oracle->cited[i] != key);
@@ -227,6 +227,8 @@ static void watch_event(struct oracle *oracle, const struct core_saga *saga, con
         PROMISE("S15",
                 event->attempt >= 1 && event->attempt <= oracle->steps[i].commands[event->command_kind].sent);
         cite(oracle, event, i);
+        if (event->status == CORE_REPLY_UNCLEAR && event->command_kind == CORE_DO)
+            oracle->steps[i].unanswered = true;
     }
 }
 
@@ -271,6 +273,7 @@ void oracle_watch(struct oracle *oracle, const struct core_saga *saga, const str
         case CORE_CHANGE_TAKE:
         case CORE_CHANGE_MOVE:
         case CORE_CHANGE_FAULT:
+        case CORE_CHANGE_NOTE:
         case CORE_CHANGE_UNKNOWN:
         case CORE_CHANGE_CURSOR:
         case CORE_CHANGE_DEADLINE:

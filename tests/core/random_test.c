@@ -128,6 +128,12 @@ static void execute(struct world *world, struct message message)
     else
         message.status = truth->did && !truth->undid ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
     post(world, message);
+    if (world->healed || !chance(world, 6))
+        return;
+    /* Whatever it was, its answer does not tell. The true one comes, too: this world's verify does not see to
+     * it that what did not happen never will. */
+    message.status = chance(world, 50) ? CORE_REPLY_UNCLEAR : CORE_REPLY_UNUSABLE;
+    post(world, message);
 }
 
 static void deliver_reply(struct world *world, struct message message)
@@ -172,7 +178,7 @@ static void deliver_nonsense(struct world *world)
     if (saga->step_count > 0 && chance(world, 80))
         event.step = core_step_path(saga, (uint16_t)rng_below(&world->rng, saga->step_count));
     event.command_kind = (enum core_kind)rng_below(&world->rng, 3);
-    event.status = (enum core_reply_status)rng_below(&world->rng, 4);
+    event.status = (enum core_reply_status)rng_below(&world->rng, CORE_REPLY_UNUSABLE + 1);
     event.attempt = UINT32_MAX - (uint32_t)rng_below(&world->rng, 2);
     if (chance(world, 50)) {
         event.attempt = 1;

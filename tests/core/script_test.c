@@ -10,7 +10,7 @@
  *   signal <event> [id=…] [{body}]
  *   move [step] in=<duration>|now      likewise
  *   undo #<attempt>
- * start also takes shards=… parent_step=… (which makes it a child) parent_attempt=… stillborn=yes. */
+ * start also takes rules=… shards=… parent_step=… (which makes it a child) parent_attempt=… stillborn=yes. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -111,6 +111,8 @@ static void read_option(struct script *script, struct core_event *event, struct 
         event->due_us = script->now_us + duration_of(value);
     else if (str_starts(word, STR("shards=")) && str_to_i64(value, &number))
         event->shards = (uint32_t)number;
+    else if (str_starts(word, STR("rules=")) && str_to_i64(value, &number))
+        event->rules = (uint32_t)number;
     else if (str_starts(word, STR("parent_step="))) {
         event->has_parent = true;
         event->parent_step = value;
@@ -209,7 +211,8 @@ static void run_event(struct script *script, struct str line)
         put_state(script);
     } else {
         struct str text = core_verdict_text(verdict);
-        buf_printf(&script->out, "%.*s: %.*s\n", STR_ARG(text), STR_ARG(twin->update.why));
+        buf_printf(&script->out, "%.*s%s: %.*s\n", STR_ARG(text), twin->update.aside ? ", put aside" : "",
+                   STR_ARG(twin->update.why));
     }
     twin_clear(twin);
 }

@@ -33,12 +33,28 @@ struct explorer {
     size_t next;
 };
 
+static bool is_sent(enum core_step_state state)
+{
+    return state == CORE_STEP_SENT || state == CORE_STEP_VERIFY_SENT || state == CORE_STEP_UNDO_SENT;
+}
+
+/* Of the attempt that is outstanding. */
+static bool noted(const struct core_step *step)
+{
+    enum core_kind kind = step->state == CORE_STEP_SENT          ? CORE_DO
+                          : step->state == CORE_STEP_VERIFY_SENT ? CORE_VERIFY
+                                                                 : CORE_UNDO;
+    return step->noted[kind] == step->attempts[kind];
+}
+
 static void put_step(struct buf *out, const struct core_saga *saga, const struct core_step *step)
 {
     buf_printf(out, "|%d%d%d%d%d", (int)step->state, step->unknown, step->succeeded, step->waived,
                step->due_us > 0 && step->due_us <= saga->updated_us);
     if (saga->plan->step_count > 1 && step->due_us == 0)
-        return; /* what its old answers are worth is told by the plans of one step */
+        return;               /* what its old answers are worth is told by the plans of one step */
+    if (is_sent(step->state)) /* later, an answer that was put aside decides nothing */
+        buf_puts(out, noted(step) ? "+" : "-");
     for (int kind = 0; kind < CORE_KIND_COUNT; kind++) {
         uint32_t sent = step->attempts[kind];
         buf_printf(out, ",%u-%u-%d", sent > 2 ? 2 : sent, sent - step->budget_base[kind],
@@ -210,7 +226,7 @@ static void try_answers(struct explorer *explorer, const struct twin *from, uint
     for (uint32_t attempt = 0; attempt <= newest + 1; attempt++) {
         if (attempt > 1 && attempt < newest)
             continue; /* all older ones are alike */
-        for (int status = CORE_REPLY_OK; status <= CORE_REPLY_PENDING; status++) {
+        for (int status = CORE_REPLY_OK; status <= CORE_REPLY_UNUSABLE; status++) {
             event.attempt = attempt;
             event.status = (enum core_reply_status)status;
             event.error_code = (struct str){0};

@@ -83,6 +83,8 @@ static const char *step_difference(const struct core_step *a, const struct core_
             return "first_sent_us";
         if (a->answered[kind] != b->answered[kind])
             return "answered";
+        if (a->noted[kind] != b->noted[kind])
+            return "noted";
     }
     if (a->node != b->node || a->frame != b->frame || a->state != b->state || !str_equal(a->path, b->path))
         return "node, frame, state or path of a step";
@@ -126,9 +128,9 @@ static const char *frame_difference(const struct core_frame *a, const struct cor
 
 static const char *outside_difference(const struct core_saga *a, const struct core_saga *b)
 {
-    if (a->shards != b->shards || a->has_parent != b->has_parent || !id_equal(a->parent, b->parent) ||
-        !str_equal(a->parent_step, b->parent_step) || a->parent_attempt != b->parent_attempt ||
-        a->depth != b->depth || a->undo_attempt != b->undo_attempt)
+    if (a->shards != b->shards || a->rules != b->rules || a->has_parent != b->has_parent ||
+        !id_equal(a->parent, b->parent) || !str_equal(a->parent_step, b->parent_step) ||
+        a->parent_attempt != b->parent_attempt || a->depth != b->depth || a->undo_attempt != b->undo_attempt)
         return "shards or the parent";
     if (a->unbounded != b->unbounded || a->unfinished != b->unfinished || a->stored_bytes != b->stored_bytes)
         return "the bounds";

@@ -243,6 +243,9 @@ static void execute(struct walk *walk, struct message message)
         message.status = look(truth);
     if (message.kind == CORE_DO && message.status == CORE_REPLY_RETRY && message.attempt > truth->put_off)
         truth->put_off = message.attempt;
+    bool child = walk->plan->nodes[walk->oracle.steps[message.step].node].kind == PLAN_SAGA;
+    if (!child && strikes(walk, 4)) /* whatever it was, its answer does not tell */
+        message.status = chance(walk, 50) ? CORE_REPLY_UNCLEAR : CORE_REPLY_UNUSABLE;
     post(walk, message);
 }
 
@@ -327,7 +330,7 @@ static void deliver_nonsense(struct walk *walk)
 {
     struct core_event event = {.kind = CORE_EVENT_REPLY, .at_us = walk->now_us, .step = any_step(walk)};
     event.command_kind = (enum core_kind)choose(walk, 3);
-    event.status = (enum core_reply_status)choose(walk, 4);
+    event.status = (enum core_reply_status)choose(walk, CORE_REPLY_UNUSABLE + 1);
     event.attempt = UINT32_MAX - choose(walk, 2);
     if (chance(walk, 50)) {
         event.attempt = choose(walk, 3);
