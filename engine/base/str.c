@@ -1,5 +1,6 @@
 #include "engine/base/str.h"
 #include <string.h>
+#include <strings.h>
 
 struct str str_from(const char *text)
 {
@@ -9,6 +10,11 @@ struct str str_from(const char *text)
 bool str_equal(struct str a, struct str b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool str_equal_nocase(struct str a, struct str b)
+{
+    return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
 }
 
 int str_compare(struct str a, struct str b)

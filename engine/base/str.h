@@ -20,6 +20,8 @@ struct str {
 /* The bytes of a C string, without its NUL; a NULL pointer gives the empty str. */
 struct str str_from(const char *text);
 bool str_equal(struct str a, struct str b);
+/* Without regard to the case of ASCII letters. */
+bool str_equal_nocase(struct str a, struct str b);
 /* Byte order: negative, zero or positive, as memcmp; a prefix sorts first. */
 int str_compare(struct str a, struct str b);
 bool str_starts(struct str text, struct str prefix);

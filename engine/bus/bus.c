@@ -1,7 +1,6 @@
 #include "engine/bus/bus.h"
 
 #include <ctype.h>
-#include <strings.h>
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 
@@ -84,15 +83,10 @@ void bus_close(struct bus *bus)
         bus->ops->close(bus);
 }
 
-static bool same_name(struct str a, struct str b)
-{
-    return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
-}
-
 struct str bus_header(const struct bus_message *message, struct str name)
 {
     for (uint32_t i = 0; i < message->header_count; i++)
-        if (same_name(message->headers[i].name, name))
+        if (str_equal_nocase(message->headers[i].name, name))
             return message->headers[i].value;
     return STR("");
 }

@@ -29,17 +29,23 @@ struct envelope_command {
 /* Fills message (texts in arena) and the command id. For via request the subject is the command itself. */
 void envelope_command(const struct envelope_command *command, struct arena *arena,
                       struct bus_message *message, struct str *id);
-/* A reply into event (REPLY; at_us not set; borrows from message) and its saga. False: *reason says why it is
- * a dead letter; *saga_known tells whether the saga could be told. The participant is the last token of the
- * subject saga.reply.<shard>.<participant>; PLAN_ENGINE, which no participant is called, is an engine that
- * bears proof (runtime/proof.h) or a forger. Body: JSON up to LIMITS_PAYLOAD_BYTES; an empty body is null. */
+/* A reply into event (REPLY; at_us not set; borrows from message) and its saga. What it says is read as
+ * generously as its meaning is clear: a status in capitals, a rejection whose code breaks the rule of codes
+ * (INVALID_CODE then, its text in the message) or whose body is no JSON; an error of a micro service
+ * (Nats-Service-Error-Code without Saga-Status) is rejected from 400 on, unclear from 500 on. What cannot be
+ * used is told to its command as UNUSABLE, with the reason as its message. False: it belongs to no command,
+ * *reason says why it is a dead letter; *saga_known tells whether the saga could be told. The participant is
+ * the last token of the subject saga.reply.<shard>.<participant>; PLAN_ENGINE, which no participant is
+ * called, is an engine that bears proof (runtime/proof.h) or a forger. Body: JSON up to LIMITS_PAYLOAD_BYTES;
+ * an empty body is null. */
 bool envelope_reply(const struct bus_message *message, struct arena *arena, struct core_event *event,
                     struct id *saga, bool *saga_known, struct str *reason);
-/* The answer to a `via: request` command as a reply event: Nats-Service-Error-Code 4xx = rejected, 5xx =
- * retry, no responders = retry; Saga-Status, when there, wins. A time-out gives false with an empty reason:
- * the attempt's own deadline handles it. */
+/* The answer to a `via: request` command as a reply event, read like any reply; no responders = retry. False
+ * for a time-out: the attempt's own deadline handles it. */
 bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_command *asked,
-                     struct arena *arena, struct core_event *event, struct str *reason);
+                     struct arena *arena, struct core_event *event);
+/* Makes it a reply that cannot be used; reason: a sentence without values of its body. */
+void envelope_spoil(struct core_event *event, struct str reason);
 struct envelope_start {
     struct str definition;
     int32_t version; /* 0: the newest */

@@ -31,12 +31,20 @@ static bool read_body(struct str body, struct arena *arena, const struct json **
     return false;
 }
 
+/* Case and blanks around it do not matter: what is meant is clear. */
 static bool read_status(const struct bus_message *message, struct arena *arena, struct core_event *event,
                         struct str *reason)
 {
-    struct str status = bus_header(message, STR("Saga-Status"));
+    static const enum core_reply_status said[] = {CORE_REPLY_OK, CORE_REPLY_REJECTED, CORE_REPLY_RETRY,
+                                                  CORE_REPLY_PENDING};
+    struct str status = str_trim(bus_header(message, STR("Saga-Status")));
     event->status = CORE_REPLY_OK;
-    if (status.size == 0 || core_reply_parse(status, &event->status))
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (str_equal_nocase(status, core_reply_text(said[i]))) {
+            event->status = said[i];
+            return true;
+        }
+    if (status.size == 0)
         return true;
     *reason = arena_printf(arena, "Saga-Status \"%.*s\" is none of ok, rejected, retry, pending",
                            STR_ARG(quote(arena, status)));
@@ -48,50 +56,119 @@ static bool is_code(struct str code)
     for (size_t i = 0; i < code.size; i++)
         if (code.data[i] <= ' ' || code.data[i] > '~')
             return false;
-    return true;
+    return code.size <= LIMITS_ERROR_CODE_BYTES;
 }
 
-static bool read_code(const struct bus_message *message, struct arena *arena, struct core_event *event,
-                      struct str *reason)
+/* `text`, then `more` behind a semicolon. */
+static struct str join(struct arena *arena, struct str text, struct str more)
 {
-    struct str code = bus_header(message, STR("Saga-Error-Code"));
-    if (code.size > LIMITS_ERROR_CODE_BYTES) {
-        *reason = arena_printf(arena, "Saga-Error-Code has %zu bytes, the limit is %d", code.size,
-                               LIMITS_ERROR_CODE_BYTES);
-        return false;
+    struct str joined =
+        text.size == 0 ? more : arena_printf(arena, "%.*s; %.*s", STR_ARG(text), STR_ARG(more));
+    return envelope_clean(arena, joined, LIMITS_ERROR_MESSAGE_BYTES);
+}
+
+/* A no whose code breaks the rule of codes is a no all the same. */
+static void read_code(const struct bus_message *message, struct arena *arena, struct core_event *event)
+{
+    struct str code = str_trim(bus_header(message, STR("Saga-Error-Code")));
+    event->error_message =
+        envelope_clean(arena, bus_header(message, STR("Saga-Error-Message")), LIMITS_ERROR_MESSAGE_BYTES);
+    event->error_code = code;
+    if (is_code(code))
+        return;
+    struct str why =
+        arena_printf(arena, "Saga-Error-Code \"%.*s\" is not a code of at most %d visible ASCII characters",
+                     STR_ARG(quote(arena, code)), LIMITS_ERROR_CODE_BYTES);
+    event->error_code = core_code_text(CORE_CODE_INVALID_CODE);
+    event->error_message = join(arena, event->error_message, why);
+}
+
+/* When to try again is the engine's to choose where it cannot be read. */
+static void read_retry_after(const struct bus_message *message, struct arena *arena, struct core_event *event)
+{
+    const int64_t most_ms = INT64_C(86400000) * LIMITS_DURATION_DAYS;
+    struct str text = str_trim(bus_header(message, STR("Saga-Retry-After-Ms")));
+    int64_t delay_ms = 0;
+    if (text.size == 0)
+        return;
+    if (!str_to_i64(text, &delay_ms) || delay_ms < 0) {
+        struct str why = arena_printf(arena, "Saga-Retry-After-Ms \"%.*s\" is not a number of milliseconds",
+                                      STR_ARG(quote(arena, text)));
+        event->error_message = join(arena, event->error_message, why);
+        return;
     }
-    if (!is_code(code)) {
-        *reason = arena_printf(arena, "Saga-Error-Code \"%.*s\" holds other than visible ASCII characters",
+    event->retry_after_us = (delay_ms < most_ms ? delay_ms : most_ms) * 1000;
+}
+
+/* Only the body of a success may become an output; nothing else can make an answer useless that says what it
+ * means. */
+static bool read_output(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                        struct str *reason)
+{
+    bool gives = event->status == CORE_REPLY_OK && event->command_kind != CORE_UNDO;
+    struct str ignored;
+    return read_body(message->body, arena, &event->body, gives ? reason : &ignored) || !gives;
+}
+
+/* An error of a NATS micro service: from 400 on it says no, from 500 on it failed, and may have acted before.
+ */
+static bool read_service_error(const struct bus_message *message, struct arena *arena,
+                               struct core_event *event, struct str *reason)
+{
+    struct str code = str_trim(bus_header(message, STR("Nats-Service-Error-Code")));
+    int64_t number = 0;
+    if (!str_to_i64(code, &number) || number < 400 || number > 599) {
+        *reason = arena_printf(arena, "Nats-Service-Error-Code \"%.*s\" is neither 4xx nor 5xx",
                                STR_ARG(quote(arena, code)));
         return false;
     }
-    event->error_code = code;
-    event->error_message =
-        envelope_clean(arena, bus_header(message, STR("Saga-Error-Message")), LIMITS_ERROR_MESSAGE_BYTES);
-    return true;
+    event->status = number < 500 ? CORE_REPLY_REJECTED : CORE_REPLY_UNCLEAR;
+    read_code(message, arena, event);
+    read_retry_after(message, arena, event);
+    if (event->error_code.size == 0)
+        event->error_code = code;
+    if (event->error_message.size == 0)
+        event->error_message =
+            envelope_clean(arena, bus_header(message, STR("Nats-Service-Error")), LIMITS_ERROR_MESSAGE_BYTES);
+    return read_output(message, arena, event, reason);
 }
 
-static bool read_retry_after(const struct bus_message *message, struct arena *arena, struct core_event *event,
-                             struct str *reason)
+static bool is_service_error(const struct bus_message *message)
 {
-    const int64_t most_ms = INT64_C(86400000) * LIMITS_DURATION_DAYS;
-    struct str text = bus_header(message, STR("Saga-Retry-After-Ms"));
-    int64_t delay_ms = 0;
-    if (text.size > 0 && (!str_to_i64(text, &delay_ms) || delay_ms < 0 || delay_ms > most_ms)) {
-        *reason = arena_printf(arena, "Saga-Retry-After-Ms \"%.*s\" is not a number of milliseconds",
-                               STR_ARG(quote(arena, text)));
+    return bus_header(message, STR("Saga-Status")).size == 0 &&
+           (bus_header(message, STR("Nats-Service-Error-Code")).size > 0 ||
+            bus_header(message, STR("Nats-Service-Error")).size > 0);
+}
+
+static bool read_said(const struct bus_message *message, struct arena *arena, struct core_event *event,
+                      struct str *reason)
+{
+    if (!read_status(message, arena, event, reason))
         return false;
-    }
-    event->retry_after_us = delay_ms * 1000;
-    return true;
+    if (event->status != CORE_REPLY_OK && event->status != CORE_REPLY_PENDING)
+        read_code(message, arena, event);
+    if (event->status == CORE_REPLY_RETRY)
+        read_retry_after(message, arena, event);
+    return read_output(message, arena, event, reason);
 }
 
-static bool read_outcome(const struct bus_message *message, struct arena *arena, struct core_event *event,
-                         struct str *reason)
+/* Whatever an answer says, the command it belongs to is told of it: also that it cannot be used, and why. */
+static void read_outcome(const struct bus_message *message, struct arena *arena, struct core_event *event)
 {
-    return read_status(message, arena, event, reason) && read_code(message, arena, event, reason) &&
-           read_retry_after(message, arena, event, reason) &&
-           read_body(message->body, arena, &event->body, reason);
+    struct str reason = STR("");
+    bool fine = is_service_error(message) ? read_service_error(message, arena, event, &reason)
+                                          : read_said(message, arena, event, &reason);
+    if (!fine)
+        envelope_spoil(event, reason);
+}
+
+void envelope_spoil(struct core_event *event, struct str reason)
+{
+    event->status = CORE_REPLY_UNUSABLE;
+    event->error_code = core_code_text(CORE_CODE_REPLY_UNUSABLE);
+    event->error_message = reason;
+    event->retry_after_us = 0;
+    event->body = NULL;
 }
 
 static bool read_participant(struct str subject, struct arena *arena, struct str *participant,
@@ -127,31 +204,10 @@ bool envelope_reply(const struct bus_message *message, struct arena *arena, stru
 {
     *event = (struct core_event){.kind = CORE_EVENT_REPLY};
     *saga_known = false;
-    return read_command(message, arena, event, saga, saga_known, reason) &&
-           read_participant(message->subject, arena, &event->participant, reason) &&
-           read_outcome(message, arena, event, reason);
-}
-
-/* A service error of a NATS micro service; its body is whatever it likes. */
-static bool read_service_error(const struct bus_message *message, struct str code, struct arena *arena,
-                               struct core_event *event, struct str *reason)
-{
-    int64_t number;
-    if (!str_to_i64(code, &number) || number < 400 || number > 599) {
-        *reason = arena_printf(arena, "Nats-Service-Error-Code \"%.*s\" is neither 4xx nor 5xx",
-                               STR_ARG(quote(arena, code)));
+    if (!read_command(message, arena, event, saga, saga_known, reason) ||
+        !read_participant(message->subject, arena, &event->participant, reason))
         return false;
-    }
-    if (!read_code(message, arena, event, reason) || !read_retry_after(message, arena, event, reason))
-        return false;
-    event->status = number < 500 ? CORE_REPLY_REJECTED : CORE_REPLY_RETRY;
-    if (event->error_code.size == 0)
-        event->error_code = code;
-    if (event->error_message.size == 0)
-        event->error_message =
-            envelope_clean(arena, bus_header(message, STR("Nats-Service-Error")), LIMITS_ERROR_MESSAGE_BYTES);
-    struct str ignored;
-    (void)read_body(message->body, arena, &event->body, &ignored);
+    read_outcome(message, arena, event);
     return true;
 }
 
@@ -168,10 +224,10 @@ static bool echoes(const struct bus_message *message, const struct envelope_comm
 }
 
 bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_command *asked,
-                     struct arena *arena, struct core_event *event, struct str *reason)
+                     struct arena *arena, struct core_event *event)
 {
     const struct bus_message *message = &delivery->message;
-    *reason = STR("");
+    struct str reason = STR("");
     *event = (struct core_event){.kind = CORE_EVENT_REPLY,
                                  .step = asked->step,
                                  .command_kind = asked->kind,
@@ -186,12 +242,11 @@ bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_
     }
     if (delivery->error != ERR_OK)
         return false;
-    if (!echoes(message, asked, arena, reason))
-        return false;
-    struct str code = bus_header(message, STR("Nats-Service-Error-Code"));
-    if (code.size > 0 && bus_header(message, STR("Saga-Status")).size == 0)
-        return read_service_error(message, code, arena, event, reason);
-    return read_outcome(message, arena, event, reason);
+    if (echoes(message, asked, arena, &reason))
+        read_outcome(message, arena, event);
+    else
+        envelope_spoil(event, reason);
+    return true;
 }
 
 static bool read_version(const struct bus_message *message, struct arena *arena, int32_t *version,

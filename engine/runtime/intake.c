@@ -92,8 +92,8 @@ static void read_answer(struct runner *runner, struct intake *intake)
                                        .action = asked->action};
     intake->id = asked->saga;
     intake->id_known = true;
-    bool fine = envelope_answer(delivery, &command, &runner->batch.arena, &intake->event, &intake->reason);
-    intake->what = fine ? INTAKE_EVENT : intake->reason.size > 0 ? INTAKE_DEAD : INTAKE_NOTHING;
+    bool fine = envelope_answer(delivery, &command, &runner->batch.arena, &intake->event);
+    intake->what = fine ? INTAKE_EVENT : INTAKE_NOTHING;
 }
 
 static void take_task(struct intake *intake)

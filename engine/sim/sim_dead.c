@@ -48,7 +48,8 @@ void sim_dead_acknowledged(struct sim *sim, const struct bus_message *message)
     struct id id;
     bool known = false;
     struct str reason;
-    wording->readable = envelope_reply(message, &sim->arena, &event, &id, &known, &reason);
+    wording->readable = envelope_reply(message, &sim->arena, &event, &id, &known, &reason) &&
+                        event.status != CORE_REPLY_UNUSABLE;
     wording->acknowledged++;
 }
 
