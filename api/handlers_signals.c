@@ -118,8 +118,8 @@ void handlers_signal_by_key(struct request *request)
     if (error != ERR_OK)
         request_refuse_err(request, error, &note);
     else if (finding.count == 0)
-        request_refuse(request, PAGE_UNKNOWN_SAGA, "no saga of %.*s has the key \"%.*s\"",
-                       STR_ARG(finding.definition), STR_ARG(finding.key));
+        request_refuse(request, PAGE_UNKNOWN_SAGA, "no saga of %.*s has this key",
+                       STR_ARG(finding.definition));
     else
         submit(request, finding.found[0].id, &event);
 }

@@ -58,6 +58,8 @@ int json_number_compare(struct str a, struct str b);
 /* A deep copy into another arena. NULL gives NULL. */
 const struct json *json_copy(struct arena *arena, const struct json *value);
 
+/* "line:column" of a note that json_parse wrote: where, without what stands there. */
+struct str json_place(const char *message);
 /* Levels of arrays and objects: 0 for a scalar, 1 for [] and {}. A tree deeper than LIMITS_JSON_DEPTH can be
  * written but not read back: who builds trees from a user's expression refuses those. */
 unsigned json_depth(const struct json *value);

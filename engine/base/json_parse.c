@@ -283,13 +283,26 @@ static struct str find_repeated(const struct json_member *members, uint32_t coun
     return found;
 }
 
+/* A name as people give to members. Other keys may be data, the number of a card in a map, and messages name
+ * no data. */
+static bool is_word(struct str key)
+{
+    for (size_t i = 0; i < key.size; i++) {
+        char c = key.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (i == 0 || (c != '-' && c != '.' && (c < '0' || c > '9'))))
+            return false;
+    }
+    return key.size > 0 && key.size <= LIMITS_JSON_SHOWN_BYTES;
+}
+
 static bool fail_repeated(struct parser *parser, struct str key)
 {
-    struct str shown = str_slice(key, 0, LIMITS_JSON_SHOWN_BYTES);
-    shown.size = str_utf8_size(shown);
     char message[LIMITS_JSON_SHOWN_BYTES + 64];
-    snprintf(message, sizeof message, "duplicate key \"%.*s\"%s", STR_ARG(shown),
-             shown.size < key.size ? " (cut)" : "");
+    if (is_word(key))
+        snprintf(message, sizeof message, "duplicate key \"%.*s\"", STR_ARG(key));
+    else
+        snprintf(message, sizeof message, "duplicate key of %zu bytes", key.size);
     return fail(parser, key.data - 1, message);
 }
 
@@ -464,4 +477,11 @@ enum err json_parse(struct arena *arena, struct str text, size_t size_max, const
     if (parser.stack != parser.first_stack)
         memory_free(parser.stack);
     return code;
+}
+
+struct str json_place(const char *message)
+{
+    struct str text = str_from(message);
+    size_t colon = str_find(text, ':');
+    return str_slice(text, 0, colon + 1 + str_find(str_slice(text, colon + 1, text.size), ':'));
 }

@@ -8,7 +8,7 @@ enum {
     LIMITS_JSON_BUILT_DEPTH =
         1024, /* a tree built in memory before its depth is refused: walks of it fit a 512 KiB stack */
     LIMITS_JSON_PAIRS = 16,       /* members compared each with each; above, they are sorted first */
-    LIMITS_JSON_SHOWN_BYTES = 64, /* of a key in an error: a screen line with the rest of the sentence */
+    LIMITS_JSON_SHOWN_BYTES = 64, /* of a key shown in an error: longer than any name (LIMITS_NAME_BYTES) */
     LIMITS_DIAG_COLUMNS = 100,    /* of a source line shown; longer ones are cut around the caret */
     LIMITS_PAYLOAD_BYTES =
         262144, /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */

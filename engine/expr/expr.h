@@ -95,7 +95,7 @@ struct str expr_fault_code(enum expr_fault fault);
 struct expr_error {
     enum expr_fault fault;
     struct diag_place place;
-    char message[256]; /* one sentence, never with payload values longer than a short excerpt */
+    char message[256]; /* one sentence; names types, sizes and places, never a value, which may be a secret */
 };
 
 /* What references mean during one evaluation. `get` returns the value, or NULL for an absent one (a step that

@@ -6,8 +6,6 @@
 #include "engine/expr/expr_value.h"
 #include "engine/expr/regex_parse.h"
 
-enum { SHOWN_BYTES = 40 }; /* of a text in a message */
-
 #define X_CALL(handler) expr_functions_##handler, NULL
 #define X_APPLY(handler) NULL, expr_functions_##handler
 const struct expr_function_info expr_functions[EXPR_FUNCTIONS_COUNT] = {
@@ -122,8 +120,8 @@ bool expr_functions_tonumber(struct expr_run *run, const struct expr_node *node,
     if (json_parse(run->arena, input->text, LIMITS_PAYLOAD_BYTES, &number, NULL) == ERR_OK &&
         number->kind == JSON_NUMBER)
         return expr_run_push(run, number);
-    return expr_run_fail(run, node, EXPR_FAULT_VALUE, "\"%.*s\" is not a number",
-                         STR_ARG(expr_value_excerpt(input->text, SHOWN_BYTES)));
+    return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string, of %zu bytes, is not a number",
+                         input->text.size);
 }
 
 bool expr_functions_fromjson(struct expr_run *run, const struct expr_node *node, const struct json *input)
@@ -135,7 +133,8 @@ bool expr_functions_fromjson(struct expr_run *run, const struct expr_node *node,
     if (!expr_run_work(run, node, input->text.size / EXPR_RUN_STEP_WORK))
         return false;
     if (json_parse(run->arena, input->text, LIMITS_PAYLOAD_BYTES, &value, &note) != ERR_OK)
-        return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string is not JSON: %s", note.text);
+        return expr_run_fail(run, node, EXPR_FAULT_VALUE, "the string, of %zu bytes, is not JSON at %.*s",
+                             input->text.size, STR_ARG(json_place(note.text)));
     return expr_run_push(run, value);
 }
 

@@ -83,8 +83,8 @@ bool expr_path_field(struct expr_run *run, const struct expr_node *node, const s
 static const struct json *read_index(struct expr_run *run, const struct expr_node *node,
                                      const struct json *base, const struct json *index)
 {
-    if (index->kind == JSON_STRING)
-        return expr_path_get(run, node, base, index->text);
+    if (index->kind == JSON_STRING && (base->kind == JSON_OBJECT || base->kind == JSON_NULL))
+        return expr_path_get(run, node, base, index->text); /* names the key, which may be data, of others */
     if (index->kind == JSON_NUMBER && base->kind == JSON_ARRAY)
         return has_fraction(index) ? &json_null : expr_path_item(base, expr_path_position(index));
     if (index->kind == JSON_NUMBER && base->kind == JSON_NULL)

@@ -86,8 +86,8 @@ static struct str obstacle(struct runner *runner, const struct inbox_item *item,
         return item->task.child_refusal;
     char owner[ID_TEXT_SIZE + 1];
     id_format(*key_owner, owner);
-    return arena_printf(arena, "saga %s of %.*s has the key \"%.*s\" already", owner,
-                        STR_ARG(child->definition), STR_ARG(item->task.start.key));
+    return arena_printf(arena, "saga %s of %.*s has the child's key already", owner,
+                        STR_ARG(child->definition));
 }
 
 static struct resident_entry *begin(struct runner *runner, struct inbox_item *item)

@@ -231,9 +231,11 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
         return;
     }
     answer.error = ERR_CONFLICT;
-    answer.message =
-        arena_printf(&runner->batch.arena, "key \"%.*s\" of %.*s was used already, with another input",
-                     STR_ARG(item->task.start.key), STR_ARG(item->task.start.plan->name));
+    char owner[ID_TEXT_SIZE + 1];
+    id_format(id, owner);
+    answer.message = arena_printf(&runner->batch.arena,
+                                  "saga %s of %.*s has this key: it was used already, with another input",
+                                  owner, STR_ARG(item->task.start.plan->name));
     if (inbox_item_is_message(item)) /* nobody waits for the answer: it must not vanish */
         decide_dead(runner, item, text_of(runner, id), answer.message);
     else

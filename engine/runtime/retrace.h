@@ -1,6 +1,7 @@
 /* A recorded saga through the core once more: each stored event is stepped, and what the core decides must be
- * what was stored, byte for byte; in the end the row must be what the state gives. Reads nothing but its
- * arguments and writes nothing. For `sagactl replay` and the simulator, which hold S25 by it. */
+ * what was stored, byte for byte but for the messages of faults; in the end the row must be what the state
+ * gives. Reads nothing but its arguments and writes nothing. For `sagactl replay` and the simulator, which
+ * hold S25 by it. */
 #pragma once
 #include "engine/core/core.h"
 #include "engine/store/store.h"

@@ -254,8 +254,8 @@ static enum reading find_saga(struct router *router, struct inbox_item *item,
     if (count == 0 && item->delivery.delivery_count < 2)
         return READING_LATER; /* its start may be on its way to the store */
     if (count == 0) {
-        *reason = arena_printf(&item->arena, "no saga of %.*s has the key \"%.*s\"",
-                               STR_ARG(signal->definition), STR_ARG(signal->key));
+        *reason = arena_printf(&item->arena, "no saga of %.*s has the key of the signal, which has %zu bytes",
+                               STR_ARG(signal->definition), signal->key.size);
         return READING_DEAD;
     }
     *id = found[0].id;

@@ -27,6 +27,20 @@ static const char *field(const PGresult *result, int code)
     return text ? text : "";
 }
 
+/* About data PostgreSQL quotes the data: the row in the detail, and of a value that cannot be read (class 22)
+ * the value in quotes or behind a colon. Notes go into logs and dead letters, so of these only the sentence
+ * and the constraint's name stay. */
+static enum err refuse_data(const PGresult *result, const char *state, const char *message,
+                            struct err_note *note)
+{
+    const char *constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
+    int kept = (int)strlen(message);
+    if (strncmp(state, "22", 2) == 0)
+        kept = (int)strcspn(message, ":\"");
+    return err_note(note, ERR_BAD_DATA, "PostgreSQL %s: %.*s%s%s%s", state, kept, message,
+                    kept == 0 ? "a value is refused" : "", *constraint ? ", constraint " : "", constraint);
+}
+
 enum err pq_error_of(const PGresult *result, struct err_note *note)
 {
     const char *state = field(result, PG_DIAG_SQLSTATE);
@@ -40,6 +54,8 @@ enum err pq_error_of(const PGresult *result, struct err_note *note)
         }
     if (*message == '\0')
         message = PQresultErrorMessage(result);
+    if (error == ERR_BAD_DATA)
+        return refuse_data(result, state, message, note);
     return err_note(note, error, "PostgreSQL %s: %s%s%s", *state ? state : "(no state)", message,
                     *detail ? ": " : "", detail);
 }

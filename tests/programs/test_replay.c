@@ -168,6 +168,20 @@ Test(replay, shows_the_first_difference)
     cr_expect_eq(stand_run(&stand, "sagactl replay --all").code, 0);
 }
 
+/* Another version of the engine says the same in other words: it decides the same. */
+Test(replay, a_message_in_other_words_is_the_same_decision)
+{
+    struct str sql = arena_printf(
+        &stand.arena,
+        "with changed as (update saga_journal set data = replace(data::text, '\"message\":\"as told\"}', "
+        "'\"message\":\"as was told\"}')::json where saga_id = '%s' and data::text like '%%as told\"}%%' "
+        "returning 1) select count(*) from changed",
+        ids[2]);
+    cr_assert_str_neq(harness_query(stand.postgres, sql.data), "0");
+    struct stand_result one = stand_run(&stand, "sagactl replay %s", ids[2]);
+    cr_expect_eq(one.code, 0, "%.*s%.*s", STR_ARG(one.out), STR_ARG(one.err));
+}
+
 Test(replay, an_export_needs_no_database)
 {
     const char *file = arena_printf(&stand.arena, "%s/export.json", stand.dir).data;
