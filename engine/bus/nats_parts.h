@@ -85,6 +85,7 @@ enum nats_probe_kind {
     NATS_PROBE_STORE,    /* to be stored */
     NATS_PROBE_STREAM,   /* to be refused by the leader of the stream */
     NATS_PROBE_API,      /* any answer of JetStream's is right */
+    NATS_PROBE_REFUSED,  /* to be refused by any stream, or by nobody: the server let it through */
     NATS_PROBE_CONSUMER, /* somebody must be there to answer */
     NATS_PROBE_RIGHT,    /* any answer is right: the server let it through */
 };

@@ -107,7 +107,7 @@ static bool fault_kind(const char *subject, enum nats_probe_kind *kind)
     static const char *const rights[] = {"$JS.ACK.", "$JS.API."};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
         if (strncmp(subject, streams[i], strlen(streams[i])) == 0) {
-            *kind = NATS_PROBE_STREAM;
+            *kind = NATS_PROBE_REFUSED;
             return true;
         }
     *kind = NATS_PROBE_RIGHT;
@@ -151,7 +151,7 @@ static enum err send_probe(struct nats_bus *bus, uint32_t index, struct err_note
     natsMsg *made = NULL;
     snprintf(reply, sizeof reply, "%s.s.%" PRIx32 ".%" PRIx32, nats_line_inbox(bus->publisher),
              bus->probing.round, index);
-    if (probe->kind == NATS_PROBE_STREAM)
+    if (probe->kind == NATS_PROBE_STREAM || probe->kind == NATS_PROBE_REFUSED)
         bus_header_add(&message, STR("Nats-Expected-Stream"), STR("SAGA_NONE"));
     enum err err = nats_message_make(&message, STR(""), reply, &made, note);
     if (err == ERR_OK) {
@@ -182,46 +182,72 @@ void nats_probe_answer(struct nats_bus *bus, const char *rest, natsMsg *message)
     natsMsg_Destroy(message);
 }
 
-/* What stands in {"error":{"err_code":…,"description":…}}; 0: no error. An answer that was cut is no JSON. */
-static int64_t error_of(const char *answer, struct arena *arena, struct str *description)
+/* What stands in {"error":{"err_code":…,"description":…},"stream":…}; 0: no error. An answer that was cut is
+ * no JSON. */
+struct said {
+    int64_t code;
+    struct str description;
+    struct str stream;
+};
+
+static struct said read_answer(const char *answer, struct arena *arena)
 {
     const struct json *whole = NULL;
-    int64_t code = 0;
-    *description = STR("an answer that cannot be read");
+    struct said said = {.code = -1, .description = STR("an answer that cannot be read")};
     if (json_parse(arena, str_from(answer), ANSWER_BYTES_MAX, &whole, NULL) != ERR_OK)
-        return -1;
+        return said;
     const struct json *error = json_get(whole, STR("error"));
+    said.stream = json_get_str(whole, STR("stream"));
+    said.description = json_get_str(error, STR("description"));
     if (error == NULL)
-        return 0;
-    *description = json_get_str(error, STR("description"));
-    return json_get_i64(error, STR("err_code"), &code) && code != 0 ? code : -1;
+        said.code = 0;
+    else
+        (void)json_get_i64(error, STR("err_code"), &said.code);
+    return said;
+}
+
+static enum err judge_stored(const struct nats_probe *probe, struct err_note *note)
+{
+    struct arena arena;
+    enum err err = ERR_OK;
+    arena_init(&arena, 0);
+    struct said said = read_answer(probe->answer, &arena);
+    bool store = probe->kind == NATS_PROBE_STORE;
+    if (probe->status != 0)
+        err = err_note(note, ERR_UNAVAILABLE, "JetStream does not store: nobody takes %s (%s)",
+                       probe->subject, probe->what);
+    else if (said.code != (store ? 0 : STREAM_MISMATCH))
+        err = err_note(note, ERR_UNAVAILABLE, "JetStream does not store: %s: %.*s", probe->what,
+                       STR_ARG(said.description));
+    else if (!store && !str_equal(said.stream, str_from(probe->what)))
+        err = err_note(note, ERR_UNAVAILABLE, "stream %.*s takes %s instead of %s", STR_ARG(said.stream),
+                       probe->subject, probe->what);
+    arena_fini(&arena);
+    return err;
 }
 
 static enum err judge(const struct nats_probe *probe, struct err_note *note)
 {
-    struct arena arena;
-    struct str description = {0};
-    enum err err = ERR_OK;
-    arena_init(&arena, 0);
     if (!probe->answered)
-        err = err_note(note, ERR_UNAVAILABLE, "NATS did not answer within %d ms: %s", NATS_API_WAIT_MS,
-                       probe->what);
-    else if (probe->kind == NATS_PROBE_CONSUMER && probe->status == 503)
-        err = err_note(note, ERR_UNAVAILABLE, "nobody takes %s: the consumer is gone", probe->what);
-    else if (probe->kind == NATS_PROBE_API && probe->status == 503)
-        err = err_note(note, ERR_UNAVAILABLE, "JetStream is not there");
-    else if ((probe->kind == NATS_PROBE_STREAM || probe->kind == NATS_PROBE_STORE) && probe->status != 0)
-        err = err_note(note, ERR_UNAVAILABLE, "JetStream does not store: nobody takes %s (%s)",
-                       probe->subject, probe->what);
-    else if (probe->kind == NATS_PROBE_STORE && error_of(probe->answer, &arena, &description) != 0)
-        err = err_note(note, ERR_UNAVAILABLE, "JetStream does not store: %s: %.*s", probe->what,
-                       STR_ARG(description));
-    else if (probe->kind == NATS_PROBE_STREAM &&
-             error_of(probe->answer, &arena, &description) != STREAM_MISMATCH)
-        err = err_note(note, ERR_UNAVAILABLE, "JetStream does not store: %s: %.*s", probe->what,
-                       STR_ARG(description));
-    arena_fini(&arena);
-    return err;
+        return err_note(note, ERR_UNAVAILABLE, "NATS did not answer within %d ms: %s", NATS_API_WAIT_MS,
+                        probe->what);
+    switch (probe->kind) {
+    case NATS_PROBE_STORE:
+    case NATS_PROBE_STREAM:
+        return judge_stored(probe, note);
+    case NATS_PROBE_CONSUMER:
+        if (probe->status == 503)
+            return err_note(note, ERR_UNAVAILABLE, "nobody takes %s: the consumer is gone", probe->what);
+        return ERR_OK;
+    case NATS_PROBE_API:
+        if (probe->status == 503)
+            return err_note(note, ERR_UNAVAILABLE, "JetStream is not there");
+        return ERR_OK;
+    case NATS_PROBE_REFUSED:
+    case NATS_PROBE_RIGHT:
+        return ERR_OK;
+    }
+    return ERR_OK;
 }
 
 /* Until all have answered, or the time is over. */

@@ -417,8 +417,8 @@ static bool read_until(int fd, const char *wanted, char *text, size_t room)
     return false;
 }
 
-/* Ready means JetStream answers a client. With users configured we have none to log in as, and its own word
- * must do. */
+/* Ready means JetStream answers a client. With users or encryption configured we have none to log in as, and
+ * its own word must do. */
 static bool nats_answers(const void *owner)
 {
     static const char question[] =
@@ -431,7 +431,9 @@ static bool nats_answers(const void *owner)
     }
     bool answered = read_until(fd, "\r\n", text, sizeof text) && strstr(text, "\"jetstream\":true") != NULL &&
                     strstr(text, server->name) != NULL;
-    if (answered && strstr(text, "\"auth_required\":true") == NULL) {
+    bool closed =
+        strstr(text, "\"auth_required\":true") != NULL || strstr(text, "\"tls_required\":true") != NULL;
+    if (answered && !closed) {
         answered = send(fd, question, sizeof question - 1, MSG_NOSIGNAL) == (ssize_t)sizeof question - 1 &&
                    read_until(fd, "MSG ready.answer", text, sizeof text);
     }
