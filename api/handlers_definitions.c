@@ -1,4 +1,4 @@
-/* GET /v1/definitions…, PUT /v1/definitions/{name}/{version}, POST …/enable and …/disable. */
+/* GET /v1/definitions…, PUT and DELETE /v1/definitions/{name}/{version}, POST …/enable and …/disable. */
 #include "api/handlers.h"
 #include <string.h>
 #include "api/fields.h"
@@ -15,8 +15,7 @@
 static enum err refresh(struct store *store, void *context, struct err_note *note)
 {
     struct request *request = context;
-    enum err error = registry_refresh(engine_registry(request->api->engine), store, note);
-    return error == ERR_INVALID ? ERR_OK : error; /* one that does not load any more hides no other */
+    return registry_refresh(engine_registry(request->api->engine), store, note);
 }
 
 /* False: answered. */
@@ -224,6 +223,39 @@ void handlers_enable_definition(struct request *request)
         request_refuse_err(request, error, &note);
 }
 
+/* Deleting */
+
+static enum err delete_version(struct store *store, void *context, struct err_note *note)
+{
+    struct enabling *deleting = context;
+    struct request *request = deleting->request;
+    return registry_delete(engine_registry(request->api->engine), store, request->target.segments[2],
+                           deleting->version, note);
+}
+
+void handlers_delete_definition(struct request *request)
+{
+    struct enabling deleting = {.request = request};
+    struct err_note note = {""};
+    struct buf out;
+    if (!read_version(request, &deleting.version))
+        return;
+    enum err error = readers_run(&request->api->readers, delete_version, &deleting, &note);
+    if (error == ERR_NOT_FOUND)
+        request_refuse(request, PAGE_UNKNOWN_DEFINITION, "%s", note.text);
+    else if (error == ERR_CONFLICT)
+        request_refuse(request, PAGE_DEFINITION_IN_USE, "%s", note.text);
+    else if (error != ERR_OK)
+        request_refuse_err(request, error, &note);
+    if (error != ERR_OK)
+        return;
+    buf_init(&out, &request->arena);
+    buf_puts(&out, "{\"name\":");
+    json_write_string(&out, request->target.segments[2]);
+    buf_printf(&out, ",\"version\":%d,\"deleted\":true}\n", deleting.version);
+    request_answer_json(request, 200, buf_str(&out));
+}
+
 /* Writing */
 
 struct putting {
@@ -365,6 +397,8 @@ void handlers_put_definition(struct request *request)
         request_refuse(request, PAGE_VERSION_CONFLICT, "%s", note.text);
     else if (error == ERR_INVALID)
         refuse_diags(request, &putting.diags);
+    else if (error == ERR_LIMIT)
+        request_refuse(request, PAGE_DEFINITIONS_FULL, "%s", note.text);
     else
         request_refuse_err(request, error, &note);
 }

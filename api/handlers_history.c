@@ -27,9 +27,8 @@ static enum err read_records(struct store *store, void *context, struct err_note
     enum err error = store_load(store, telling->id, &telling->request->arena, &telling->row,
                                 &telling->records, &telling->count, note);
     struct registry *registry = engine_registry(telling->request->api->engine);
-    if (error == ERR_OK && !registry_by_hash(registry, telling->row.hash)) {
-        error = registry_refresh(registry, store, note);
-        error = error == ERR_INVALID ? ERR_OK : error; /* then its records are told without words */
+    if (error == ERR_OK && !registry_by_hash(registry, telling->row.hash)) { /* else told without words */
+        error = registry_learn(registry, store, telling->row.definition, note);
     }
     return error;
 }

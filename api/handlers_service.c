@@ -61,6 +61,29 @@ static void look_now(struct api *api)
     pthread_mutex_unlock(&api->ready_lock);
 }
 
+/* What does not keep the service from working, but somebody must look at. */
+static struct str write_ready(struct request *request)
+{
+    enum { SHOWN = 16 };
+    uint32_t count = 0;
+    struct buf out;
+    const struct registry_missing *missing =
+        registry_not_loaded(engine_registry(request->api->engine), &request->arena, &count);
+    buf_init(&out, &request->arena);
+    buf_puts(&out, "{\"status\":\"ready\"");
+    if (count > 0)
+        buf_printf(&out, ",\"definitions_not_loaded_count\":%u,\"definitions_not_loaded\":[", count);
+    for (uint32_t i = 0; i < count && i < SHOWN; i++) {
+        buf_puts(&out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        json_write_string(&out, missing[i].name);
+        buf_printf(&out, ",\"version\":%d,\"why\":", missing[i].version);
+        json_write_string(&out, missing[i].why);
+        buf_char(&out, '}');
+    }
+    buf_puts(&out, count > 0 ? "]}\n" : "}\n");
+    return buf_str(&out);
+}
+
 /* One look a second at most, whoever asks: it costs a commit and a publish. It may take seconds, so only one
  * thread looks; others tell what was seen last, unless the look under way drags on. */
 void handlers_ready(struct request *request)
@@ -83,7 +106,7 @@ void handlers_ready(struct request *request)
     if (drags)
         request_refuse(request, PAGE_NOT_READY, "a commit or a publish has been under way for seconds");
     else if (error == ERR_OK)
-        request_answer_json(request, 200, STR("{\"status\":\"ready\"}\n"));
+        request_answer_json(request, 200, write_ready(request));
     else
         request_refuse(request, PAGE_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
 }

@@ -39,10 +39,13 @@ static enum err refresh_and_find(struct store *store, void *context, struct err_
 {
     struct finding *finding = context;
     struct registry *registry = engine_registry(finding->request->api->engine);
-    enum err error = registry_refresh(registry, store, note);
-    if (error != ERR_OK && error != ERR_INVALID) /* a stored definition that does not load is not this one */
+    enum err error = registry_learn(registry, store, finding->name, note);
+    if (error != ERR_OK)
         return error;
     finding->plan = registry_find(registry, finding->name, finding->version);
+    if (registry_is_missing(registry, finding->name, finding->version))
+        return err_note(note, ERR_UNAVAILABLE,
+                        "the definition is stored, but this engine could not load it; /readyz says why");
     return ERR_OK;
 }
 

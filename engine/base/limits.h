@@ -42,13 +42,18 @@ enum {
     LIMITS_SCHEMA_WORK = 4000000, /* steps of one check: sixty times what 256 KiB ask for, below 100 ms */
     LIMITS_SCHEMA_WORK_FORMER = 20000000, /* of sagas begun before transitions were bounded */
     LIMITS_BUNDLE_BYTES = 4718592, /* the file and its schemas, each line end escaped, with room for names */
-    LIMITS_PATH_BYTES = 200,       /* a schema file's path: a screen line */
-    LIMITS_DESCRIPTION_BYTES = 1000, /* a paragraph */
-    LIMITS_SUBJECT_BYTES = 255,      /* a NATS subject of `via: request` */
-    LIMITS_ERROR_RULES = 64,         /* codes of one step's `errors`: searched one by one */
-    LIMITS_ERRORS_COUNT = 64,        /* diagnostics kept for one file; the rest is counted */
-    LIMITS_DURATION_DAYS = 3650,     /* longest duration: keeps sums of times far below 2^63 microseconds */
-    LIMITS_SHARDS_MAX = 4096,        /* 12 bits in the saga id */
+    LIMITS_PARTICIPANTS = 4096,    /* distinct ones of all definitions: a consumer of the broker each, looked
+                                      after    one by one */
+    LIMITS_PLAN_BYTES = 67108864,  /* memory of one loaded definition: three times what plain steps that
+                                      fill LIMITS_DEFINITION_BYTES take */
+    LIMITS_DEFINITIONS_BYTES = 1073741824, /* of all of them: two hundred of a thousand steps each */
+    LIMITS_PATH_BYTES = 200,               /* a schema file's path: a screen line */
+    LIMITS_DESCRIPTION_BYTES = 1000,       /* a paragraph */
+    LIMITS_SUBJECT_BYTES = 255,            /* a NATS subject of `via: request` */
+    LIMITS_ERROR_RULES = 64,               /* codes of one step's `errors`: searched one by one */
+    LIMITS_ERRORS_COUNT = 64,              /* diagnostics kept for one file; the rest is counted */
+    LIMITS_DURATION_DAYS = 3650, /* longest duration: keeps sums of times far below 2^63 microseconds */
+    LIMITS_SHARDS_MAX = 4096,    /* 12 bits in the saga id */
     LIMITS_SHARDS_DEFAULT = 16, /* spreads over up to 16 runners; each costs one consumer and one lease row */
     LIMITS_EXPR_BYTES = 16384,  /* source of one expression */
     LIMITS_EXPR_STEPS = 100000, /* evaluation steps of one expression: about 10 ms */

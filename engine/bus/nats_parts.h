@@ -35,13 +35,13 @@ enum {
     NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
     NATS_PULL_EXPIRES_MS = 30000,
     NATS_PULL_HEARTBEAT_MS = 5000,
-    NATS_PULL_SILENCE_US = 12000000, /* two heartbeats missed and some: ask again */
-    NATS_PULL_REST_US = 250000,      /* after a refusal, before asking again */
-    NATS_NAK_DELAY_MS = 100,         /* before a message that found no room comes again */
-    NATS_NAME_BYTES = 160,           /* of a consumer, a subject of ours or a stream */
-    NATS_HELD_US = 60000000,         /* an answer that finds no room is offered for so long */
-    NATS_PARTICIPANTS_MAX = 4096,    /* distinct participants of all definitions loaded */
-    NATS_IN_SLOT = LIMITS_SHARDS_MAX /* the pull of SAGA_IN stands behind those of the shards */
+    NATS_PULL_SILENCE_US = 12000000,             /* two heartbeats missed and some: ask again */
+    NATS_PULL_REST_US = 250000,                  /* after a refusal, before asking again */
+    NATS_NAK_DELAY_MS = 100,                     /* before a message that found no room comes again */
+    NATS_NAME_BYTES = 160,                       /* of a consumer, a subject of ours or a stream */
+    NATS_HELD_US = 60000000,                     /* an answer that finds no room is offered for so long */
+    NATS_PARTICIPANTS_MAX = LIMITS_PARTICIPANTS, /* distinct participants of all definitions loaded */
+    NATS_IN_SLOT = LIMITS_SHARDS_MAX             /* the pull of SAGA_IN stands behind those of the shards */
 };
 
 /* One consumer we pull from. Exists while listened to. All fields under pull_mutex. */

@@ -155,12 +155,17 @@ const struct plan *definition_load(struct arena *arena, struct str text, const s
 {
     check(arena != NULL && diags != NULL);
     size_t errors_before = diags->error_count;
+    size_t bytes_before = arena->used;
     struct str own = arena_copy(arena, text);
     if (!diags->source.size)
         diags->source = own;
     struct load *load = arena_new(arena, struct load);
-    *load = (struct load){
-        .arena = arena, .diags = diags, .files = files, .yaml = own, .plan = arena_new(arena, struct plan)};
+    *load = (struct load){.arena = arena,
+                          .diags = diags,
+                          .files = files,
+                          .yaml = own,
+                          .plan = arena_new(arena, struct plan),
+                          .bytes_before = bytes_before};
     const struct tree *root = tree_read(arena, own, diags);
     map_init(&load->ids);
     if (root)

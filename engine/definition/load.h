@@ -44,6 +44,8 @@ struct load {
     struct load_event *events;       /* for a reader at nodes[i]; one more for the saga's output */
     struct diag_place timeout_place; /* of the saga's `timeout` */
     uint16_t pivot;                  /* node index; 0 while there is none */
+    size_t bytes_before;             /* of the arena, when loading began */
+    bool is_large;                   /* that it takes more than LIMITS_PLAN_BYTES was told */
     bool is_incomplete; /* a part could not be read: what it may have named is not reported as unknown */
 };
 

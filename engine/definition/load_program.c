@@ -2,12 +2,26 @@
 
 #include "engine/base/check.h"
 
+/* A few bytes of text may become many: a constant that is computed, a pattern with repetitions. Told once. */
+static bool is_too_large(struct load *load, const struct tree *tree)
+{
+    if (load->arena->used - load->bytes_before <= LIMITS_PLAN_BYTES)
+        return false;
+    if (!load->is_large)
+        problem_add(load->diags, tree->place, PROBLEM_TOO_LARGE, STR(""),
+                    "the definition takes more than %d bytes of memory up to here", LIMITS_PLAN_BYTES);
+    load->is_large = true;
+    return true;
+}
+
 /* `compile` is the expr_compile… for its kind of text. */
 static const struct expr *program_by(struct load *load, const struct tree *tree, struct load_scope scope,
                                      const struct expr *(*compile)(struct arena *, struct str,
                                                                    struct diag_place, struct diag_list *))
 {
     size_t before = load->diags->count;
+    if (is_too_large(load, tree))
+        return expr_constant(load->arena, &json_null);
     const struct expr *program = compile(load->arena, tree->text, tree->inside, load->diags);
     for (size_t i = before; i < load->diags->count; i++)
         load->diags->items[i].place = tree_place(tree, load->yaml, load->diags->items[i].place);

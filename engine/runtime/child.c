@@ -12,9 +12,9 @@ enum err child_prepare(struct runner *runner, struct inbox_item *item, struct er
     struct registry *registry = runner->engine->registry;
     const struct plan *plan = registry_find(registry, child->definition, child->version);
     if (plan == NULL) {
-        enum err error = registry_refresh(registry, runner->store, note);
-        if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
-            return error; /* any other: a definition that does not load is not this one */
+        enum err error = registry_learn(registry, runner->store, child->definition, note);
+        if (error != ERR_OK)
+            return error;
         plan = registry_find(registry, child->definition, child->version);
     }
     item->task.child_refusal = (struct str){0}; /* it may be here for the second time */

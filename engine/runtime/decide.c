@@ -289,7 +289,7 @@ struct resident_entry *decide_start(struct runner *runner, struct inbox_item *it
     struct id id =
         item->task.has_id ? item->task.id : id_make(runner->batch.now_us, item->shard, &runner->rng);
     struct resident_entry *entry = resident_enter(&runner->resident, id);
-    if (entry->saga != NULL || entry->broken) {
+    if (entry->saga != NULL || entry->broken || entry->unplanned) {
         answer_again(runner, item, entry);
         return NULL;
     }

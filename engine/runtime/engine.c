@@ -165,7 +165,7 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
     check(pthread_mutex_init(&opened->schema_lock, NULL) == 0);
     presence_init(&opened->presence, opened);
-    opened->registry = registry_new();
+    opened->registry = registry_new(opened->options.definitions_bytes);
     enum err error = opened->options.open_store(opened->options.context, &store, note);
     if (error == ERR_OK)
         error = open_parts(opened, store, note);
@@ -243,7 +243,12 @@ enum err engine_announce(struct engine *engine, const struct plan *plan, struct 
 {
     if (plan->participant_count == 0)
         return ERR_OK;
-    return bus_participants(engine->bus, plan->participants, plan->participant_count, note);
+    enum err error = bus_participants(engine->bus, plan->participants, plan->participant_count, note);
+    if (error != ERR_LIMIT)
+        return error;
+    log_error("definition_not_announced", "definition=%.*s version=%d why=%s", STR_ARG(plan->name),
+              plan->version, note->text);
+    return ERR_OK;
 }
 
 bool engine_refuse_schema(struct engine *engine, const char *why)

@@ -30,9 +30,10 @@ struct engine_options {
     uint32_t runners;    /* threads; 0 counts as 1 */
     uint32_t shards_max; /* 0: all that are free */
     int64_t lease_us;
-    uint32_t batch_events; /* 0: the default, LIMITS_BATCH_EVENTS */
-    uint32_t inbox_events; /* 0: LIMITS_INBOX_EVENTS */
-    uint32_t resident_max; /* 0: LIMITS_RESIDENT_SAGAS */
+    uint32_t batch_events;    /* 0: the default, LIMITS_BATCH_EVENTS */
+    uint32_t inbox_events;    /* 0: LIMITS_INBOX_EVENTS */
+    uint32_t resident_max;    /* 0: LIMITS_RESIDENT_SAGAS */
+    size_t definitions_bytes; /* memory of all plans; 0: LIMITS_DEFINITIONS_BYTES */
     int64_t drain_us;
     bool events; /* publish lifecycle events */
     /* For tests and the simulator, which drive real runners on one thread and in virtual time. */
@@ -58,7 +59,8 @@ enum err engine_open_store(struct engine *engine, struct store **store, struct e
 /* Real commit and real publish, and at least one runner at work; the note says what is missing. Blocks up to
  * a few seconds. */
 enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note);
-/* After registry changes: makes the consumers of new participants. */
+/* After registry changes: makes the consumers of new participants. Of more than LIMITS_PARTICIPANTS the rest
+ * is left out, which is logged: no plan may keep the others from theirs. */
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);
 
 struct engine_answer {

@@ -340,6 +340,21 @@ static void finish_unknown(struct runner *runner, struct intake *intake, const s
         finish(runner, intake, BATCH_NO_SAGA, ERR_NOT_FOUND, STR("there is no saga with this id"));
 }
 
+/* Its definition is not loaded here: what comes for it stays where it is, for an engine that has it. */
+static bool leave_alone(struct runner *runner, struct intake *intake)
+{
+    const struct resident_entry *entry =
+        intake->id_known ? resident_find(&runner->resident, intake->id) : NULL;
+    bool concerns =
+        intake->what == INTAKE_EVENT || intake->what == INTAKE_CHILD || intake->what == INTAKE_WATCH;
+    if (!concerns || entry == NULL || entry->saga != NULL || !entry->unplanned)
+        return false;
+    inbox_item_leave(intake->item);
+    finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
+           STR("the definition of the saga is not loaded by this engine; /readyz says why"));
+    return true;
+}
+
 static void apply_child(struct runner *runner, struct intake *intake)
 {
     struct resident_entry *entry = resident_find(&runner->resident, intake->id);
@@ -385,6 +400,8 @@ static void apply_watch(struct runner *runner, struct intake *intake)
 
 static void apply(struct runner *runner, struct intake *intake)
 {
+    if (leave_alone(runner, intake))
+        return;
     if (intake->what == INTAKE_EVENT)
         apply_event(runner, intake);
     if (intake->what == INTAKE_START)
@@ -501,7 +518,7 @@ void intake_timers(struct runner *runner)
             look_again(runner, due[i], 0);
         else if (due[i]->saga != NULL)
             fire(runner, due[i]);
-        else if (due[i]->broken)
+        else if (due[i]->broken || due[i]->unplanned)
             look_again(runner, due[i], broken_pause_us);
         else
             vanish(runner, due[i]);

@@ -4,11 +4,11 @@
 #include "engine/core/record.h"
 #include "engine/core/view.h"
 
-static const struct plan *plan_of(struct registry *registry, struct store *store, struct str hash,
-                                  struct err_note *note)
+static const struct plan *plan_of(struct registry *registry, struct store *store, struct str definition,
+                                  struct str hash, struct err_note *note)
 {
     const struct plan *plan = registry_by_hash(registry, hash);
-    if (plan == NULL && registry_refresh(registry, store, note) == ERR_OK)
+    if (plan == NULL && registry_learn(registry, store, definition, note) == ERR_OK)
         plan = registry_by_hash(registry, hash);
     return plan;
 }
@@ -23,9 +23,9 @@ enum err loader_load(struct registry *registry, struct store *store, struct id i
     enum err error = store_load(store, id, scratch, &found, &records, &count, note);
     if (error != ERR_OK)
         return error;
-    const struct plan *plan = plan_of(registry, store, found.hash, note);
+    const struct plan *plan = plan_of(registry, store, found.definition, found.hash, note);
     if (plan == NULL)
-        return err_note(note, ERR_INVALID, "definition %.*s version %d (%.*s) is not in the store",
+        return err_note(note, ERR_INVALID, "definition %.*s version %d (%.*s) is not loaded here",
                         STR_ARG(found.definition), found.version, STR_ARG(found.hash));
     if (row != NULL)
         *row = found;

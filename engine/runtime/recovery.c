@@ -36,13 +36,14 @@ static enum err place(struct runner *runner, struct resident_entry *entry, const
 {
     struct registry *registry = runner->engine->registry;
     const struct plan *plan = registry_by_hash(registry, row->hash);
-    enum err error = plan == NULL ? registry_refresh(registry, runner->store, note) : ERR_OK;
+    enum err error = plan == NULL ? registry_learn(registry, runner->store, row->definition, note) : ERR_OK;
     if (error != ERR_OK)
         return error;
     plan = registry_by_hash(registry, row->hash);
+    entry->unplanned = plan == NULL;
     if (plan == NULL)
-        return err_note(note, ERR_INVALID, "definition %.*s of a saga is not in the store",
-                        STR_ARG(row->hash));
+        return err_note(note, ERR_NOT_FOUND, "its definition %.*s version %d is not loaded here: left alone",
+                        STR_ARG(row->definition), row->version);
     struct core_saga *saga = resident_place(&runner->resident, entry, plan);
     error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
     resident_weigh(&runner->resident, entry);
@@ -65,9 +66,10 @@ static enum err take_saga(struct runner *runner, const struct store_saga *row,
     enum err error = place(runner, entry, row, records, count, scratch, note);
     if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
         return error; /* the definition could not be asked for: that says nothing about the saga */
-    bool was = entry->broken;
-    entry->broken = error != ERR_OK;
-    if (!entry->broken || was)
+    bool was = entry->broken || entry->named;
+    entry->broken = error != ERR_OK && !entry->unplanned;
+    entry->named = error != ERR_OK;
+    if (error == ERR_OK || was)
         return ERR_OK;
     char text[ID_TEXT_SIZE + 1];
     id_format(row->id, text);

@@ -25,6 +25,8 @@ struct resident_entry {
     struct core_saga *saga; /* NULL: not in memory */
     struct arena arena;     /* of the saga, when it is there */
     bool broken;            /* its journal could not be folded when it was last tried */
+    bool named;             /* in the log, as one of these two */
+    bool unplanned;         /* its definition is not loaded here: left alone for a program that has it */
     struct resident_watch *watches;
     struct resident_entry *newer, *older; /* by use; only while the saga is in memory */
     uint64_t

@@ -159,13 +159,13 @@ static enum err find_plan(struct router *router, const struct envelope_start *st
     *plan = registry_find(registry, start->definition, start->version);
     if (*plan != NULL)
         return ERR_OK;
-    enum err error = registry_refresh(registry, router->store, &note);
-    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME) {
+    enum err error = registry_learn(registry, router->store, start->definition, &note);
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
         (void)store_reconnect(router->store, &note); /* for the next time */
-        return error;
-    }
     *plan = registry_find(registry, start->definition, start->version);
-    return ERR_OK;
+    if (error == ERR_OK && registry_is_missing(registry, start->definition, start->version))
+        return err_note(&note, ERR_UNAVAILABLE, "stored, but not loaded here: for an engine that has it");
+    return error;
 }
 
 /* What was read of a message. */

@@ -304,6 +304,22 @@ int remote_definitions_enable(struct invocation *invocation)
     return remote_print(invocation, &answer, show_enabled);
 }
 
+static void show_deleted(const struct invocation *invocation, const struct json *definition)
+{
+    int64_t version = 0;
+    (void)json_get_i64(definition, STR("version"), &version);
+    printf("%.*s version %d is deleted\n", STR_ARG(field(invocation, definition, "name")), (int)version);
+}
+
+int remote_definitions_delete(struct invocation *invocation)
+{
+    if (!invocation_expects(invocation, 2, 2))
+        return INVOCATION_USAGE;
+    struct buf path = definitions_path(invocation);
+    struct http_answer answer = http_request(invocation, "DELETE", buf_str(&path), STR(""), NULL);
+    return remote_print(invocation, &answer, show_deleted);
+}
+
 static void show_put(const struct invocation *invocation, const struct json *definition)
 {
     const struct json *version = json_get(definition, STR("version"));

@@ -14,6 +14,7 @@ int remote_definitions(struct invocation *invocation);
 int remote_definitions_list(struct invocation *invocation);
 int remote_definitions_show(struct invocation *invocation);
 int remote_definitions_enable(struct invocation *invocation);
+int remote_definitions_delete(struct invocation *invocation);
 int remote_put(struct invocation *invocation);
 
 /* What these share with other files. Each gives the exit code, after the answer was shown: as it came with

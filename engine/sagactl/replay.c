@@ -314,7 +314,7 @@ static int run_on_database(struct replay *replay)
     struct err_note note = {""};
     if (postgres_open(invocation_database(replay->invocation), &replay->store, &note) != ERR_OK)
         return fail(&note, INVOCATION_AWAY);
-    replay->registry = registry_new();
+    replay->registry = registry_new(SIZE_MAX);
     enum err error = registry_refresh(replay->registry, replay->store, &note);
     int code = !read_since(replay, &note)               ? fail(&note, INVOCATION_USAGE)
                : error != ERR_OK                        ? fail(&note, INVOCATION_AWAY)

@@ -227,7 +227,7 @@ static void begin(struct sim *sim, const struct sim_options *options, struct sim
     sim->world.options.batch_events = 1 + sim_choose(sim, 32);
     sim->world.options.resident_max = sim_choose(sim, 2) == 0 ? 0 : 1 + sim_choose(sim, 4);
     sim->store = world_observe(&sim->world);
-    sim->registry = registry_new();
+    sim->registry = registry_new(0);
     sim_define(sim);
     for (uint32_t i = 0; i < sim->hosts; i++)
         boot(sim, i);

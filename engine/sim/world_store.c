@@ -84,10 +84,16 @@ PASS(dead_letters,
      (store, before_number, limit, arena, letters, count, note))
 PASS(definition_put, (struct store * store, const struct store_definition *definition, struct err_note *note),
      (store, definition, note))
+PASS(definition_get,
+     (struct store * store, struct str name, int32_t version, struct arena *arena,
+      struct store_definition *definition, struct err_note *note),
+     (store, name, version, arena, definition, note))
+PASS(definition_delete, (struct store * store, struct str name, int32_t version, struct err_note *note),
+     (store, name, version, note))
 PASS(definitions,
-     (struct store * store, struct arena *arena, struct store_definition **definitions, uint32_t *count,
-      struct err_note *note),
-     (store, arena, definitions, count, note))
+     (struct store * store, struct str name, struct arena *arena, struct store_definition **definitions,
+      uint32_t *count, struct err_note *note),
+     (store, name, arena, definitions, count, note))
 PASS(doctor,
      (struct store * store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
       struct err_note *note),
@@ -166,6 +172,8 @@ static const struct store_ops ops = {
     .list = list,
     .dead_letters = dead_letters,
     .definition_put = definition_put,
+    .definition_delete = definition_delete,
+    .definition_get = definition_get,
     .definitions = definitions,
     .doctor = doctor,
     .probe = probe,

@@ -295,6 +295,8 @@ static enum err definition_enable(struct store *store, struct str name, int32_t 
     for (uint32_t i = 0; i < world->definition_count; i++) {
         if (compare_definitions(&world->definitions[i], &key) != 0)
             continue;
+        if (world->definitions[i].enabled && !enabled)
+            world->definitions[i].disabled_us = world->now_us;
         world->definitions[i].enabled = enabled;
         error = ERR_OK;
     }
@@ -304,17 +306,78 @@ static enum err definition_enable(struct store *store, struct str name, int32_t 
                : err_note(note, error, "there is no definition %.*s version %d", STR_ARG(name), version);
 }
 
-static enum err definitions(struct store *store, struct arena *arena, struct store_definition **rows,
-                            uint32_t *count, struct err_note *note)
+static struct store_definition *find_definition(struct memory_store_world *world, struct str name,
+                                                int32_t version)
+{
+    struct store_definition key = {.name = name, .version = version};
+    for (uint32_t i = 0; i < world->definition_count; i++)
+        if (compare_definitions(&world->definitions[i], &key) == 0)
+            return &world->definitions[i];
+    return NULL;
+}
+
+static struct str delete_definition(struct memory_store_world *world, struct str name, int32_t version)
+{
+    struct store_definition *row = find_definition(world, name, version);
+    if (row == NULL)
+        return STR("missing");
+    if (row->enabled)
+        return STR("enabled");
+    if (row->disabled_us > world->now_us - 60 * (int64_t)1000000)
+        return STR("fresh");
+    size_t cursor = 0;
+    for (const struct memory_saga *saga = map_next(&world->by_id, &cursor); saga != NULL;
+         saga = map_next(&world->by_id, &cursor))
+        if (saga->row.version == version && str_equal(saga->row.definition, name))
+            return STR("used");
+    uint32_t at = (uint32_t)(row - world->definitions);
+    memmove(row, row + 1, (world->definition_count - at - 1) * sizeof *row);
+    world->definition_count--;
+    return STR("deleted");
+}
+
+static enum err definition_delete(struct store *store, struct str name, int32_t version,
+                                  struct err_note *note)
 {
     struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
     if (error != ERR_OK)
         return error;
-    *count = world->definition_count;
-    *rows = arena_array(arena, *count, sizeof **rows);
-    for (uint32_t i = 0; i < *count; i++)
-        copy_definition(arena, &world->definitions[i], &(*rows)[i]);
+    struct str outcome = delete_definition(world, name, version);
+    memory_world_leave(world);
+    return store_deleted(name, version, outcome, note);
+}
+
+static enum err definition_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                               struct store_definition *definition, struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    const struct store_definition *row = find_definition(world, name, version);
+    if (row != NULL)
+        copy_definition(arena, row, definition);
+    memory_world_leave(world);
+    return row != NULL ? ERR_OK : store_deleted(name, version, STR("missing"), note);
+}
+
+static enum err definitions(struct store *store, struct str name, struct arena *arena,
+                            struct store_definition **rows, uint32_t *count, struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    *count = 0;
+    *rows = arena_array(arena, world->definition_count, sizeof **rows);
+    for (uint32_t i = 0; i < world->definition_count; i++) {
+        if (name.size > 0 && !str_equal(name, world->definitions[i].name))
+            continue;
+        struct store_definition head = world->definitions[i];
+        head.bundle = STR("");
+        copy_definition(arena, &head, &(*rows)[(*count)++]);
+    }
     memory_world_leave(world);
     return ERR_OK;
 }
@@ -360,6 +423,8 @@ static const struct store_ops ops = {
     .dead_letters = memory_world_dead_letters,
     .definition_put = definition_put,
     .definition_enable = definition_enable,
+    .definition_delete = definition_delete,
+    .definition_get = definition_get,
     .definitions = definitions,
     .doctor = memory_world_doctor,
     .probe = probe,

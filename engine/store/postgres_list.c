@@ -159,12 +159,54 @@ enum err postgres_definition_enable(struct store *store, struct str name, int32_
                             version);
 }
 
-enum err postgres_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
-                              uint32_t *count, struct err_note *note)
+enum err postgres_definition_delete(struct store *store, struct str name, int32_t version,
+                                    struct err_note *note)
 {
+    static const struct pq_wire_column outcome_column[] = {{PQ_WIRE_TEXT, 0}};
+    struct pq_wire_params params;
+    struct str outcome = {0};
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &name);
+    pq_wire_put(&params, PQ_WIRE_INT4, &version);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_DEFINITION_DELETE, .params = &params}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 1, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error != ERR_OK)
+        return error;
+    check(PQntuples(calls[0].result) == 1);
+    pq_wire_get(calls[0].result, 0, POSTGRES_COLUMNS(outcome_column), params.arena, &outcome);
+    pq_session_clear(calls, 1);
+    return store_deleted(name, version, outcome, note);
+}
+
+enum err postgres_definition_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                                 struct store_definition *definition, struct err_note *note)
+{
+    struct pq_wire_params params;
     void *rows = NULL;
-    enum err error = postgres_rows(store, PQ_QUERY_ID_DEFINITIONS, NULL, POSTGRES_COLUMNS(definition_columns),
-                                   sizeof **definitions, arena, &rows, count, note);
+    uint32_t count = 0;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &name);
+    pq_wire_put(&params, PQ_WIRE_INT4, &version);
+    enum err error =
+        postgres_rows(store, PQ_QUERY_ID_DEFINITION_GET, &params, POSTGRES_COLUMNS(definition_columns),
+                      sizeof *definition, arena, &rows, &count, note);
+    if (error == ERR_OK && count == 0)
+        return store_deleted(name, version, STR("missing"), note);
+    if (error == ERR_OK)
+        *definition = *(const struct store_definition *)rows;
+    return error;
+}
+
+enum err postgres_definitions(struct store *store, struct str name, struct arena *arena,
+                              struct store_definition **definitions, uint32_t *count, struct err_note *note)
+{
+    struct pq_wire_params params;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &name);
+    enum err error =
+        postgres_rows(store, PQ_QUERY_ID_DEFINITIONS, &params, POSTGRES_COLUMNS(definition_columns),
+                      sizeof **definitions, arena, &rows, count, note);
     *definitions = rows;
     return error;
 }

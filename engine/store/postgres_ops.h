@@ -62,8 +62,12 @@ enum err postgres_definition_put(struct store *store, const struct store_definit
                                  struct err_note *note);
 enum err postgres_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
                                     struct err_note *note);
-enum err postgres_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
-                              uint32_t *count, struct err_note *note);
+enum err postgres_definition_delete(struct store *store, struct str name, int32_t version,
+                                    struct err_note *note);
+enum err postgres_definition_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                                 struct store_definition *definition, struct err_note *note);
+enum err postgres_definitions(struct store *store, struct str name, struct arena *arena,
+                              struct store_definition **definitions, uint32_t *count, struct err_note *note);
 /* The columns of saga in the order of the statements that read it, and of saga_journal. */
 enum { POSTGRES_SAGA_COLUMNS = 17, POSTGRES_RECORD_COLUMNS = 9 };
 extern const struct pq_wire_column postgres_saga_columns[POSTGRES_SAGA_COLUMNS];

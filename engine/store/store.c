@@ -129,10 +129,40 @@ enum err store_definition_enable(struct store *store, struct str name, int32_t v
     return store->ops->definition_enable(store, name, version, enabled, note);
 }
 
-enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
-                           uint32_t *count, struct err_note *note)
+enum err store_definition_delete(struct store *store, struct str name, int32_t version, struct err_note *note)
 {
-    return store->ops->definitions(store, arena, definitions, count, note);
+    return store->ops->definition_delete(store, name, version, note);
+}
+
+enum err store_deleted(struct str name, int32_t version, struct str outcome, struct err_note *note)
+{
+    static const struct {
+        const char *outcome;
+        enum err error;
+        const char *sentence;
+    } meanings[] = {
+        {"missing", ERR_NOT_FOUND, "there is no definition %.*s version %d"},
+        {"enabled", ERR_CONFLICT, "%.*s version %d is enabled: disable it first"},
+        {"fresh", ERR_CONFLICT,
+         "%.*s version %d was disabled less than a minute ago, and not every engine may know; try again"},
+        {"used", ERR_CONFLICT, "%.*s version %d was used by sagas, which need it to be read"},
+    };
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (str_equal(outcome, str_from(meanings[i].outcome)))
+            return err_note(note, meanings[i].error, meanings[i].sentence, STR_ARG(name), version);
+    return ERR_OK;
+}
+
+enum err store_definition_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                              struct store_definition *definition, struct err_note *note)
+{
+    return store->ops->definition_get(store, name, version, arena, definition, note);
+}
+
+enum err store_definitions(struct store *store, struct str name, struct arena *arena,
+                           struct store_definition **definitions, uint32_t *count, struct err_note *note)
+{
+    return store->ops->definitions(store, name, arena, definitions, count, note);
 }
 
 enum err store_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,

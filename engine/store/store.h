@@ -96,6 +96,7 @@ struct store_definition {
     struct str bundle;
     bool enabled;
     int64_t created_us;
+    int64_t disabled_us; /* of the twin in memory; PostgreSQL keeps it to itself */
 };
 /* What a start with a key finds. */
 struct store_keyed {
@@ -185,8 +186,12 @@ struct store_ops {
                                struct err_note *note);
     enum err (*definition_enable)(struct store *store, struct str name, int32_t version, bool enabled,
                                   struct err_note *note);
-    enum err (*definitions)(struct store *store, struct arena *arena, struct store_definition **definitions,
-                            uint32_t *count, struct err_note *note);
+    enum err (*definition_delete)(struct store *store, struct str name, int32_t version,
+                                  struct err_note *note);
+    enum err (*definition_get)(struct store *store, struct str name, int32_t version, struct arena *arena,
+                               struct store_definition *definition, struct err_note *note);
+    enum err (*definitions)(struct store *store, struct str name, struct arena *arena,
+                            struct store_definition **definitions, uint32_t *count, struct err_note *note);
     enum err (*doctor)(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
                        struct err_note *note);
     enum err (*probe)(struct store *store, struct err_note *note);
@@ -269,8 +274,18 @@ enum err store_definition_put(struct store *store, const struct store_definition
  */
 enum err store_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,
                                  struct err_note *note);
-enum err store_definitions(struct store *store, struct arena *arena, struct store_definition **definitions,
-                           uint32_t *count, struct err_note *note);
+/* Takes a version out that no saga has used and that is disabled for a minute, so that every engine knows.
+ * ERR_NOT_FOUND; ERR_CONFLICT with what stands in the way. */
+enum err store_definition_delete(struct store *store, struct str name, int32_t version,
+                                 struct err_note *note);
+/* For the stores: what an outcome ("deleted", "missing", "enabled", "fresh", "used") means. */
+enum err store_deleted(struct str name, int32_t version, struct str outcome, struct err_note *note);
+/* With its bundle. ERR_NOT_FOUND. */
+enum err store_definition_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                              struct store_definition *definition, struct err_note *note);
+/* All versions of a name ("" : of all), by name then version, without their bundles. */
+enum err store_definitions(struct store *store, struct str name, struct arena *arena,
+                           struct store_definition **definitions, uint32_t *count, struct err_note *note);
 /* All sagas that break L2, as one query; at most 1000. */
 enum err store_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
                       struct err_note *note);

@@ -52,6 +52,22 @@ Test(limits, values_and_bytes)
     arena_fini(&arena);
 }
 
+/* Few bytes of text that are many in memory: computed constants, patterns with repetitions. */
+Test(limits, what_is_small_as_text_only)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str constants =
+        repeated(&arena, "saga: a\nversion: 1\nsteps:\n - id: a\n   command: p.a\n   with:\n",
+                 "    - '${ \"xxxxxxxx\" * 100000 }'\n", 3000);
+    struct diag_list diags;
+    size_t before = arena.used;
+    cr_expect_null(support_load_text(&arena, constants, &diags));
+    cr_expect(support_has_code(&diags, "too-large"));
+    cr_expect_lt(arena.used - before, 2 * (size_t)LIMITS_PLAN_BYTES);
+    arena_fini(&arena);
+}
+
 /* Files are read only so far: how large one is nobody knows. */
 Test(limits, a_file_that_is_too_large)
 {

@@ -19,7 +19,7 @@ static struct registry *known(void)
         arena_init(&arena, 0);
         buf_init(&report, &arena);
         world = memory_store_new(1);
-        registry = registry_new();
+        registry = registry_new(0);
         struct store *store = memory_store_open(world);
         check(registry_put_folder(registry, store, SAGA_SOURCE_DIR "/definitions/examples", &report, &good,
                                   &bad, &note) == ERR_OK);

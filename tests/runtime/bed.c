@@ -308,7 +308,7 @@ struct store_saga bed_row(struct bed *bed, struct id id)
     struct store_saga row = {0}, folded;
     struct core_saga saga;
     struct err_note note = {""};
-    struct registry *registry = registry_new();
+    struct registry *registry = registry_new(0);
     enum err error = loader_load(registry, bed->store, id, &bed->arena, &bed->arena, &saga, &row, &note);
     cr_assert(error == ERR_OK, "%s", note.text);
     loader_row(&saga, &bed->arena, &folded);

@@ -4,7 +4,7 @@
 
 Test(control, a_verb_survives_the_way)
 {
-    struct registry *registry = registry_new();
+    struct registry *registry = registry_new(0);
     struct arena arena;
     struct rng rng;
     arena_init(&arena, 0);
@@ -61,7 +61,7 @@ Test(control, what_is_malformed_is_refused_with_a_reason)
                                       "{\"op\":\"start\",\"definition\":\"unknown\",\"version\":1}",
                                       "{\"op\":\"verb\"}",
                                       "{\"op\":\"verb\",\"id\":\"x\",\"verb\":\"cancel\"}"};
-    struct registry *registry = registry_new();
+    struct registry *registry = registry_new(0);
     struct arena arena;
     arena_init(&arena, 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -77,7 +77,7 @@ Test(control, what_is_malformed_is_refused_with_a_reason)
 
 Test(control, a_command_for_a_child_survives_the_way)
 {
-    struct registry *registry = registry_new();
+    struct registry *registry = registry_new(0);
     struct arena arena;
     struct rng rng;
     arena_init(&arena, 0);
@@ -109,7 +109,7 @@ Test(control, a_command_for_a_child_survives_the_way)
 
 Test(control, events_and_timers_survive_the_way)
 {
-    struct registry *registry = registry_new();
+    struct registry *registry = registry_new(0);
     struct arena arena;
     arena_init(&arena, 0);
     const struct core_event verbs[] = {

@@ -319,7 +319,7 @@ WORLD_TEST(definition, is_written_once)
     world_ok(world, store_definition_put(world->store, &row, &world->note));
     row.hash = STR("other");
     cr_assert_eq(store_definition_put(world->store, &row, &world->note), ERR_CONFLICT);
-    world_ok(world, store_definitions(world->store, &world->arena, &rows, &count, &world->note));
+    world_ok(world, store_definitions(world->store, STR(""), &world->arena, &rows, &count, &world->note));
     cr_assert_eq(count, 2);
     cr_assert_eq(rows[0].version, 1);
     world_str(rows[0].hash, "h1");
@@ -327,8 +327,56 @@ WORLD_TEST(definition, is_written_once)
     cr_assert_gt(rows[0].created_us, 0, "a time left out is the database's");
     cr_assert_eq(rows[1].version, 2);
     cr_assert_eq(rows[1].created_us, 1700000000000000);
-    world_str(rows[1].bundle, "saga: order\n");
+    cr_assert_eq(rows[1].bundle.size, 0, "the list has no texts");
     cr_assert(rows[1].enabled);
+    struct store_definition got;
+    world_ok(world, store_definition_get(world->store, row.name, 2, &world->arena, &got, &world->note));
+    world_str(got.bundle, "saga: order\n");
+    world_str(got.hash, "h2");
+    cr_assert_eq(store_definition_get(world->store, row.name, 9, &world->arena, &got, &world->note),
+                 ERR_NOT_FOUND);
+    world_ok(world,
+             store_definitions(world->store, STR("refund"), &world->arena, &rows, &count, &world->note));
+    cr_assert_eq(count, 0);
+}
+
+static enum err delete_version(struct world *world, int32_t version)
+{
+    return store_definition_delete(world->store, STR("order"), version, &world->note);
+}
+
+WORLD_TEST(definition, is_deleted_when_nothing_needs_it)
+{
+    struct store_definition *rows = NULL;
+    uint32_t count = 0;
+    struct store_definition row = {.name = STR("order"),
+                                   .version = 7,
+                                   .hash = STR("h7"),
+                                   .bundle = STR("saga: order\n"),
+                                   .created_us = 1600000000000000};
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    struct store_saga *saga = world_start(world, 0, "");
+    saga->version = 8;
+    row.version = 8;
+    row.hash = STR("h8");
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    world_ok(world, world_commit(world));
+    row.version = 9;
+    row.hash = STR("h9");
+    row.enabled = true;
+    world_ok(world, store_definition_put(world->store, &row, &world->note));
+    cr_assert_eq(delete_version(world, 6), ERR_NOT_FOUND);
+    cr_assert_eq(delete_version(world, 8), ERR_CONFLICT);
+    world_str(str_from(world->note.text), "order version 8 was used by sagas, which need it to be read");
+    cr_assert_eq(delete_version(world, 9), ERR_CONFLICT);
+    world_str(str_from(world->note.text), "order version 9 is enabled: disable it first");
+    world_ok(world, store_definition_enable(world->store, row.name, 9, false, &world->note));
+    cr_assert_eq(delete_version(world, 9), ERR_CONFLICT, "not every engine may know yet");
+    world_ok(world, delete_version(world, 7));
+    cr_assert_eq(delete_version(world, 7), ERR_NOT_FOUND);
+    world_ok(world,
+             store_definitions(world->store, STR("order"), &world->arena, &rows, &count, &world->note));
+    cr_assert_eq(count, 2);
 }
 
 WORLD_TEST(definition, is_enabled_and_disabled)
@@ -346,12 +394,12 @@ WORLD_TEST(definition, is_enabled_and_disabled)
     world_ok(world, store_definition_put(world->store, &row, &world->note));
     world_ok(world, store_definition_enable(world->store, row.name, 3, false, &world->note));
     world_ok(world, store_definition_put(world->store, &row, &world->note));
-    world_ok(world, store_definitions(world->store, &world->arena, &rows, &count, &world->note));
+    world_ok(world, store_definitions(world->store, STR(""), &world->arena, &rows, &count, &world->note));
     cr_assert_eq(count, 2);
     cr_assert(rows[0].enabled);
     cr_assert(!rows[1].enabled, "storing it once more does not enable it again");
     world_ok(world, store_definition_enable(world->store, row.name, 3, true, &world->note));
-    world_ok(world, store_definitions(world->store, &world->arena, &rows, &count, &world->note));
+    world_ok(world, store_definitions(world->store, STR(""), &world->arena, &rows, &count, &world->note));
     cr_assert(rows[1].enabled);
     cr_assert_eq(store_definition_enable(world->store, row.name, 4, true, &world->note), ERR_NOT_FOUND);
     world_str(str_from(world->note.text), "there is no definition order version 4");
