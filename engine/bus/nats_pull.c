@@ -119,23 +119,6 @@ static void on_status(struct nats_bus *bus, uint32_t slot, int status, const str
         nats_keeper_kick(bus);
 }
 
-static bool read_slot(struct str text, struct str prefix, uint32_t *slot)
-{
-    return str_starts(text, prefix) &&
-           subject_number(str_slice(text, prefix.size, text.size), NATS_IN_SLOT, slot);
-}
-
-/* Whose message it is, by where it came from: its subject says only what its sender wants. */
-static bool slot_of_origin(const struct subject_ack *ack, uint32_t *slot)
-{
-    if (str_equal(ack->stream, STR("SAGA_IN"))) {
-        *slot = NATS_IN_SLOT;
-        return str_equal(ack->consumer, STR("engine"));
-    }
-    return str_equal(ack->stream, STR("SAGA_REPLY")) && read_slot(ack->consumer, STR("shard-"), slot) &&
-           *slot != NATS_IN_SLOT;
-}
-
 /* Counts the message against what was asked for; false when nobody listens here any more. */
 static bool count_message(struct nats_bus *bus, uint32_t slot)
 {
@@ -155,22 +138,24 @@ static bool count_message(struct nats_bus *bus, uint32_t slot)
 
 static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
 {
-    uint32_t slot;
+    uint32_t shard = 0;
     struct subject_ack ack;
-    if (!subject_ack(delivery->ack, &ack) || !slot_of_origin(&ack, &slot)) {
+    enum subject_origin origin =
+        subject_ack(delivery->ack, &ack) ? subject_origin(&ack, &shard) : SUBJECT_OF_OTHERS;
+    if (origin == SUBJECT_OF_OTHERS) {
         stranger_refuse(STRANGER_STREAM, delivery->message.subject);
         return; /* to acknowledge it would take it from whoever it was meant for */
     }
-    bool in = slot == NATS_IN_SLOT;
+    bool in = origin == SUBJECT_OF_IN;
     delivery->source = in ? BUS_SOURCE_IN : BUS_SOURCE_REPLY;
-    delivery->shard = in ? 0 : slot;
+    delivery->shard = shard;
     char identity[IDENTITY_BYTES];
     /* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
     int size = snprintf(identity, sizeof identity, "%.*s/%.*s/%.*s", STR_ARG(ack.stream),
                         STR_ARG(ack.sequence), STR_ARG(ack.time));
     delivery->delivery_count = ack.deliveries;
     delivery->identity = size < IDENTITY_BYTES ? str_from(identity) : STR("");
-    bool wanted = count_message(bus, slot);
+    bool wanted = count_message(bus, in ? NATS_IN_SLOT : shard);
     if (wanted && bus->callbacks.deliver(bus->callbacks.context, delivery))
         return;
     /* A reply of a shard we left waits for its next owner; everything else comes again soon. */
@@ -189,10 +174,12 @@ static void on_message(void *context, natsMsg *message)
     delivery.ack = str_from(natsMsg_GetReply(message));
     int status = nats_message_read(message, &delivery.message);
     struct str inbox = str_from(nats_line_inbox(bus->consumer));
+    struct str rest = str_slice(delivery.message.subject, inbox.size, SIZE_MAX);
     uint32_t slot;
     if (!str_starts(delivery.message.subject, inbox))
         deliver(bus, &delivery);
-    else if (read_slot(str_slice(delivery.message.subject, inbox.size, SIZE_MAX), STR(".r."), &slot))
+    else if (str_starts(rest, STR(".r.")) &&
+             subject_number(str_slice(rest, 3, rest.size), NATS_IN_SLOT, &slot))
         on_status(bus, slot, status, &delivery.message);
     natsMsg_Destroy(message);
 }

@@ -1,5 +1,6 @@
 #include "engine/bus/subject.h"
 
+#include <ctype.h>
 #include "engine/base/limits.h"
 
 enum { ACK_TOKENS = 9, ACK_TOKENS_DOMAIN = 11, ACK_TOKENS_MAX = 16 };
@@ -41,7 +42,10 @@ static bool cut_prefix(struct str subject, struct str prefix, struct str *rest)
 
 static bool is_name(struct str token)
 {
-    return token.size > 0 && token.size <= LIMITS_NAME_BYTES && str_find(token, '.') == token.size;
+    for (size_t i = 0; i < token.size; i++)
+        if (!isalnum((unsigned char)token.data[i]) && token.data[i] != '-' && token.data[i] != '_')
+            return false;
+    return token.size > 0 && token.size <= LIMITS_NAME_BYTES;
 }
 
 bool subject_control(struct str subject, uint32_t *shard)
@@ -59,15 +63,21 @@ bool subject_reply(struct str subject, uint32_t *shard, struct str *participant)
     return is_name(rest);
 }
 
+static bool is_event(struct str text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if ((unsigned char)text.data[i] <= ' ' || text.data[i] == 0x7f)
+            return false;
+    return text.size > 0 && text.size <= LIMITS_EVENT_BYTES && str_is_utf8(text);
+}
+
 enum subject_wish subject_in(struct str subject, struct str *name)
 {
     if (cut_prefix(subject, STR("saga.start."), name))
         return is_name(*name) ? SUBJECT_START : SUBJECT_NONE;
     if (cut_prefix(subject, STR("saga.child."), name))
         return is_name(*name) ? SUBJECT_CHILD : SUBJECT_NONE;
-    bool signal = cut_prefix(subject, STR("saga.signal."), name) && name->size > 0 &&
-                  name->size <= LIMITS_EVENT_BYTES && str_is_utf8(*name);
-    return signal ? SUBJECT_SIGNAL : SUBJECT_NONE;
+    return cut_prefix(subject, STR("saga.signal."), name) && is_event(*name) ? SUBJECT_SIGNAL : SUBJECT_NONE;
 }
 
 bool subject_ack(struct str subject, struct subject_ack *ack)
@@ -91,4 +101,14 @@ bool subject_ack(struct str subject, struct subject_ack *ack)
                 read_i64(from[3], &sequence) && sequence > 0 && read_i64(from[5], &ack->time_ns);
     ack->deliveries = (uint64_t)deliveries;
     return fine;
+}
+
+enum subject_origin subject_origin(const struct subject_ack *ack, uint32_t *shard)
+{
+    struct str number;
+    if (str_equal(ack->stream, STR("SAGA_IN")) && str_equal(ack->consumer, STR("engine")))
+        return SUBJECT_OF_IN;
+    bool ours = str_equal(ack->stream, STR("SAGA_REPLY")) &&
+                cut_prefix(ack->consumer, STR("shard-"), &number) && read_shard(number, shard);
+    return ours ? SUBJECT_OF_SHARD : SUBJECT_OF_OTHERS;
 }

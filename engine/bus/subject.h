@@ -14,10 +14,12 @@
 bool subject_number(struct str text, uint32_t most, uint32_t *number);
 /* saga.ctl.<shard>, the shard in decimal as we write it and below LIMITS_SHARDS_MAX. */
 bool subject_control(struct str subject, uint32_t *shard);
-/* saga.reply.<shard>.<participant>, which is one token of at most LIMITS_NAME_BYTES. */
+/* saga.reply.<shard>.<participant>. Here and below a name is at most LIMITS_NAME_BYTES letters, digits, "-"
+ * and
+ * "_". */
 bool subject_reply(struct str subject, uint32_t *shard, struct str *participant);
-/* What stream SAGA_IN takes. name: the definition, one token of at most LIMITS_NAME_BYTES, or the event,
- * tokens of at most LIMITS_EVENT_BYTES. */
+/* What stream SAGA_IN takes. name: the definition's name, or the event: UTF-8 without blanks and controls, at
+ * most LIMITS_EVENT_BYTES. */
 enum subject_wish { SUBJECT_NONE, SUBJECT_START, SUBJECT_CHILD, SUBJECT_SIGNAL };
 enum subject_wish subject_in(struct str subject, struct str *name);
 /* $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<time ns>.<pending>; from 11 tokens
@@ -31,3 +33,7 @@ struct subject_ack {
     int64_t time_ns;
 };
 bool subject_ack(struct str subject, struct subject_ack *ack);
+/* Whose a message is that came with this acknowledgement: SAGA_IN's, of its one consumer, or a shard's, of
+ * its consumer of SAGA_REPLY. */
+enum subject_origin { SUBJECT_OF_OTHERS, SUBJECT_OF_IN, SUBJECT_OF_SHARD };
+enum subject_origin subject_origin(const struct subject_ack *ack, uint32_t *shard);

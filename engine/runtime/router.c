@@ -62,8 +62,8 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
 /* Whether a message with this answer will fare no better next time. */
 static bool is_final(const struct inbox_item *item, enum err error)
 {
-    return error == ERR_CONFLICT || error == ERR_BAD_DATA ||
-           (item->task.kind == INBOX_VERB && (error == ERR_NOT_FOUND || error == ERR_INVALID));
+    return error == ERR_CONFLICT || error == ERR_BAD_DATA || error == ERR_INVALID ||
+           (item->task.kind == INBOX_VERB && error == ERR_NOT_FOUND);
 }
 
 /* What came by message is acknowledged only when its effect is known to be stored, and dead when it never can

@@ -32,10 +32,10 @@ Test(subject, a_control_subject_is_exact)
 
 Test(subject, a_reply_names_one_shard_and_one_participant)
 {
-    static const char *const bad[] = {"saga.reply.3",       "saga.reply.3.",   "saga.reply..a",
-                                      "saga.reply.3.a.b",   "saga.reply.03.a", "saga.reply.x.a",
-                                      "saga.reply.99999.a", "saga.cmd.3.a",    "saga.reply.3a.a",
-                                      "saga.replyx.3.a",    "saga.reply.-0.a", "saga.reply.a.3"};
+    static const char *const bad[] = {
+        "saga.reply.3",     "saga.reply.3.",      "saga.reply..a",   "saga.reply.3.a.b", "saga.reply.03.a",
+        "saga.reply.x.a",   "saga.reply.99999.a", "saga.cmd.3.a",    "saga.reply.3a.a",  "saga.replyx.3.a",
+        "saga.reply.3.a b", "saga.reply.3.\xff",  "saga.reply.-0.a", "saga.reply.a.3"};
     uint32_t shard;
     struct str participant;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
