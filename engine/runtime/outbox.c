@@ -53,6 +53,7 @@ int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
     outbox->open_count--;
     slot(outbox, number)->confirmed = confirmed;
     outbox->behind = outbox->behind || !confirmed;
+    outbox->refused_count += !confirmed;
     while (outbox->first < outbox->next && slot(outbox, outbox->first)->confirmed)
         outbox->first++;
     return taken_us;
@@ -75,5 +76,6 @@ bool outbox_restart(struct outbox *outbox)
         return false;
     outbox->sent_lsn = outbox_mark(outbox);
     outbox->first = outbox->next;
+    outbox->refused_count = 0;
     return true;
 }

@@ -20,6 +20,7 @@ struct outbox {
     uint64_t first;            /* number of the oldest slot */
     uint64_t next;             /* number of the next one */
     uint32_t open_count;       /* slots the broker has not answered */
+    uint32_t refused_count;    /* those it did not confirm, since the last repair began */
     int64_t sent_lsn;          /* everything up to here was handed out or needs no sending */
     bool behind;               /* a publish failed, or the shard was just taken over */
 };

@@ -12,7 +12,11 @@
 
 /* Rows read at once when sending again: bounds memory; a second of work for the broker. */
 enum { RESEND_ROWS = 2048 };
-static const int64_t resend_pause_us = 200000; /* between tries while the broker refuses */
+/* What a broker refuses it will mostly refuse again: a full stream stays full for as long as its participant
+ * takes nothing. So while some of a repair is refused the next one is later and smaller, down to a few
+ * messages each 6.4 s, which find the end of the trouble. */
+enum { RESEND_ROWS_LEAST = 8, RESEND_TRIES_MAX = 4 };
+static const int64_t resend_pause_us = 200000; /* between repairs, doubled with each try that was refused */
 
 enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *note)
 {
@@ -201,31 +205,46 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
     }
 }
 
+static uint32_t rows_of_repair(const struct runner_shard *shard)
+{
+    uint32_t rows = RESEND_ROWS >> 2 * shard->resend_tries;
+    return rows > RESEND_ROWS_LEAST ? rows : RESEND_ROWS_LEAST;
+}
+
 static enum err resend(struct runner *runner, uint32_t number, struct err_note *note)
 {
     struct runner_shard *shard = &runner->shards[number];
+    uint32_t most = rows_of_repair(shard);
     struct arena arena;
     struct store_record *rows = NULL;
     uint32_t count = 0;
     arena_init(&arena, 0);
     int64_t from = shard->outbox.sent_lsn;
-    enum err error = store_unpublished(runner->store, number, from, RESEND_ROWS, &arena, &rows, &count, note);
+    enum err error = store_unpublished(runner->store, number, from, most, &arena, &rows, &count, note);
     struct id *ids = arena_array(&arena, count, sizeof *ids);
     for (uint32_t i = 0; i < count; i++)
         ids[i] = rows[i].id;
     if (error == ERR_OK)
         error = recovery_load(runner, ids, count, note);
     if (error == ERR_OK) {
-        shard->outbox.behind = count == RESEND_ROWS; /* a failing send below sets it again */
+        shard->outbox.behind = count == most; /* a failing send below sets it again */
         for (uint32_t i = 0; i < count; i++)
             send_row(runner, &rows[i], &arena);
-        outbox_sent(&shard->outbox, count == RESEND_ROWS ? rows[count - 1].lsn : shard->store.last_lsn);
+        outbox_sent(&shard->outbox, count == most ? rows[count - 1].lsn : shard->store.last_lsn);
         bus_flush(runner->engine->bus);
         if (count > 0)
             log_info("resent", "shard=%u rows=%u from_lsn=%lld", number, count, (long long)from);
     }
     arena_fini(&arena);
     return error;
+}
+
+/* Repairs in a row that were refused, the last one included. */
+static uint32_t tries_of(const struct runner_shard *shard)
+{
+    if (shard->outbox.refused_count == 0)
+        return 0;
+    return shard->resend_tries < RESEND_TRIES_MAX ? shard->resend_tries + 1 : RESEND_TRIES_MAX;
 }
 
 bool recovery_resend(struct runner *runner)
@@ -237,11 +256,16 @@ bool recovery_resend(struct runner *runner)
         if (!shard->owned || !shard->outbox.behind)
             continue;
         behind = true;
-        if (now_us < shard->resend_at_us || !atomic_load(&runner->engine->bus_connected) ||
+        bool connected = atomic_load(&runner->engine->bus_connected);
+        if (!connected)
+            shard->resend_tries = 0; /* whoever comes back is asked at once */
+        uint32_t tries = tries_of(shard);
+        if (!connected || now_us < shard->resent_us + (resend_pause_us << tries) ||
             !outbox_restart(&shard->outbox))
             continue;
         struct err_note note = {""};
-        shard->resend_at_us = now_us + resend_pause_us;
+        shard->resend_tries = tries;
+        shard->resent_us = now_us;
         if (resend(runner, i, &note) != ERR_OK)
             log_warn("resend_failed", "shard=%u why=%s", i, note.text);
     }

@@ -26,7 +26,8 @@ struct runner_shard {
     struct store_shard store; /* epoch and marks as of the last commit */
     int64_t next_lsn;         /* of the batch in hand */
     struct outbox outbox;
-    int64_t resend_at_us; /* monotonic: not before */
+    int64_t resent_us;     /* monotonic: when the last repair began */
+    uint32_t resend_tries; /* repairs in a row that the broker refused some of */
 };
 /* A `via: request` command whose answer is outstanding. */
 struct runner_asked {

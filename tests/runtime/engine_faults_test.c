@@ -135,6 +135,40 @@ Test(engine_faults, sends_again_what_the_broker_did_not_confirm)
     run_with_fate(WORLD_LATE);
 }
 
+static uint32_t tried;
+
+static enum world_fate refuse_commands(void *context, struct world_host *host,
+                                       const struct bus_message *message)
+{
+    (void)context;
+    (void)host;
+    bool command = str_starts(message->subject, STR("saga.cmd."));
+    tried += command;
+    return command ? WORLD_REFUSED : WORLD_FINE;
+}
+
+/* A stream that is full stays full for a while: what it refuses is tried again ever more rarely, a few at a
+ * time. */
+Test(engine_faults, what_a_full_broker_refuses_is_tried_ever_more_rarely)
+{
+    enum { SAGAS = 50, REFUSED_S = 20 };
+    struct bed bed;
+    bed_open(&bed, 1);
+    tried = 0;
+    enum world_fate (*fine)(void *, struct world_host *, const struct bus_message *) =
+        bed.world.hooks.publish;
+    bed.world.hooks.publish = refuse_commands;
+    for (int i = 0; i < SAGAS; i++)
+        bed_start(&bed, 0, "", "{\"what\":1}");
+    for (int i = 0; i < REFUSED_S * 10; i++)
+        bed_advance(&bed, 100000);
+    cr_assert(tried >= SAGAS && tried < 20 * SAGAS, "%u tries in %d s", tried, (int)REFUSED_S);
+    bed.world.hooks.publish = fine;
+    bed_advance(&bed, 3500000);
+    cr_assert(bed.published_commands >= SAGAS, "%u left, once they could", bed.published_commands);
+    bed_close(&bed);
+}
+
 Test(engine_faults, a_lost_command_is_found_by_its_deadline)
 {
     struct bed bed;
