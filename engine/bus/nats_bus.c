@@ -102,7 +102,7 @@ static const char *make_inbox(struct nats_bus *bus, const char *instance)
     for (; instance[size] != '\0' && size < INSTANCE_BYTES; size++)
         token[size] = (char)(isalnum((unsigned char)instance[size]) ? instance[size] : '-');
     token[size] = '\0';
-    return arena_printf(&bus->arena, "_INBOX_saga.%s", size > 0 ? token : "engine").data;
+    return arena_printf(&bus->arena, NATS_INBOX_PREFIX "%s", size > 0 ? token : "engine").data;
 }
 
 static void copy_options(struct nats_bus *bus, const struct nats_bus_options *options)

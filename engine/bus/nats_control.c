@@ -20,10 +20,11 @@ static void on_control(natsConnection *connection, natsSubscription *subscriptio
     struct bus_delivery delivery = {.source = BUS_SOURCE_CONTROL, .delivery_count = 1};
     delivery.ack = str_from(natsMsg_GetReply(message));
     (void)nats_message_read(message, &delivery.message);
+    /* Only engines ask: an answer to any other subject would be a message of ours where somebody wants it. */
     if (!str_equal(subject, str_from(natsSubscription_GetSubject(subscription))) ||
-        !subject_control(subject, &delivery.shard))
+        !subject_control(subject, &delivery.shard) || !str_starts(delivery.ack, STR(NATS_INBOX_PREFIX)))
         stranger_refuse(STRANGER_SUBJECT, subject);
-    else if (delivery.ack.size > 0)
+    else
         (void)bus->callbacks.deliver(bus->callbacks.context, &delivery);
     natsMsg_Destroy(message);
 }

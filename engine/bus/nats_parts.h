@@ -44,6 +44,9 @@ enum {
     NATS_IN_SLOT = LIMITS_SHARDS_MAX             /* the pull of SAGA_IN stands behind those of the shards */
 };
 
+/* Of every engine's inbox, before the instance's name. */
+#define NATS_INBOX_PREFIX "_INBOX_saga."
+
 /* One consumer we pull from. Exists while listened to. All fields under pull_mutex. */
 struct nats_pull {
     uint32_t slot; /* shard, or NATS_IN_SLOT */

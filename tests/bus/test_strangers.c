@@ -103,6 +103,22 @@ Test(strangers, a_command_pulled_into_a_control_subject_is_refused, .timeout = 6
     bed_stop(&bed);
 }
 
+/* The answer would be a start, sent by the engine itself. */
+Test(strangers, a_request_that_wants_its_answer_elsewhere_is_refused, .timeout = 60)
+{
+    struct bed_witness *engine = open_with_commands();
+    static const char *const places[] = {"saga.start.order", "_INBOX.somebody", "saga.cmd.payments.charge"};
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(natsConnection_PublishRequestString(beside, "saga.ctl.1", places[i], "{}"), NATS_OK);
+    cr_assert_eq(natsConnection_PublishString(beside, "saga.ctl.1", "{}"), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    expect_counted("subject", 4);
+    bed_settle(engine, 1);
+    cr_assert_eq(engine->seen_count, 0);
+    disconnect();
+    bed_stop(&bed);
+}
+
 Test(strangers, a_command_pulled_into_an_engines_inbox_is_refused, .timeout = 60)
 {
     struct bed_witness *engine = open_with_commands();
