@@ -27,6 +27,7 @@
     X(FORGOTTEN, "F18 deduplication window passed")                                                          \
     X(POISON, "reply that the database refuses")                                                             \
     X(GARBAGE, "F20 garbage")                                                                                \
+    X(FORGED, "F20 forged between engines")                                                                  \
     X(KILLED, "F21 engine killed between two actions")                                                       \
     X(PAUSED, "F22 engine paused beyond its lease")                                                          \
     X(PARTICIPANT_DIED, "F26 participant dies before or after its effect")                                   \

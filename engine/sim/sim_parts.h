@@ -131,4 +131,8 @@ void sim_check_effects(struct sim *sim, const struct core_saga *saga, const stru
 void sim_dead_delivered(struct sim *sim, const struct bus_message *message);
 void sim_dead_acknowledged(struct sim *sim, const struct bus_message *message);
 void sim_dead_check(struct sim *sim);
+/* sim_forger.c. Perhaps sends something forged beside a command to a child. */
+void sim_forge(struct sim *sim, const struct bus_message *command);
+/* Whether a journal row or a message holds what was forged. */
+bool sim_is_forged(struct str text);
 struct store_saga *sim_list(struct sim *sim, struct arena *arena, uint32_t *count);

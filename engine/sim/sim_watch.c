@@ -115,6 +115,8 @@ static void keep_record(struct sim *sim, const struct store_record *record)
         sim_fail(sim, "S4: a journal row is not JSON: %s", note.text);
         return;
     }
+    if (sim_is_forged(record->data))
+        sim_fail(sim, "S3, S15: %s #%" PRId64 " believes what was forged", saga, record->seq);
     if (record->seq == 1)
         check_birth(sim, json_get(data, STR("event")), saga);
     const struct json *changes = json_get(data, STR("changes"));
@@ -208,6 +210,8 @@ static void on_published(void *context, struct world_host *host, const struct bu
                  STR_ARG(command->body), STR_ARG(message->body));
     else
         command->published = true;
+    if (child)
+        sim_forge(sim, message);
 }
 
 struct delivered {
@@ -251,7 +255,7 @@ static void check_used(struct sim *sim, const struct bus_message *message, struc
     struct str reason;
     struct err_note note = {""};
     if (!envelope_reply(message, arena, &event, &id, &known, &reason) || event.status == CORE_REPLY_PENDING ||
-        is_poison(message->body))
+        is_poison(message->body) || sim_is_forged(message->body))
         return;
     enum err error = loader_load(sim->registry, sim->store, id, arena, scratch, &saga, NULL, &note);
     if (error == ERR_NOT_FOUND)
