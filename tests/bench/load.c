@@ -1,7 +1,8 @@
 /* A closed loop of sagas: so many in flight, started over HTTP, ended when their lifecycle event comes.
- * Measures from "start accepted" (the 201) to the end.
+ * Measures from "start accepted" (the 201) to the end. With a rate an open loop: starts are due so many a
+ * second whatever the service does, at most IN_FLIGHT unended, and the time counts from when each was due.
  *
- * usage: bench_load HTTP_PORT NATS_URL DEFINITION SAGAS IN_FLIGHT PAYLOAD_BYTES STEPS
+ * usage: bench_load HTTP_PORT NATS_URL DEFINITION SAGAS IN_FLIGHT PAYLOAD_BYTES STEPS [RATE]
  * prints: sagas_per_s steps_per_s p50_ms p95_ms p99_ms errors */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -38,6 +39,7 @@ struct run {
 struct connection {
     int fd;
     bool busy;
+    int64_t due_us; /* of the start under way; 0: there is no rate */
     size_t size;
     char response[RESPONSE_BYTES];
 };
@@ -50,6 +52,7 @@ struct load {
     int connection_count;
     int64_t *took_us;
     int64_t last_end_us;
+    int64_t begin_us, rate; /* starts a second; 0: as fast as they end */
     atomic_llong errors;
     uint16_t port;
     char *request;
@@ -122,7 +125,13 @@ static void send_request(struct load *load, struct connection *connection)
     check(write(connection->fd, load->request, load->request_size) == (ssize_t)load->request_size);
 }
 
-/* As many starts as may be in flight and as there are free connections. */
+/* When start number `number` is due; 0 when there is no rate. */
+static int64_t due_us(const struct load *load, int64_t number)
+{
+    return load->rate == 0 ? 0 : load->begin_us + number * 1000000 / load->rate;
+}
+
+/* As many starts as may be in flight, as are due and as there are free connections. */
 static void start_more(struct load *load)
 {
     for (int i = 0; i < load->connection_count; i++) {
@@ -130,7 +139,9 @@ static void start_more(struct load *load)
         if (connection->busy)
             continue;
         pthread_mutex_lock(&load->lock);
-        bool go = load->running < load->in_flight && load->started < load->sagas;
+        bool go = load->running < load->in_flight && load->started < load->sagas &&
+                  due_us(load, load->started) <= clock_monotonic_us();
+        connection->due_us = due_us(load, load->started);
         load->started += go;
         load->running += go;
         pthread_mutex_unlock(&load->lock);
@@ -144,6 +155,7 @@ static void take_answer(struct load *load, struct connection *connection)
 {
     const char *id = strstr(connection->response, "\"id\":\"");
     connection->busy = false;
+    connection->size = 0;
     if (strncmp(connection->response + 9, "201", 3) != 0 ||
         id == NULL) { /* pushed back: counted, and tried again */
         atomic_fetch_add(&load->errors, 1);
@@ -153,9 +165,26 @@ static void take_answer(struct load *load, struct connection *connection)
     }
     pthread_mutex_lock(&load->lock);
     struct run *run = run_of(load, id + 6);
-    run->accepted_us = clock_monotonic_us();
+    run->accepted_us = connection->due_us > 0 ? connection->due_us : clock_monotonic_us();
     settle(load, run);
     pthread_mutex_unlock(&load->lock);
+}
+
+/* A closed loop is alone with the service, which then has no reason to close a connection. With a rate others
+ * may be there: it may shed what is idle, and a start that was under way is asked for once more. */
+static void lose(struct load *load, struct connection *connection)
+{
+    if (load->rate == 0 || connection->size > 0) {
+        fprintf(stderr, "load: the service closed a connection after: %.300s\n",
+                connection->size > 0 ? connection->response : "nothing");
+        exit(1);
+    }
+    close(connection->fd);
+    connection->fd = connect_http(load);
+    watch(load, connection->fd, connection);
+    atomic_fetch_add(&load->errors, connection->busy);
+    if (connection->busy)
+        send_request(load, connection);
 }
 
 static void read_more(struct load *load, struct connection *connection)
@@ -163,9 +192,8 @@ static void read_more(struct load *load, struct connection *connection)
     ssize_t got =
         read(connection->fd, connection->response + connection->size, RESPONSE_BYTES - 1 - connection->size);
     if (got <= 0) {
-        fprintf(stderr, "load: the service closed a connection after: %.300s\n",
-                connection->size > 0 ? connection->response : "nothing");
-        exit(1);
+        lose(load, connection);
+        return;
     }
     connection->size += (size_t)got;
     connection->response[connection->size] = '\0';
@@ -184,13 +212,23 @@ static bool finished(struct load *load)
     return all;
 }
 
+/* Milliseconds until the next start is due; -1: none will be. */
+static int patience_ms(const struct load *load)
+{
+    if (load->rate == 0 || load->started == load->sagas)
+        return -1;
+    int64_t left_us = due_us(load, load->started) - clock_monotonic_us();
+    return left_us < 0 ? 1 : (int)((left_us + 999) / 1000);
+}
+
 static void loop(struct load *load)
 {
     struct epoll_event ready[READY_MAX];
     uint64_t count = 0;
+    load->begin_us = clock_monotonic_us();
     while (!finished(load)) {
         start_more(load);
-        int ready_count = epoll_wait(load->epoll, ready, READY_MAX, -1);
+        int ready_count = epoll_wait(load->epoll, ready, READY_MAX, patience_ms(load));
         for (int i = 0; i < ready_count; i++) {
             if (ready[i].data.ptr != NULL)
                 read_more(load, ready[i].data.ptr);
@@ -262,7 +300,8 @@ int main(int argc, char **argv)
     struct load load = {0};
     natsConnection *nats = NULL;
     natsSubscription *subscriptions[2];
-    check(argc == 8);
+    check(argc == 8 || argc == 9);
+    load.rate = argc == 9 ? strtoll(argv[8], NULL, 10) : 0;
     load.port = (uint16_t)strtoul(argv[1], NULL, 10);
     load.sagas = strtoll(argv[4], NULL, 10);
     load.in_flight = strtoll(argv[5], NULL, 10);
