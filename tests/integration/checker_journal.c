@@ -268,9 +268,9 @@ static void check_reply(struct checker_walk *walk, const struct json *event)
     if (!is(status, "ok") && record->attempt != newest && !is(STR("sagad"), plan->participant))
         PROBLEM(walk, "S15", "%.*s of attempt %lld was taken, the newest is %lld", STR_ARG(status),
                 (long long)record->attempt, (long long)newest);
-    struct str said =
-        checker_text(walk->checker, "%.*s %.*s",
-                     STR_ARG(command_id(walk, record->step, kind_text, record->attempt)), STR_ARG(status));
+    struct str said = checker_text(walk->checker, "%.*s %.*s",
+                                   STR_ARG(command_id(walk, record->step, kind_text, record->attempt)),
+                                   STR_ARG(is(status, "unusable") ? STR("garbage") : status));
     if (plan->logged && map_get(&walk->checker->replies, said) == NULL)
         PROBLEM(walk, "S15", "no participant ever said %.*s", STR_ARG(said));
     if (!is(status, "pending") && map_set(&walk->checker->cited, said, walk) != NULL)
