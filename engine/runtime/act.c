@@ -48,6 +48,16 @@ static void ask(struct runner *runner, const struct batch_send *send)
         memory_free(asked); /* the attempt's deadline handles it like any lost command */
 }
 
+/* The proof is no part of what is kept of the message. */
+static enum err publish_proven(struct runner *runner, const struct batch_send *send, uint64_t cookie,
+                               struct err_note *note)
+{
+    char proof[HMAC_TEXT_SIZE + 1];
+    struct bus_message message = *send->message;
+    proof_stamp(&runner->engine->key, &message, proof);
+    return bus_publish(runner->engine->bus, &message, send->id, cookie, note);
+}
+
 void act_send(struct runner *runner, const struct batch_send *send)
 {
     if (send->request) {
@@ -58,11 +68,9 @@ void act_send(struct runner *runner, const struct batch_send *send)
     uint64_t number = send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us());
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
-    char proof[HMAC_TEXT_SIZE + 1];
-    struct bus_message message = *send->message;
-    if (send->proven)
-        proof_stamp(&runner->engine->key, &message, proof);
-    if (bus_publish(runner->engine->bus, &message, send->id, cookie, &note) != ERR_OK)
+    enum err error = send->proven ? publish_proven(runner, send, cookie, &note)
+                                  : bus_publish(runner->engine->bus, send->message, send->id, cookie, &note);
+    if (error != ERR_OK)
         (void)outbox_answer(outbox, number, false);
 }
 
