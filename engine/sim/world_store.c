@@ -74,6 +74,10 @@ PASS(find_keys,
      (struct store * store, const struct str *definitions, const struct str *keys, uint32_t count,
       struct arena *arena, struct store_keyed **found, uint32_t *found_count, struct err_note *note),
      (store, definitions, keys, count, arena, found, found_count, note))
+PASS(glance,
+     (struct store * store, const struct id *ids, uint32_t id_count, struct arena *arena,
+      struct store_glance **found, uint32_t *count, struct err_note *note),
+     (store, ids, id_count, arena, found, count, note))
 PASS(list,
      (struct store * store, const struct store_filter *filter, struct arena *arena, struct store_saga **sagas,
       uint32_t *count, struct err_note *note),
@@ -169,6 +173,7 @@ static const struct store_ops ops = {
     .unpublished = unpublished,
     .load_many = load_many,
     .find_keys = find_keys,
+    .glance = glance,
     .list = list,
     .dead_letters = dead_letters,
     .definition_put = definition_put,

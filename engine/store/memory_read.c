@@ -105,6 +105,26 @@ enum err memory_world_load_many(struct store *store, const struct id *ids, uint3
     return ERR_OK;
 }
 
+enum err memory_world_glance(struct store *store, const struct id *ids, uint32_t id_count,
+                             struct arena *arena, struct store_glance **found, uint32_t *count,
+                             struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    const struct memory_saga **picked = arena_array(arena, id_count, sizeof *picked);
+    *count = pick(world, ids, id_count, picked);
+    *found = arena_array(arena, *count, sizeof **found);
+    for (uint32_t i = 0; i < *count; i++)
+        (*found)[i] = (struct store_glance){.id = picked[i]->row.id,
+                                            .seq = picked[i]->row.seq,
+                                            .ended = picked[i]->row.ended_us != 0,
+                                            .status = arena_copy(arena, picked[i]->row.status)};
+    memory_world_leave(world);
+    return ERR_OK;
+}
+
 enum err memory_world_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                                 uint32_t count, struct arena *arena, struct store_keyed **found,
                                 uint32_t *found_count, struct err_note *note)

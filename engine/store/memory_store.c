@@ -419,6 +419,7 @@ static const struct store_ops ops = {
     .unpublished = memory_world_unpublished,
     .load_many = memory_world_load_many,
     .find_keys = memory_world_find_keys,
+    .glance = memory_world_glance,
     .list = memory_world_list,
     .dead_letters = memory_world_dead_letters,
     .definition_put = definition_put,

@@ -96,6 +96,9 @@ enum err memory_world_load_many(struct store *store, const struct id *ids, uint3
 enum err memory_world_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                                 uint32_t count, struct arena *arena, struct store_keyed **found,
                                 uint32_t *found_count, struct err_note *note);
+enum err memory_world_glance(struct store *store, const struct id *ids, uint32_t id_count,
+                             struct arena *arena, struct store_glance **found, uint32_t *count,
+                             struct err_note *note);
 enum err memory_world_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                            struct store_saga **sagas, uint32_t *count, struct err_note *note);
 enum err memory_world_dead_letters(struct store *store, int64_t before_number, uint32_t limit,

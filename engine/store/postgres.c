@@ -65,6 +65,7 @@ static const struct store_ops ops = {
     .unpublished = postgres_unpublished,
     .load_many = postgres_load_many,
     .find_keys = postgres_find_keys,
+    .glance = postgres_glance,
     .list = postgres_list,
     .dead_letters = postgres_dead_letters,
     .definition_put = postgres_definition_put,

@@ -50,6 +50,8 @@ enum err postgres_load_many(struct store *store, const struct id *ids, uint32_t 
 enum err postgres_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                             uint32_t count, struct arena *arena, struct store_keyed **found,
                             uint32_t *found_count, struct err_note *note);
+enum err postgres_glance(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                         struct store_glance **found, uint32_t *count, struct err_note *note);
 /* postgres_list.c */
 enum err postgres_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                        struct store_saga **sagas, uint32_t *count, struct err_note *note);

@@ -60,6 +60,24 @@ enum err postgres_load_many(struct store *store, const struct id *ids, uint32_t 
     return ERR_OK;
 }
 
+enum err postgres_glance(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                         struct store_glance **found, uint32_t *count, struct err_note *note)
+{
+    static const struct pq_wire_column columns[] = {{PQ_WIRE_ID, offsetof(struct store_glance, id)},
+                                                    {PQ_WIRE_INT8, offsetof(struct store_glance, seq)},
+                                                    {PQ_WIRE_BOOL, offsetof(struct store_glance, ended)},
+                                                    {PQ_WIRE_TEXT, offsetof(struct store_glance, status)}};
+    struct pq_wire_params params;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    pq_wire_put_columns(&params, id_column, 1, pq_wire_rows(params.arena, ids, sizeof *ids, id_count),
+                        id_count);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_GLANCE, &params, POSTGRES_COLUMNS(columns),
+                                   sizeof **found, arena, &rows, count, note);
+    *found = rows;
+    return error;
+}
+
 enum err postgres_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                             uint32_t count, struct arena *arena, struct store_keyed **found,
                             uint32_t *found_count, struct err_note *note)

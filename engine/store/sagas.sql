@@ -30,6 +30,11 @@ select saga_id, seq, at, lsn, shard, attempt, kind, step, data
  where saga_id = any ($1::uuid[])
  order by saga_id, seq
 
+-- name: glance
+select id, seq, ended_at is not null, status
+  from saga
+ where id = any ($1::uuid[])
+
 -- name: open_sagas
 -- Reads the partial index saga_open.
 select id, wake_at

@@ -103,6 +103,13 @@ enum err store_find_keys(struct store *store, const struct str *definitions, con
     return store->ops->find_keys(store, definitions, keys, count, arena, found, found_count, note);
 }
 
+enum err store_glance(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                      struct store_glance **found, uint32_t *count, struct err_note *note)
+{
+    check(id_count <= LIMITS_STORE_LIST);
+    return store->ops->glance(store, ids, id_count, arena, found, count, note);
+}
+
 enum err store_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                     struct store_saga **sagas, uint32_t *count, struct err_note *note)
 {

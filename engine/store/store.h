@@ -98,6 +98,13 @@ struct store_definition {
     int64_t created_us;
     int64_t disabled_us; /* of the twin in memory; PostgreSQL keeps it to itself */
 };
+/* How far a saga is. */
+struct store_glance {
+    struct id id;
+    int64_t seq;
+    bool ended;
+    struct str status; /* core_status_text */
+};
 /* What a start with a key finds. */
 struct store_keyed {
     struct id id;
@@ -178,6 +185,8 @@ struct store_ops {
     enum err (*find_keys)(struct store *store, const struct str *definitions, const struct str *keys,
                           uint32_t count, struct arena *arena, struct store_keyed **found,
                           uint32_t *found_count, struct err_note *note);
+    enum err (*glance)(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                       struct store_glance **found, uint32_t *count, struct err_note *note);
     enum err (*list)(struct store *store, const struct store_filter *filter, struct arena *arena,
                      struct store_saga **sagas, uint32_t *count, struct err_note *note);
     enum err (*dead_letters)(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
@@ -261,6 +270,10 @@ enum err store_load_many(struct store *store, const struct id *ids, uint32_t id_
 enum err store_find_keys(struct store *store, const struct str *definitions, const struct str *keys,
                          uint32_t count, struct arena *arena, struct store_keyed **found,
                          uint32_t *found_count, struct err_note *note);
+/* How far these sagas are, without their journals, each once, in any order; those not found are left out. At
+ * most LIMITS_STORE_LIST ids. */
+enum err store_glance(struct store *store, const struct id *ids, uint32_t id_count, struct arena *arena,
+                      struct store_glance **found, uint32_t *count, struct err_note *note);
 /* Newest first (by id), at most filter->limit. */
 enum err store_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                     struct store_saga **sagas, uint32_t *count, struct err_note *note);

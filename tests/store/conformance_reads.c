@@ -271,3 +271,28 @@ WORLD_TEST(doctor, finds_who_waits_for_nothing)
     cr_assert_eq(count, 3);
     world_str(stuck[0].problem, "no engine owns its shard: its timer will not fire");
 }
+
+WORLD_TEST(glance, tells_how_far_sagas_are)
+{
+    struct store_glance *found = NULL;
+    uint32_t count = 0;
+    struct store_saga one = *world_start(world, 0, "");
+    struct store_saga two = *world_start(world, 1, "");
+    world_ok(world, world_commit(world));
+    struct store_saga *next = world_go_on(world, &two, "{}");
+    next->status = STR("completed");
+    next->ended_us = world->now_us;
+    world_ok(world, world_commit(world));
+    struct id ids[] = {one.id, two.id, id_make(1, 0, &world->rng), two.id};
+    world_ok(world, store_glance(world->store, ids, 4, &world->arena, &found, &count, &world->note));
+    cr_assert_eq(count, 2);
+    for (uint32_t i = 0; i < count; i++) {
+        bool second = id_equal(found[i].id, two.id);
+        cr_assert(second || id_equal(found[i].id, one.id));
+        cr_assert_eq(found[i].seq, second ? 2 : 1);
+        cr_assert_eq(found[i].ended, second);
+        world_str(found[i].status, second ? "completed" : "running");
+    }
+    world_ok(world, store_glance(world->store, ids, 0, &world->arena, &found, &count, &world->note));
+    cr_assert_eq(count, 0);
+}
