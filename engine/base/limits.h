@@ -85,7 +85,9 @@ enum {
                                      batch is cut: with one record more PostgreSQL takes it in a second */
     LIMITS_BATCH_STEPS = 1000000, /* evaluation steps of one batch, likewise: 100 ms, far below the lease */
     LIMITS_BATCH_ARENA_BYTES =
-        67108864,               /* memory of one batch, likewise: its messages to the broker included */
+        67108864,           /* memory of one batch, likewise: its messages to the broker included */
+    LIMITS_FORWARDS = 8192, /* requests on their way to other engines, of which each shard has its equal part,
+                               so that a frozen owner's shards take no room from others' */
     LIMITS_INBOX_EVENTS = 8192, /* a runner's inbox: about a second of work; then push back */
     LIMITS_INBOX_BYTES =
         67108864, /* of a runner's inbox: 8192 events of 8 KiB on average, or 256 of the largest payload */

@@ -46,10 +46,10 @@ enum err bus_answer(struct bus *bus, struct str ack, struct str body)
     return bus->ops->answer(bus, ack, body);
 }
 
-enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, struct arena *arena,
-                  struct str *answer, struct err_note *note)
+enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
+                  struct err_note *note)
 {
-    return bus->ops->call(bus, shard, body, timeout_us, arena, answer, note);
+    return bus->ops->call(bus, shard, body, timeout_us, cookie, note);
 }
 
 void bus_ack(struct bus *bus, struct str ack)
@@ -57,9 +57,9 @@ void bus_ack(struct bus *bus, struct str ack)
     bus->ops->ack(bus, ack);
 }
 
-void bus_give_back(struct bus *bus, struct str ack)
+void bus_give_back(struct bus *bus, struct str ack, int64_t delay_us)
 {
-    bus->ops->give_back(bus, ack);
+    bus->ops->give_back(bus, ack, delay_us);
 }
 
 void bus_flush(struct bus *bus)

@@ -36,6 +36,7 @@ enum bus_source {
     BUS_SOURCE_IN,      /* SAGA_IN; to be acknowledged */
     BUS_SOURCE_ANSWER,  /* the answer to bus_request; nothing to acknowledge */
     BUS_SOURCE_CONTROL, /* a request to a shard served; answer with bus_answer */
+    BUS_SOURCE_CALLED,  /* the answer to bus_call; it cannot be turned away */
 };
 struct bus_delivery {
     enum bus_source source;
@@ -43,8 +44,8 @@ struct bus_delivery {
     struct str ack;      /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
     struct str identity; /* REPLY, IN: tells the message from every other, and is the same however often it is
                             delivered; "" : the broker did not tell; copy it */
-    uint64_t cookie;     /* ANSWER: as given */
-    enum err error;      /* ANSWER: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT */
+    uint64_t cookie;     /* ANSWER, CALLED: as given */
+    enum err error; /* ANSWER, CALLED: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT (nobody knows) */
     uint64_t delivery_count; /* 1 for the first */
     struct bus_message message;
 };
@@ -73,10 +74,10 @@ struct bus_ops {
     enum err (*request)(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
                         uint64_t cookie, struct err_note *note);
     enum err (*answer)(struct bus *bus, struct str ack, struct str body);
-    enum err (*call)(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us,
-                     struct arena *arena, struct str *answer, struct err_note *note);
+    enum err (*call)(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
+                     struct err_note *note);
     void (*ack)(struct bus *bus, struct str ack);
-    void (*give_back)(struct bus *bus, struct str ack);
+    void (*give_back)(struct bus *bus, struct str ack, int64_t delay_us);
     void (*flush)(struct bus *bus);
     enum err (*probe)(struct bus *bus, struct err_note *note);
     uint32_t (*in_flight)(struct bus *bus);
@@ -111,15 +112,19 @@ enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t
                      struct err_note *note);
 /* The answer to a BUS_SOURCE_CONTROL delivery. */
 enum err bus_answer(struct bus *bus, struct str ack, struct str body);
-/* Asks the owner of a shard (saga.ctl.<shard>) and waits: for threads that may block. ERR_UNAVAILABLE when
- * nobody serves it. */
-enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, struct arena *arena,
-                  struct str *answer, struct err_note *note);
+/* Asks the owner of a shard (saga.ctl.<shard>); returns at once, and its answer comes as BUS_SOURCE_CALLED,
+ * exactly once: ERR_OK with a body; ERR_UNAVAILABLE, nobody serves the shard, so nothing was done;
+ * ERR_TIMEOUT, no answer in time or the connection was lost: it may have been done. ERR_FULL when
+ * BUS_CALLS_MAX are unanswered, ERR_UNAVAILABLE when not connected, ERR_LIMIT when the body is larger than
+ * the server takes: no answer comes then. Goes out with the next bus_flush. Copies the body. */
+enum { BUS_CALLS_MAX = 8192 };
+enum err bus_call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
+                  struct err_note *note);
 /* Acknowledges a REPLY or IN delivery: only after the commit that holds its effect. */
 void bus_ack(struct bus *bus, struct str ack);
-/* Gives an IN delivery back: it comes again soon, most likely to another instance. For what this one cannot
- * deal with; what is merely not acknowledged comes again much later. */
-void bus_give_back(struct bus *bus, struct str ack);
+/* Gives an IN delivery back: it comes again after the delay (0 … 60 s), most likely to another instance. For
+ * what this one cannot deal with; what is merely not acknowledged comes again much later. */
+void bus_give_back(struct bus *bus, struct str ack, int64_t delay_us);
 /* Pushes buffered messages out now: once at the end of each batch. */
 void bus_flush(struct bus *bus);
 /* For readiness: a real publish with acknowledgement, an answer of each stream, each right the engine needs,

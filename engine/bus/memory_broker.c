@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/bus/subject.h"
 
@@ -11,7 +12,6 @@ struct memory_bus_broker *memory_bus_new(void)
 {
     struct memory_bus_broker *broker = memory_new(1, sizeof *broker);
     pthread_mutex_init(&broker->mutex, NULL);
-    pthread_cond_init(&broker->answered, NULL);
     broker->last = &broker->first;
     broker->last_notice = &broker->notices;
     map_init(&broker->ids);
@@ -33,7 +33,6 @@ void memory_bus_free(struct memory_bus_broker *broker)
     memory_bus_wipe(broker);
     check(broker->buses == NULL);
     map_fini(&broker->ids);
-    pthread_cond_destroy(&broker->answered);
     pthread_mutex_destroy(&broker->mutex);
     memory_free(broker);
 }
@@ -133,13 +132,18 @@ void memory_broker_remove(struct memory_bus_broker *broker, struct stored **plac
     memory_free(stored);
 }
 
-void memory_broker_notify(struct memory_bus *to, struct notice notice)
+void memory_broker_notify(struct memory_bus *to, struct notice notice, struct str body)
 {
     struct memory_bus_broker *broker = to->broker;
     struct notice *kept = memory_new(1, sizeof *kept);
     *kept = notice;
     kept->to = to;
     kept->next = NULL;
+    kept->size = body.size;
+    if (body.size > 0) {
+        kept->text = memory_new(body.size, 1);
+        memcpy(kept->text, body.data, body.size);
+    }
     *broker->last_notice = kept;
     broker->last_notice = &kept->next;
 }
@@ -151,6 +155,23 @@ void memory_broker_forget(struct memory_bus_broker *broker, struct notice **plac
     if (broker->last_notice == &notice->next)
         broker->last_notice = place;
     memory_free(notice);
+}
+
+void memory_broker_end_calls(struct memory_bus_broker *broker, const struct memory_bus *asker, int64_t now_us,
+                             enum err error)
+{
+    for (struct memory_call **place = &broker->calls; *place != NULL;) {
+        struct memory_call *call = *place;
+        if ((asker != NULL && call->asker != asker) || call->until_us > now_us) {
+            place = &call->next;
+            continue;
+        }
+        *place = call->next;
+        memory_broker_notify(call->asker,
+                             (struct notice){.kind = NOTICE_CALLED, .cookie = call->cookie, .error = error},
+                             STR(""));
+        memory_free(call);
+    }
 }
 
 void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard)
@@ -177,15 +198,21 @@ static bool tell_notice(struct memory_bus_broker *broker)
         return false;
     struct notice notice = **place;
     struct memory_bus *bus = notice.to;
-    struct bus_delivery delivery = {.delivery_count = 1, .cookie = notice.cookie, .error = notice.error};
+    char subject[32];
+    struct bus_delivery delivery = {.delivery_count = 1,
+                                    .source = BUS_SOURCE_ANSWER,
+                                    .cookie = notice.cookie,
+                                    .error = notice.error,
+                                    .message.body = {notice.text, notice.size}};
     if (notice.kind == NOTICE_CONTROL) {
+        snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, notice.shard);
         delivery.source = BUS_SOURCE_CONTROL;
-        delivery.shard = notice.call->shard;
-        delivery.ack = str_from(notice.call->ack);
-        delivery.message.subject = STR("saga.ctl");
-        delivery.message.body = notice.call->body;
+        delivery.shard = notice.shard;
+        delivery.ack = str_from(notice.ack);
+        delivery.message.subject = str_from(subject);
+    } else if (notice.kind == NOTICE_CALLED) {
+        delivery.source = BUS_SOURCE_CALLED;
     } else {
-        delivery.source = BUS_SOURCE_ANSWER;
         delivery.shard = (uint32_t)(notice.cookie >> BUS_COOKIE_SHARD_BIT);
     }
     memory_broker_forget(broker, place);
@@ -196,10 +223,12 @@ static bool tell_notice(struct memory_bus_broker *broker)
         bus->callbacks.published(bus->callbacks.context, notice.cookie, notice.error);
     else
         took = bus->callbacks.deliver(bus->callbacks.context, &delivery);
+    memory_free(notice.text);
+    notice.text = NULL;
     pthread_mutex_lock(&broker->mutex);
     if (!took && notice.kind == NOTICE_ANSWER) {
         notice.round = broker->round;
-        memory_broker_notify(bus, notice);
+        memory_broker_notify(bus, notice, STR(""));
     }
     return true;
 }
@@ -254,6 +283,7 @@ uint32_t memory_bus_deliver(struct memory_bus_broker *broker, uint32_t most)
     uint32_t count = 0;
     pthread_mutex_lock(&broker->mutex);
     broker->round++;
+    memory_broker_end_calls(broker, NULL, clock_monotonic_us(), ERR_TIMEOUT);
     while (count < most && (tell_notice(broker) || tell_message(broker)))
         count++;
     pthread_mutex_unlock(&broker->mutex);

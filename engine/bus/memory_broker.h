@@ -34,21 +34,22 @@ struct memory_id {
 struct notice {
     struct notice *next;
     struct memory_bus *to;
-    enum { NOTICE_PUBLISHED, NOTICE_ANSWER, NOTICE_CONTROL } kind;
+    enum { NOTICE_PUBLISHED, NOTICE_ANSWER, NOTICE_CONTROL, NOTICE_CALLED } kind;
     uint64_t cookie;
     enum err error;
-    struct memory_call *call;
+    uint32_t shard;                    /* CONTROL */
+    char ack[MEMORY_BROKER_ACK_BYTES]; /* CONTROL */
+    char *text;                        /* CONTROL, CALLED: the body; owned */
+    size_t size;
     uint64_t round;
 };
-/* A bus_call under way, on its caller's stack; in the broker's list until it returns. */
+/* A bus_call without its answer. */
 struct memory_call {
     struct memory_call *next;
+    struct memory_bus *asker;
+    uint64_t cookie;
     char ack[MEMORY_BROKER_ACK_BYTES];
-    uint32_t shard;
-    struct str body;
-    struct arena *arena;
-    struct str answer;
-    bool answered;
+    int64_t until_us; /* monotonic */
 };
 struct memory_bus {
     struct bus base; /* first */
@@ -61,7 +62,6 @@ struct memory_bus {
 };
 struct memory_bus_broker {
     pthread_mutex_t mutex;
-    pthread_cond_t answered;
     struct memory_bus *buses;
     uint64_t bus_count;                           /* ever opened */
     struct memory_bus *owners[LIMITS_SHARDS_MAX]; /* who listens; NULL: nobody */
@@ -86,7 +86,12 @@ bool memory_broker_takes(struct str subject);
 void memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message, struct str id);
 /* Takes a message out of its stream. */
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place);
-void memory_broker_notify(struct memory_bus *to, struct notice notice);
+/* body: of a CONTROL or CALLED notice, copied. */
+void memory_broker_notify(struct memory_bus *to, struct notice notice, struct str body);
+/* Ends the calls of a bus (NULL: of any) whose time was over at now_us, with this error. */
+void memory_broker_end_calls(struct memory_bus_broker *broker, const struct memory_bus *asker, int64_t now_us,
+                             enum err error);
+/* Its text is the caller's to free. */
 void memory_broker_forget(struct memory_bus_broker *broker, struct notice **place);
 /* Marks as undelivered what is out and matches the shard (LIMITS_SHARDS_MAX: everything). */
 void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard);

@@ -1,9 +1,8 @@
 #include "engine/bus/memory_bus.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
@@ -90,9 +89,11 @@ static enum err memory_publish(struct bus *base, const struct bus_message *messa
         if (taken)
             memory_broker_store(broker, message, id);
         bus->in_flight++;
-        memory_broker_notify(bus, (struct notice){.kind = NOTICE_PUBLISHED,
-                                                  .cookie = cookie,
-                                                  .error = taken ? ERR_OK : ERR_UNAVAILABLE});
+        memory_broker_notify(bus,
+                             (struct notice){.kind = NOTICE_PUBLISHED,
+                                             .cookie = cookie,
+                                             .error = taken ? ERR_OK : ERR_UNAVAILABLE},
+                             STR(""));
     }
     unlock(broker);
     return err;
@@ -108,66 +109,55 @@ static enum err memory_request(struct bus *base, const struct bus_message *messa
         return err;
     struct memory_bus_broker *broker = lock(base);
     memory_broker_notify((struct memory_bus *)base,
-                         (struct notice){.kind = NOTICE_ANSWER, .cookie = cookie, .error = ERR_UNAVAILABLE});
+                         (struct notice){.kind = NOTICE_ANSWER, .cookie = cookie, .error = ERR_UNAVAILABLE},
+                         STR(""));
     unlock(broker);
     return ERR_OK;
 }
 
+/* What comes too late finds no call any more. */
 static enum err memory_answer(struct bus *base, struct str ack, struct str body)
 {
     struct memory_bus_broker *broker = lock(base);
-    for (struct memory_call *call = broker->calls; call != NULL; call = call->next) {
-        if (call->answered || !str_equal(ack, str_from(call->ack)))
-            continue;
-        call->answer = arena_copy(call->arena, body);
-        call->answered = true;
-        pthread_cond_broadcast(&broker->answered);
+    struct memory_call **place = &broker->calls;
+    while (*place != NULL && !str_equal(ack, str_from((*place)->ack)))
+        place = &(*place)->next;
+    struct memory_call *call = *place;
+    if (call != NULL) {
+        *place = call->next;
+        memory_broker_notify(call->asker, (struct notice){.kind = NOTICE_CALLED, .cookie = call->cookie},
+                             body);
+        memory_free(call);
     }
     unlock(broker);
     return ERR_OK;
 }
 
-static void end_call(struct memory_bus_broker *broker, struct memory_call *call)
-{
-    for (struct memory_call **place = &broker->calls; *place != NULL; place = &(*place)->next)
-        if (*place == call) {
-            *place = call->next;
-            break;
-        }
-    struct notice **place = &broker->notices;
-    while (*place != NULL)
-        if ((*place)->call == call)
-            memory_broker_forget(broker, place);
-        else
-            place = &(*place)->next;
-}
-
 static enum err memory_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
-                            struct arena *arena, struct str *answer, struct err_note *note)
+                            uint64_t cookie, struct err_note *note)
 {
-    int64_t end_us = clock_real_us() + timeout_us;
-    struct timespec end = {.tv_sec = end_us / 1000000, .tv_nsec = (end_us % 1000000) * 1000};
+    struct memory_bus *bus = (struct memory_bus *)base;
+    if (body.size > MEMORY_BROKER_MESSAGE_BYTES)
+        return err_note(note, ERR_LIMIT, "the message is larger than the NATS server takes");
     struct memory_bus_broker *broker = lock(base);
     struct memory_bus *owner = shard < LIMITS_SHARDS_MAX ? broker->owners[shard] : NULL;
-    struct memory_call call = {.next = broker->calls, .shard = shard, .body = body, .arena = arena};
-    enum err err = ERR_OK;
+    struct notice asked = {.kind = NOTICE_CONTROL, .shard = shard};
     if (owner == NULL) {
-        err = err_note(note, ERR_UNAVAILABLE, "nobody serves shard %" PRIu32, shard);
+        memory_broker_notify(
+            bus, (struct notice){.kind = NOTICE_CALLED, .cookie = cookie, .error = ERR_UNAVAILABLE}, STR(""));
     } else {
-        snprintf(call.ack, sizeof call.ack, "c%" PRIu64, ++broker->sequence);
-        broker->calls = &call;
-        memory_broker_notify(owner, (struct notice){.kind = NOTICE_CONTROL, .call = &call});
-        int waited = 0;
-        while (!call.answered && waited != ETIMEDOUT)
-            waited = pthread_cond_timedwait(&broker->answered, &broker->mutex, &end);
-        end_call(broker, &call);
-        if (call.answered)
-            *answer = call.answer;
-        else
-            err = err_note(note, ERR_TIMEOUT, "the owner of shard %" PRIu32 " did not answer in time", shard);
+        struct memory_call *call = memory_new(1, sizeof *call);
+        *call = (struct memory_call){.next = broker->calls,
+                                     .asker = bus,
+                                     .cookie = cookie,
+                                     .until_us = clock_monotonic_us() + timeout_us};
+        snprintf(call->ack, sizeof call->ack, "c%" PRIu64, ++broker->sequence);
+        memcpy(asked.ack, call->ack, sizeof asked.ack);
+        broker->calls = call;
+        memory_broker_notify(owner, asked, body);
     }
     unlock(broker);
-    return err;
+    return ERR_OK;
 }
 
 static void memory_ack(struct bus *base, struct str ack)
@@ -182,8 +172,9 @@ static void memory_ack(struct bus *base, struct str ack)
 }
 
 /* To another one at once, and then, there being no clock here, not before the next redelivery. */
-static void memory_give_back(struct bus *base, struct str ack)
+static void memory_give_back(struct bus *base, struct str ack, int64_t delay_us)
 {
+    (void)delay_us;
     struct memory_bus_broker *broker = lock(base);
     for (struct stored *stored = broker->first; stored != NULL; stored = stored->next)
         if (stored->spurned == 0 && str_equal(ack, str_from(stored->ack))) {
@@ -225,8 +216,13 @@ static void drop_notices(struct memory_bus *bus)
             continue;
         }
         memory_broker_forget(broker, place);
+        memory_free(notice.text);
+        struct bus_delivery closed = {
+            .source = BUS_SOURCE_CALLED, .cookie = notice.cookie, .error = ERR_TIMEOUT, .delivery_count = 1};
         if (notice.kind == NOTICE_PUBLISHED)
             bus->callbacks.published(bus->callbacks.context, notice.cookie, ERR_CLOSED);
+        if (notice.kind == NOTICE_CALLED)
+            (void)bus->callbacks.deliver(bus->callbacks.context, &closed);
     }
 }
 
@@ -242,6 +238,7 @@ static void memory_close(struct bus *base)
             *place = bus->next;
             break;
         }
+    memory_broker_end_calls(broker, bus, INT64_MAX, ERR_TIMEOUT);
     drop_notices(bus);
     unlock(broker);
     memory_free(bus);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/base/rng.h"
 #include "engine/bus/nats_parts.h"
 #include "engine/ops/log.h"
 
@@ -56,6 +57,7 @@ static void close_bus(struct bus *base)
         natsMsg_Destroy(bus->held[i].message);
     nats_slots_fini(&bus->publishes);
     nats_slots_fini(&bus->requests);
+    nats_slots_fini(&bus->calls);
     pthread_cond_destroy(&bus->state_changed);
     pthread_mutex_destroy(&bus->state_mutex);
     pthread_mutex_destroy(&bus->pull_mutex);
@@ -79,7 +81,7 @@ static const struct bus_ops ops = {
     .publish = nats_publish,
     .request = nats_publish_request,
     .answer = nats_control_answer,
-    .call = nats_control_call,
+    .call = nats_call,
     .ack = nats_pull_ack,
     .give_back = nats_pull_give_back,
     .flush = flush,
@@ -136,6 +138,8 @@ static struct nats_bus *make_bus(const struct nats_bus_options *options,
     nats_slots_init(&bus->requests);
     nats_faults_init(&bus->faults);
     nats_probe_init(&bus->probing);
+    nats_slots_init(&bus->calls);
+    bus->call_secret = rng_entropy();
     pthread_mutex_init(&bus->held_mutex, NULL);
     pthread_mutex_init(&bus->admin_mutex, NULL);
     pthread_mutex_init(&bus->pull_mutex, NULL);

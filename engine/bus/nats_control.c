@@ -204,39 +204,3 @@ enum err nats_control_answer(struct bus *base, struct str ack, struct str body)
     nats_line_release(bus->admin);
     return status == NATS_OK ? ERR_OK : ERR_UNAVAILABLE;
 }
-
-static enum err judge_call(natsStatus status, uint32_t shard, struct err_note *note)
-{
-    if (status == NATS_OK)
-        return ERR_OK;
-    if (status == NATS_TIMEOUT)
-        return err_note(note, ERR_TIMEOUT, "the owner of shard %" PRIu32 " did not answer in time", shard);
-    if (status == NATS_MAX_PAYLOAD)
-        return err_note(note, ERR_LIMIT, "the message is larger than the NATS server takes");
-    return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %" PRIu32 ": %s", shard,
-                    natsStatus_GetText(status));
-}
-
-enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
-                           struct arena *arena, struct str *answer, struct err_note *note)
-{
-    struct nats_bus *bus = (struct nats_bus *)base;
-    char subject[NATS_NAME_BYTES];
-    natsMsg *message = NULL;
-    snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, shard);
-    if (body.size > INT_MAX)
-        return err_note(note, ERR_LIMIT, "the body is too long");
-    natsConnection *connection = nats_line_hold(bus->admin);
-    if (connection == NULL)
-        return err_note(note, ERR_UNAVAILABLE, "nobody can be asked: not connected to NATS");
-    natsStatus status = natsConnection_Request(&message, connection, subject, body.data, (int)body.size,
-                                               (timeout_us + 999) / 1000);
-    nats_line_release(bus->admin);
-    enum err err = judge_call(status, shard, note);
-    if (err != ERR_OK)
-        return err;
-    struct str text = {natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)};
-    *answer = arena_copy(arena, text);
-    natsMsg_Destroy(message);
-    return ERR_OK;
-}

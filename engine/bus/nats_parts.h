@@ -1,11 +1,11 @@
 /* What the parts of the NATS bus share; private to engine/bus.
  *
- * Three lines of nats_line.h: `publisher` (commands, events, requests, and what answers them), `consumer`
- * (pulling and acknowledging), and `admin` for what is rare and may block: streams, consumers, control.
- * Parts: nats_publish.c the publisher, nats_pull.c the consumer, nats_admin.c streams and consumers,
- * nats_keeper.c the thread that repairs them, nats_control.c the admin line and calls between engines,
- * nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening and closing. Locks: admin_mutex
- * before pull_mutex; no callback of the owner is called with one held. */
+ * Three lines of nats_line.h: `publisher` (commands, events, requests, calls, and what answers them),
+ * `consumer` (pulling and acknowledging), and `admin` for what is rare and may block: streams, consumers,
+ * control. Parts: nats_publish.c the publisher, nats_call.c calls to other engines, nats_pull.c the consumer,
+ * nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them, nats_control.c the admin
+ * line and calls of other engines, nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening
+ * and closing. Locks: admin_mutex before pull_mutex; no callback of the owner is called with one held. */
 #pragma once
 #include <nats/nats.h>
 #include <pthread.h>
@@ -123,6 +123,8 @@ struct nats_bus {
     jsCtx *js; /* of the admin's connection: for who holds that */
     struct nats_slots publishes;
     struct nats_slots requests;
+    struct nats_slots calls;
+    uint64_t call_secret; /* what answers to calls must know */
     pthread_mutex_t held_mutex;
     struct nats_held *held; /* NATS_SLOTS_MAX */
     uint32_t held_count;
@@ -171,7 +173,7 @@ void nats_pull_unlisten(struct bus *base, uint32_t shard);
 enum err nats_pull_listen_in(struct bus *base, struct err_note *note);
 void nats_pull_unlisten_in(struct bus *base);
 void nats_pull_ack(struct bus *base, struct str ack);
-void nats_pull_give_back(struct bus *base, struct str ack);
+void nats_pull_give_back(struct bus *base, struct str ack, int64_t delay_us);
 /* Forgets what was asked for and asks anew: after its consumer was made anew. */
 void nats_pull_restart(struct nats_bus *bus, uint32_t slot);
 void nats_pull_free_all(struct nats_bus *bus);
@@ -233,6 +235,14 @@ enum err nats_probe(struct bus *base, struct err_note *note);
 /* What came to <inbox>.s.<rest>; takes the message. */
 void nats_probe_answer(struct nats_bus *bus, const char *rest, natsMsg *message);
 
+/* nats_call.c */
+enum err nats_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
+                   struct err_note *note);
+/* text: what stands behind "<inbox>.c." in the subject. Takes the message. */
+void nats_call_answered(struct nats_bus *bus, const char *text, natsMsg *message);
+/* Ends those whose deadline is at or before now_us (INT64_MAX: all). */
+void nats_call_expire(struct nats_bus *bus, int64_t now_us);
+
 /* nats_control.c */
 enum err nats_control_open(struct nats_bus *bus, struct err_note *note);
 void nats_control_close(struct nats_bus *bus);
@@ -246,5 +256,3 @@ enum err nats_control_serve(struct nats_bus *bus, uint32_t shard, struct err_not
 /* Tries again what was refused: the admin line is made anew. */
 void nats_control_retry(struct nats_bus *bus);
 enum err nats_control_answer(struct bus *base, struct str ack, struct str body);
-enum err nats_control_call(struct bus *base, uint32_t shard, struct str body, int64_t timeout_us,
-                           struct arena *arena, struct str *answer, struct err_note *note);

@@ -155,6 +155,7 @@ void nats_publish_fail_all(struct nats_bus *bus, enum err error)
 {
     expire_publishes(bus, INT64_MAX, error);
     expire_requests(bus, INT64_MAX, error);
+    nats_call_expire(bus, INT64_MAX);
 }
 
 static void on_up(void *context)
@@ -169,6 +170,7 @@ static void on_down(void *context, const char *why)
     /* A request may have reached its service: its outcome is unknown, which is what a time-out means. */
     expire_publishes(bus, INT64_MAX, ERR_UNAVAILABLE);
     expire_requests(bus, INT64_MAX, ERR_TIMEOUT);
+    nats_call_expire(bus, INT64_MAX);
     nats_bus_state(bus, "publisher", &bus->publisher_up, false, why);
 }
 
@@ -181,7 +183,9 @@ static void on_message(void *context, natsMsg *message)
     bool known = strncmp(subject, inbox, size) == 0 && strlen(subject) > size + 3 && subject[size + 2] == '.';
     uint64_t ticket = known ? strtoull(subject + size + 3, NULL, 16) : 0;
     uint64_t cookie;
-    if (known && subject[size + 1] == 'p')
+    if (known && subject[size + 1] == 'c')
+        nats_call_answered(bus, subject + size + 3, message);
+    else if (known && subject[size + 1] == 'p')
         on_publish_answer(bus, ticket, message);
     else if (known && subject[size + 1] == 's')
         nats_probe_answer(bus, subject + size + 3, message);
@@ -197,6 +201,7 @@ static void on_tick(void *context, int64_t now_us)
     offer_held(bus, now_us);
     expire_publishes(bus, now_us, ERR_TIMEOUT);
     expire_requests(bus, now_us, ERR_TIMEOUT);
+    nats_call_expire(bus, now_us);
 }
 
 static void on_complaint(void *context, enum nats_line_complaint complaint, const char *text)

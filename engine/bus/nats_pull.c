@@ -223,9 +223,11 @@ void nats_pull_ack(struct bus *base, struct str ack)
     answer_delivery(base, ack, "+ACK");
 }
 
-void nats_pull_give_back(struct bus *base, struct str ack)
+void nats_pull_give_back(struct bus *base, struct str ack, int64_t delay_us)
 {
-    answer_delivery(base, ack, nak);
+    char answer[64];
+    snprintf(answer, sizeof answer, "-NAK {\"delay\": %" PRId64 "000}", delay_us);
+    answer_delivery(base, ack, answer);
 }
 
 /* Puts a new pull into the table and takes the old one out, if any. */

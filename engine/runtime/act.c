@@ -97,6 +97,15 @@ void act_answer(struct runner *runner, struct inbox_item *item, const struct eng
     inbox_item_free(item);
 }
 
+void act_leave(struct runner *runner, struct inbox_item *item)
+{
+    if (!inbox_item_is_message(item))
+        return;
+    if (item->delivery.source == BUS_SOURCE_IN && item->delivery.ack.size > 0)
+        bus_give_back(runner->engine->bus, item->delivery.ack, inbox_item_back_off_us(item));
+    item->delivery.ack = (struct str){0};
+}
+
 static bool stored(const struct batch *batch, uint32_t saga)
 {
     return saga == BATCH_NO_SAGA || !batch->sagas[saga].rejected;
@@ -260,7 +269,7 @@ void act_on_failure(struct runner *runner, enum err error, const char *why)
             runner_try_again(runner, item);
             continue;
         }
-        inbox_item_leave(item);
+        act_leave(runner, item);
         act_answer(runner, item, &answer);
     }
     for (uint32_t i = 0; i < batch->saga_count; i++)

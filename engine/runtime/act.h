@@ -14,6 +14,9 @@ void act_send(struct runner *runner, const struct batch_send *send);
 void act_tell(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer);
 /* Tells the item's caller, acknowledges its message and frees it. */
 void act_answer(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer);
+/* The item was of no effect here, and is to be answered all the same: a start, signal or child command is
+ * given back to the broker, a reply is left to the shard's next owner. */
+void act_leave(struct runner *runner, struct inbox_item *item);
 /* Answers watches whose saga has ended or is parked, or whose time is up. */
 void act_on_watches(struct runner *runner, struct resident_entry *entry);
 void act_on_late_watches(struct runner *runner);

@@ -44,6 +44,10 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
 {
     struct engine *engine = context;
     struct runner *owner = engine_owner(engine, delivery->shard);
+    if (delivery->source == BUS_SOURCE_CALLED) {
+        router_called(engine->router, delivery);
+        return true;
+    }
     if (atomic_load(&engine->draining) && delivery->source != BUS_SOURCE_ANSWER &&
         delivery->source != BUS_SOURCE_REPLY)
         return false;

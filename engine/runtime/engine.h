@@ -34,6 +34,7 @@ struct engine_options {
     uint32_t inbox_events;    /* 0: LIMITS_INBOX_EVENTS */
     uint32_t resident_max;    /* 0: LIMITS_RESIDENT_SAGAS */
     size_t definitions_bytes; /* memory of all plans; 0: LIMITS_DEFINITIONS_BYTES */
+    uint32_t forwards_max;    /* 0: LIMITS_FORWARDS */
     int64_t drain_us;
     bool events; /* publish lifecycle events */
     /* For tests and the simulator, which drive real runners on one thread and in virtual time. */

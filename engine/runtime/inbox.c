@@ -51,10 +51,12 @@ bool inbox_item_is_message(const struct inbox_item *item)
     return item->origin == INBOX_DELIVERY && item->delivery.source != BUS_SOURCE_CONTROL;
 }
 
-void inbox_item_leave(struct inbox_item *item)
+int64_t inbox_item_back_off_us(const struct inbox_item *item)
 {
-    if (inbox_item_is_message(item))
-        item->delivery.ack = (struct str){0};
+    const int64_t first_us = 100000, most_us = 10000000;
+    uint64_t before = item->delivery.delivery_count > 0 ? item->delivery.delivery_count - 1 : 0;
+    int64_t pause_us = first_us << (before < 8 ? before : 8);
+    return pause_us < most_us ? pause_us : most_us;
 }
 
 static bool has_room(const struct inbox *inbox, size_t bytes, bool urgent)

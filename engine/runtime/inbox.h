@@ -51,7 +51,8 @@ struct inbox_item {
     struct str nonce;        /* of a CONTROL request, for the proof of its answer; "": it bears none */
     struct engine_call call; /* of origin CALLER; done == NULL: nobody waits, or who did was told */
     struct inbox_task task;
-    bool alone; /* refused by the database along with others: to be tried in a batch of its own */
+    uint32_t tries; /* shards tried for a start that may go to any */
+    bool alone;     /* refused by the database along with others: to be tried in a batch of its own */
     struct runner_asked *asked; /* an ANSWER: what it answers; freed with the item */
     uint64_t finished_in;       /* number of the batch that has it among the finished ones; 0: none yet */
 };
@@ -75,9 +76,9 @@ void inbox_item_free(struct inbox_item *item);
 /* Whether nobody waits for an answer to it and the broker (or nobody) keeps it: what it leads to must be
  * stored, as a dead letter if need be. */
 bool inbox_item_is_message(const struct inbox_item *item);
-/* It was of no effect here: a message is not acknowledged, so that it comes again; who waits is still told.
- */
-void inbox_item_leave(struct inbox_item *item);
+/* How long a message that nothing can be done with is left to the broker: 0.1 s, twice as long with each
+ * delivery, 10 s at most. */
+int64_t inbox_item_back_off_us(const struct inbox_item *item);
 /* Takes the item. False: no room or closed, the item is still the caller's. `urgent`: may use the last
  * quarter. */
 bool inbox_put(struct inbox *inbox, struct inbox_item *item, bool urgent);

@@ -197,7 +197,8 @@ static void read_delivery(struct runner *runner, struct intake *intake)
         read_control(runner, intake);
         return;
     case BUS_SOURCE_IN:
-        check_never("a message of SAGA_IN that the router did not read");
+    case BUS_SOURCE_CALLED:
+        check_never("a delivery that is the router's to read");
     }
 }
 
@@ -217,12 +218,12 @@ static bool owned(struct runner *runner, const struct intake *intake)
     return shard < runner->engine->shard_count && runner->shards[shard].owned;
 }
 
-/* Items of shards lost meanwhile: their messages stay unacknowledged and come to the new owner. */
+/* Items of shards lost meanwhile: their messages come to the new owner. */
 static void refuse_foreign(struct runner *runner, struct intake *intake)
 {
     if (intake->what == INTAKE_ANSWERED || intake->what == INTAKE_NOTHING || owned(runner, intake))
         return;
-    inbox_item_leave(intake->item);
+    act_leave(runner, intake->item);
     finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
            STR("the shard has just moved to another engine; try again"));
 }
@@ -349,7 +350,7 @@ static bool leave_alone(struct runner *runner, struct intake *intake)
         intake->what == INTAKE_EVENT || intake->what == INTAKE_CHILD || intake->what == INTAKE_WATCH;
     if (!concerns || entry == NULL || entry->saga != NULL || !entry->unplanned)
         return false;
-    inbox_item_leave(intake->item);
+    act_leave(runner, intake->item);
     finish(runner, intake, BATCH_NO_SAGA, ERR_UNAVAILABLE,
            STR("the definition of the saga is not loaded by this engine; /readyz says why"));
     return true;

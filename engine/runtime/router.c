@@ -5,20 +5,25 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
+#include "engine/base/map.h"
 #include "engine/base/memory.h"
 #include "engine/bus/envelope.h"
 #include "engine/bus/stranger.h"
-#include "engine/ops/log.h"
+#include "engine/ops/process.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
+#include "engine/runtime/forward.h"
 
-static const int64_t call_timeout_us = 5 * DURATION_SECOND_US;
-static const int64_t look_every_us = 200000; /* at sagas owned elsewhere that somebody waits for */
+/* At sagas owned elsewhere that somebody waits for: all of them together, however many wait. */
+static const int64_t look_every_us = 200000;
 /* Definitions of other instances: often enough for people, and a megabyte of them costs the database little.
  */
 static const int64_t learn_every_us = 5 * DURATION_SECOND_US;
 enum { ROUTER_EVENTS = 4096, ROUTER_TAKE = 64 };
+enum { STOP_LOOK_MS = 10 };    /* at requests under way when the engine stops */
+enum { TRIES_TOO_LARGE = 16 }; /* deliveries of a message that is too large to be passed on */
+enum { TRIES_MAX = 3 };        /* shards for a start that may go to any */
 
 /* Somebody waits for a saga that another instance owns. */
 struct remote_watch {
@@ -31,19 +36,28 @@ struct router {
     struct engine *engine;
     struct store *store;
     struct inbox inbox;
+    struct forwards *forwards;
     pthread_t thread;
     atomic_bool stop;
     struct remote_watch *watches;
+    uint32_t watch_count;
     int64_t look_at_us;
-    struct rng rng; /* of the numbers that tie answers to requests */
 };
+
+/* A message comes again: soon, as its cause may be over in a moment, and less and less soon where it is not,
+ * so that it does not go round and round between engines none of which can do anything. */
+static void give_back(struct router *router, struct inbox_item *item)
+{
+    if (inbox_item_is_message(item))
+        bus_give_back(router->engine->bus, item->delivery.ack, inbox_item_back_off_us(item));
+    inbox_item_free(item);
+}
 
 /* No use to anybody: a runner of this instance stores it with its reason. One that owns no shard stores
  * nothing, so it leaves the message to those that do. */
 static void dead(struct router *router, struct inbox_item *item, struct str reason)
 {
     struct engine *engine = router->engine;
-    bool full = false;
     item->task = (struct inbox_task){.kind = INBOX_DEAD, .reason = reason};
     for (uint32_t i = 0; i < engine->shard_count; i++) {
         struct runner *owner = engine_owner(engine, i);
@@ -52,18 +66,16 @@ static void dead(struct router *router, struct inbox_item *item, struct str reas
         item->shard = i;
         if (inbox_put(&owner->inbox, item, true))
             return;
-        full = true;
     }
-    if (!full)
-        bus_give_back(engine->bus, item->delivery.ack);
-    inbox_item_free(item); /* not acknowledged: it comes again */
+    give_back(router, item);
 }
 
 /* Whether a message with this answer will fare no better next time. */
 static bool is_final(const struct inbox_item *item, enum err error)
 {
+    bool often = item->delivery.delivery_count >= TRIES_TOO_LARGE; /* the owner may have got it by then */
     return error == ERR_CONFLICT || error == ERR_BAD_DATA || error == ERR_INVALID ||
-           (item->task.kind == INBOX_VERB && error == ERR_NOT_FOUND);
+           (error == ERR_LIMIT && often) || (item->task.kind == INBOX_VERB && error == ERR_NOT_FOUND);
 }
 
 /* What came by message is acknowledged only when its effect is known to be stored, and dead when it never can
@@ -76,7 +88,11 @@ static void answer(struct router *router, struct inbox_item *item, const struct 
         dead(router, item, arena_copy(&item->arena, given->message));
         return;
     }
-    if (inbox_item_is_message(item) && given->error == ERR_OK)
+    if (given->error != ERR_OK) {
+        give_back(router, item);
+        return;
+    }
+    if (inbox_item_is_message(item))
         bus_ack(router->engine->bus, item->delivery.ack);
     inbox_item_free(item);
 }
@@ -87,41 +103,6 @@ static void answer_error(struct router *router, struct inbox_item *item, enum er
     answer(router, item, &given);
 }
 
-/* An answer that proves nothing tells nothing: what was asked for may have been done. */
-static enum err ask_owner(struct router *router, struct inbox_item *item, uint32_t shard,
-                          struct engine_answer *given, struct err_note *note)
-{
-    const struct proof_key *key = &router->engine->key;
-    char number[PROOF_NONCE_SIZE + 1];
-    struct str text, nonce = {0};
-    proof_nonce(&router->rng, number);
-    text = proof_seal(key, PROOF_ASK, shard, str_from(number), control_write(&item->task, &item->arena),
-                      &item->arena);
-    enum err error = bus_call(router->engine->bus, shard, text, call_timeout_us, &item->arena, &text, note);
-    if (error != ERR_OK)
-        return error == ERR_TIMEOUT ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE;
-    if (!proof_open(key, PROOF_ANSWER, shard, text, &nonce) || !str_equal(nonce, str_from(number))) {
-        stranger_refuse(STRANGER_PROOF, STR("the answer to a request"));
-        return err_note(note, ERR_UNKNOWN_OUTCOME,
-                        "the owner of the shard answered without proof: an engine of an older version?");
-    }
-    if (!control_read_answer(text, &item->arena, given))
-        return err_note(note, ERR_UNKNOWN_OUTCOME,
-                        "the owner of the shard answered something that cannot be read");
-    return ERR_OK;
-}
-
-static void forward(struct router *router, struct inbox_item *item, uint32_t shard)
-{
-    struct err_note note = {""};
-    struct engine_answer given;
-    enum err error = ask_owner(router, item, shard, &given, &note);
-    if (error == ERR_OK)
-        answer(router, item, &given);
-    else
-        answer_error(router, item, error, note.text);
-}
-
 /* The shard that decides what is asked for. */
 static uint32_t shard_of(const struct engine *engine, const struct inbox_task *task)
 {
@@ -130,13 +111,83 @@ static uint32_t shard_of(const struct engine *engine, const struct inbox_task *t
     return keyed ? engine_shard_of_key(engine, start->plan->name, start->key) : id_shard(task->id);
 }
 
+/* A start without key or id may go to any shard: true when there is one, not tried yet, whose owner is here
+ * or can be asked. */
+static bool find_another(struct router *router, struct inbox_item *item)
+{
+    struct engine *engine = router->engine;
+    const struct inbox_task *task = &item->task;
+    if (task->kind != INBOX_START || task->has_id || task->start.key.size > 0 || item->tries++ >= TRIES_MAX)
+        return false;
+    for (uint32_t i = 1; i < engine->shard_count; i++) {
+        uint32_t shard = (item->shard + i) % engine->shard_count;
+        if (engine_owner(engine, shard) == NULL && !forward_would_send(router->forwards, shard))
+            continue;
+        item->shard = shard;
+        return true;
+    }
+    return false;
+}
+
 static void route(struct router *router, struct inbox_item *item)
 {
-    struct runner *owner = engine_owner(router->engine, item->shard);
-    if (owner == NULL)
-        forward(router, item, item->shard);
-    else if (!inbox_put(&owner->inbox, item, false))
-        answer_error(router, item, ERR_FULL, "the engine has more work than it can take; try again later");
+    struct err_note note = {""};
+    enum err error;
+    do {
+        struct runner *owner = engine_owner(router->engine, item->shard);
+        if (owner == NULL)
+            error = forward_send(router->forwards, item, &note);
+        else if (inbox_put(&owner->inbox, item, false))
+            error = ERR_OK;
+        else
+            error = err_note(&note, ERR_FULL, "the engine has more work than it can take; try again later");
+    } while (error != ERR_OK && find_another(router, item));
+    if (error == ERR_LIMIT && !inbox_item_is_message(item))
+        error = ERR_UNAVAILABLE; /* of this way to the owner; the note says why */
+    if (error != ERR_OK)
+        answer_error(router, item, error, note.text);
+}
+
+static const char *what_it_did(enum err error)
+{
+    if (error == ERR_TIMEOUT)
+        return "does not answer";
+    if (error == ERR_INVALID)
+        return "answered without proof (an engine of an older version?)";
+    return "answered something that cannot be read";
+}
+
+/* A request that was passed on has ended. */
+static void end_forward(struct router *router, const struct forward_end *end)
+{
+    struct inbox_item *item = end->item;
+    struct engine_answer given;
+    struct err_note note = {""};
+    if (end->error == ERR_OK && control_read_answer(end->text, &item->arena, &given)) {
+        answer(router, item, &given);
+        return;
+    }
+    if (end->error == ERR_UNAVAILABLE && find_another(router, item)) {
+        route(router, item);
+        return;
+    }
+    if (end->error == ERR_INVALID)
+        stranger_refuse(STRANGER_PROOF, STR("the answer to a request"));
+    enum err error = end->error == ERR_UNAVAILABLE
+                         ? err_note(&note, ERR_UNAVAILABLE,
+                                    "no engine serves shard %u at the moment; try again", item->shard)
+                         : err_note(&note, ERR_UNKNOWN_OUTCOME,
+                                    "the owner of shard %u %s; whether this was done is not known: look, or "
+                                    "ask again with the same key",
+                                    item->shard, what_it_did(end->error));
+    answer_error(router, item, error, note.text);
+}
+
+static void end_forwards(struct router *router)
+{
+    struct forward_end end;
+    while (forward_take(router->forwards, &end))
+        end_forward(router, &end);
 }
 
 /* The time and number JetStream gave a message stand in its acknowledgement subject; both stay the same when
@@ -170,9 +221,10 @@ static enum err find_plan(struct router *router, const struct envelope_start *st
 
 /* What was read of a message. */
 enum reading {
-    READING_TASK, /* all of it, into a task */
-    READING_DEAD, /* it is of no use, for the reason given */
-    READING_LATER /* not now: it comes again */
+    READING_TASK,  /* all of it, into a task */
+    READING_DEAD,  /* it is of no use, for the reason given */
+    READING_LATER, /* not now: it comes again soon */
+    READING_EARLY  /* what it is about may not be there yet: it comes again when the broker misses it */
 };
 
 /* A start from SAGA_IN asks for what one from HTTP asks for. */
@@ -252,7 +304,7 @@ static enum reading find_saga(struct router *router, struct inbox_item *item,
         return READING_LATER;
     }
     if (count == 0 && item->delivery.delivery_count < 2)
-        return READING_LATER; /* its start may be on its way to the store */
+        return READING_EARLY; /* its start may be on its way to the store */
     if (count == 0) {
         *reason = arena_printf(&item->arena, "no saga of %.*s has the key of the signal, which has %zu bytes",
                                STR_ARG(signal->definition), signal->key.size);
@@ -320,7 +372,10 @@ static void take_message(struct router *router, struct inbox_item *item)
         dead(router, item, reason);
         return;
     case READING_LATER:
-        inbox_item_free(item); /* not acknowledged: it comes again */
+        give_back(router, item);
+        return;
+    case READING_EARLY:
+        inbox_item_free(item);
         return;
     }
 }
@@ -333,6 +388,7 @@ static void take_watch(struct router *router, struct inbox_item *item)
                                    .until_us = engine_clock_us(router->engine) + item->task.timeout_us,
                                    .call = item->call};
     router->watches = watch;
+    router->watch_count++;
     inbox_item_free(item);
 }
 
@@ -355,47 +411,77 @@ static void take(struct router *router, struct inbox_item *item)
     }
 }
 
-/* True when the wait is over and the caller was told. */
-static bool look(struct router *router, const struct remote_watch *watch, struct arena *arena, bool last)
+/* True when the wait is over and the caller was told. glance NULL: the store does not hold the saga, or could
+ * not be asked (error). */
+static bool end_watch(const struct remote_watch *watch, const struct store_glance *glance, enum err error,
+                      const char *why, bool last)
 {
-    struct store_saga row = {0};
-    struct store_record *records = NULL;
-    uint32_t count = 0;
-    struct err_note note = {""};
-    struct engine_answer given = {.id = watch->id};
-    given.error = store_load(router->store, watch->id, arena, &row, &records, &count, &note);
-    if (given.error == ERR_UNAVAILABLE || given.error == ERR_UNKNOWN_OUTCOME)
-        (void)store_reconnect(router->store, &note); /* looked at again in a moment either way */
-    else if (given.error == ERR_OK && !core_status_parse(row.status, &given.status))
-        given.error = ERR_INVALID;
-    given.seq = row.seq;
+    struct engine_answer given = {.id = watch->id, .error = error, .message = str_from(why)};
+    if (error == ERR_OK && glance == NULL) {
+        given.error = ERR_NOT_FOUND;
+        given.message = STR("there is no saga with this id");
+    } else if (error == ERR_OK) {
+        given.seq = glance->seq;
+        if (!core_status_parse(glance->status, &given.status))
+            given.error = ERR_INVALID;
+    }
     bool over = given.error == ERR_NOT_FOUND ||
-                (given.error == ERR_OK && (row.ended_us > 0 || given.status == CORE_PARKED));
-    if (!over && !last)
-        return false;
-    given.message = str_from(given.error == ERR_OK ? "" : note.text);
-    watch->call.done(watch->call.context, &given);
-    return true;
+                (given.error == ERR_OK && (glance->ended || given.status == CORE_PARKED));
+    if (over || last)
+        watch->call.done(watch->call.context, &given);
+    return over || last;
+}
+
+static struct str id_bytes(const struct id *id)
+{
+    return (struct str){(const char *)id->bytes, sizeof id->bytes};
+}
+
+/* How far the watched sagas are, by id: one query for a thousand of them. */
+static enum err glance(struct router *router, struct arena *arena, struct map *found, struct err_note *note)
+{
+    struct id *ids = arena_array(arena, router->watch_count, sizeof *ids);
+    uint32_t count = 0;
+    enum err error = ERR_OK;
+    for (const struct remote_watch *watch = router->watches; watch != NULL; watch = watch->next)
+        ids[count++] = watch->id;
+    for (uint32_t from = 0; from < count && error == ERR_OK; from += LIMITS_STORE_LIST) {
+        struct store_glance *rows = NULL;
+        uint32_t row_count = 0;
+        uint32_t most = count - from < LIMITS_STORE_LIST ? count - from : LIMITS_STORE_LIST;
+        error = store_glance(router->store, ids + from, most, arena, &rows, &row_count, note);
+        for (uint32_t i = 0; i < row_count && error == ERR_OK; i++)
+            map_set(found, id_bytes(&rows[i].id), &rows[i]);
+    }
+    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
+        (void)store_reconnect(router->store, note); /* looked at again in a moment either way */
+    return error;
 }
 
 static void look_at_watches(struct router *router, bool stopping)
 {
     int64_t now_us = engine_clock_us(router->engine);
-    if (now_us < router->look_at_us && !stopping)
+    if (router->watches == NULL || (now_us < router->look_at_us && !stopping))
         return;
     router->look_at_us = now_us + look_every_us;
     struct arena arena;
+    struct map found;
+    struct err_note note = {""};
     arena_init(&arena, 0);
+    map_init(&found);
+    enum err error = glance(router, &arena, &found, &note);
     for (struct remote_watch **at = &router->watches; *at != NULL;) {
         struct remote_watch *watch = *at;
-        if (look(router, watch, &arena, stopping || now_us >= watch->until_us)) {
+        if (end_watch(watch, map_get(&found, id_bytes(&watch->id)), error, note.text,
+                      stopping || now_us >= watch->until_us)) {
             *at = watch->next;
+            router->watch_count--;
             memory_free(watch);
         } else {
             at = &watch->next;
         }
-        arena_reset(&arena);
     }
+    map_fini(&found);
     arena_fini(&arena);
 }
 
@@ -409,6 +495,8 @@ int64_t router_turn(struct router *router, bool wait)
         items = item->next;
         take(router, item);
     }
+    end_forwards(router);
+    bus_flush(router->engine->bus);
     look_at_watches(router, false);
     return router->watches != NULL ? router->look_at_us : until_us;
 }
@@ -435,6 +523,10 @@ static void *run(void *context)
         router_turn(router, true);
         learn_definitions(router, &next_us);
     }
+    while (forward_count(router->forwards) > 0) { /* the bus ends each in its time */
+        end_forwards(router);
+        process_pause(STOP_LOOK_MS);
+    }
     return NULL;
 }
 
@@ -447,7 +539,7 @@ enum err router_open(struct engine *engine, struct router **router, struct err_n
     *router = memory_new(1, sizeof **router);
     (*router)->engine = engine;
     (*router)->store = store;
-    rng_init(&(*router)->rng, engine->options.seed == 0 ? rng_entropy() : engine->options.seed);
+    (*router)->forwards = forward_new(engine);
     inbox_init(&(*router)->inbox, ROUTER_EVENTS, LIMITS_INBOX_BYTES);
     if (!engine->options.by_hand)
         check(pthread_create(&(*router)->thread, NULL, run, *router) == 0);
@@ -464,17 +556,20 @@ void router_stop(struct router *router)
     while (items != NULL) {
         struct inbox_item *item = items;
         items = item->next;
-        if (inbox_item_is_message(item))
-            inbox_item_free(item);
-        else
-            answer_error(router, item, ERR_UNAVAILABLE, "the engine stops");
+        answer_error(router, item, ERR_UNAVAILABLE, "the engine stops");
     }
+    for (struct inbox_item *item = forward_give_up(router->forwards); item != NULL;
+         item = forward_give_up(router->forwards))
+        answer_error(router, item, ERR_UNKNOWN_OUTCOME,
+                     "the engine stops; whether this was done is not known");
+    bus_flush(router->engine->bus);
     look_at_watches(router, true);
 }
 
 void router_close(struct router *router)
 {
     inbox_fini(&router->inbox);
+    forward_free(router->forwards);
     store_close(router->store);
     memory_free(router);
 }
@@ -482,4 +577,10 @@ void router_close(struct router *router)
 bool router_put(struct router *router, struct inbox_item *item)
 {
     return inbox_put(&router->inbox, item, false);
+}
+
+void router_called(struct router *router, const struct bus_delivery *delivery)
+{
+    forward_called(router->forwards, delivery);
+    inbox_wake(&router->inbox);
 }

@@ -1,5 +1,6 @@
-/* Requests for shards that another instance owns: forwarded over saga.ctl.<shard> on a thread of their own,
- * because that waits. Also waits for ends of sagas owned elsewhere, by looking at the store. */
+/* Requests for shards that another instance owns, and all that comes by SAGA_IN: read and passed on to the
+ * owner, here or over saga.ctl.<shard> (forward.h). Also waits for ends of sagas owned elsewhere, by looking
+ * at the store. A thread of its own, which waits for no other engine. */
 #pragma once
 #include "engine/runtime/inbox.h"
 
@@ -15,3 +16,5 @@ void router_stop(struct router *router);
 void router_close(struct router *router);
 /* Takes the item; its caller is answered in the end. False: no room. */
 bool router_put(struct router *router, struct inbox_item *item);
+/* A delivery BUS_SOURCE_CALLED; any thread. */
+void router_called(struct router *router, const struct bus_delivery *delivery);

@@ -557,7 +557,7 @@ static void refuse_rest(struct runner *runner, struct inbox_item *items)
     while (items != NULL) {
         struct inbox_item *item = items;
         items = item->next;
-        inbox_item_leave(item);
+        act_leave(runner, item);
         act_answer(runner, item, &stopping);
     }
 }

@@ -31,7 +31,6 @@ int64_t world_now_us(const struct world *world)
 void world_open(struct world *world, uint64_t seed, uint32_t shards)
 {
     *world = (struct world){.seed = seed, .shard_count = shards, .late_us = DURATION_SECOND_US};
-    check(shards <= sizeof world->listener / sizeof *world->listener);
     world->store = memory_store_new(shards);
     world->broker = memory_bus_new();
     world->options = (struct engine_options){
@@ -42,6 +41,7 @@ void world_open(struct world *world, uint64_t seed, uint32_t shards)
         snprintf(host->name, sizeof host->name, "host%u", i);
         host->forced = memory_new(WORLD_FORCED_MAX, sizeof *host->forced);
         host->notices = memory_new(WORLD_FORCED_MAX, sizeof *host->notices);
+        host->calls = memory_new(WORLD_CALLS_MAX, sizeof *host->calls);
     }
 }
 
@@ -52,6 +52,7 @@ void world_close(struct world *world)
             world_stop(world, i);
         memory_free(world->hosts[i].forced);
         memory_free(world->hosts[i].notices);
+        memory_free(world->hosts[i].calls);
     }
     while (world->late != NULL) {
         struct world_late *late = world->late;
@@ -70,7 +71,8 @@ enum err world_boot(struct world *world, uint32_t index, struct err_note *note)
     check(host->engine == NULL);
     host->dead = false;
     host->actions_left = 0;
-    host->forced_count = host->notice_count = 0;
+    host->forced_count = host->notice_count = host->call_count = 0;
+    host->cut = host->frozen = false;
     options.instance = host->name;
     snprintf(host->incarnation, sizeof host->incarnation, "%08x%08x", index, ++host->boots);
     options.incarnation = host->incarnation;
@@ -127,7 +129,7 @@ bool world_is_up(const struct world *world, uint32_t index)
 int64_t world_turn(struct world *world, uint32_t index)
 {
     struct world_host *host = &world->hosts[index];
-    if (!world_is_up(world, index))
+    if (!world_is_up(world, index) || host->frozen)
         return INT64_MAX;
     host->turning = true;
     int64_t next_us = engine_turn(host->engine) - host->skew_us;
@@ -167,6 +169,9 @@ static void send_late(struct world *world)
 uint32_t world_deliver(struct world *world, uint32_t most)
 {
     uint32_t told = 0;
+    for (uint32_t i = 0; i < WORLD_HOSTS_MAX; i++)
+        if (world_is_up(world, i))
+            world_end_calls(&world->hosts[i]);
     if (world->bus_down)
         return 0;
     send_late(world);

@@ -21,7 +21,7 @@ enum world_fate {
     WORLD_LATE,        /* F15: reported as timed out, delivered later */
     WORLD_FORGOTTEN,   /* F18: the broker does not know the id any more */
 };
-enum { WORLD_HOSTS_MAX = 4, WORLD_FORCED_MAX = 8192 };
+enum { WORLD_HOSTS_MAX = 4, WORLD_FORCED_MAX = 8192, WORLD_CALLS_MAX = 8192 };
 
 struct world_host;
 /* Where faults and observers come in; any may be NULL. */
@@ -45,6 +45,10 @@ struct world_notice {
     uint64_t cookie;
     enum err error;
 };
+struct world_call {
+    uint64_t cookie;
+    int64_t until_us;
+};
 struct world_late {
     struct world_late *next;
     int64_t due_us;
@@ -62,6 +66,7 @@ struct world_host {
     struct bus_callbacks callbacks;
     struct bus *inner;     /* the broker's end */
     bool dead;             /* killed, and not buried yet */
+    bool frozen;           /* stopped: hears everything, does nothing; set it as you like */
     bool cut;              /* from the broker, which others may reach */
     bool turning;          /* inside engine_turn */
     uint32_t actions_left; /* until it dies; 0: it does not */
@@ -70,8 +75,9 @@ struct world_host {
     uint32_t forced_count;
     struct world_notice *notices;
     uint32_t notice_count;
-    char call_ack[32]; /* of the call under way; an answer to an earlier one comes too late */
-    uint32_t calls;
+    struct world_call *calls; /* that it made and that are not answered; WORLD_CALLS_MAX */
+    uint32_t call_count;
+    char call_ack[32]; /* of a question put by hand, whose answer goes to answer_arena */
     struct str answer;
     struct arena *answer_arena;
     bool answered;
@@ -80,7 +86,6 @@ struct world {
     struct memory_store_world *store;
     struct memory_bus_broker *broker;
     struct world_host hosts[WORLD_HOSTS_MAX];
-    struct world_host *listener[16]; /* by shard */
     uint32_t shard_count;
     int64_t clock_us;
     bool store_down;

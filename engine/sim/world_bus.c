@@ -9,7 +9,6 @@ struct world_bus {
     struct bus base; /* first */
     struct world_host *host;
 };
-enum { CALL_TURNS = 4 }; /* of the asked engine, until it must have answered */
 
 static struct world_host *host_of(struct bus *bus)
 {
@@ -36,16 +35,12 @@ static enum err listen(struct bus *bus, uint32_t shard, int64_t epoch, struct er
     enum err error = enter(bus, note);
     if (error != ERR_OK)
         return error;
-    host->world->listener[shard] = host;
     return bus_listen(host->inner, shard, epoch, note);
 }
 
 static void unlisten(struct bus *bus, uint32_t shard)
 {
-    struct world_host *host = host_of(bus);
-    if (host->world->listener[shard] == host)
-        host->world->listener[shard] = NULL;
-    bus_unlisten(host->inner, shard);
+    bus_unlisten(host_of(bus)->inner, shard);
 }
 
 static enum err listen_in(struct bus *bus, struct err_note *note)
@@ -126,44 +121,54 @@ static enum err answer(struct bus *bus, struct str ack, struct str body)
 {
     struct world_host *host = host_of(bus);
     enum err error = enter(bus, NULL);
-    if (error != ERR_OK || host->answer_arena == NULL || !str_equal(ack, str_from(host->call_ack)))
+    if (error != ERR_OK)
         return error;
+    if (host->answer_arena == NULL || !str_equal(ack, str_from(host->call_ack)))
+        return bus_answer(host->inner, ack, body);
     host->answer = arena_copy(host->answer_arena, body);
     host->answered = true;
     return ERR_OK;
 }
 
-/* The asked engine is turned here, inside the asker's turn, unless it is inside one itself. */
-static enum err call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us,
-                     struct arena *arena, struct str *answer_text, struct err_note *note)
+/* Ended in virtual time by world_end_calls, if not by an answer: the broker's own clock is another one. */
+static enum err call(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
+                     struct err_note *note)
 {
+    static const int64_t hour_us = INT64_C(3600000000);
     struct world_host *host = host_of(bus);
-    struct world *world = host->world;
-    (void)timeout_us;
     enum err error = enter(bus, note);
-    if (error != ERR_OK)
-        return error;
-    struct world_host *asked = world->listener[shard];
-    if (asked == NULL || asked->engine == NULL)
-        return err_note(note, ERR_UNAVAILABLE, "nobody serves shard %u", shard);
-    if (asked->turning || asked->dead || asked->answer_arena != NULL)
-        return err_note(note, ERR_TIMEOUT, "the owner of shard %u did not answer in time", shard);
-    snprintf(asked->call_ack, sizeof asked->call_ack, "call%u", ++asked->calls);
-    struct bus_delivery delivery = {.source = BUS_SOURCE_CONTROL,
-                                    .shard = shard,
-                                    .ack = str_from(asked->call_ack),
-                                    .delivery_count = 1,
-                                    .message = {.subject = STR("saga.ctl"), .body = body}};
-    asked->answer_arena = arena;
-    asked->answered = false;
-    if (asked->callbacks.deliver(asked->callbacks.context, &delivery))
-        for (int i = 0; i < CALL_TURNS && !asked->answered; i++)
-            (void)world_turn(world, asked->index);
-    asked->answer_arena = NULL;
-    if (!asked->answered)
-        return err_note(note, ERR_TIMEOUT, "the owner of shard %u did not answer in time", shard);
-    *answer_text = asked->answer;
-    return ERR_OK;
+    if (error == ERR_OK && host->call_count == WORLD_CALLS_MAX)
+        error = err_note(note, ERR_FULL, "too many calls");
+    if (error == ERR_OK)
+        error = bus_call(host->inner, shard, body, hour_us, cookie, note);
+    if (error == ERR_OK)
+        host->calls[host->call_count++] = (struct world_call){cookie, host->world->clock_us + timeout_us};
+    return error;
+}
+
+static bool forget_call(struct world_host *host, uint64_t cookie)
+{
+    for (uint32_t i = 0; i < host->call_count; i++)
+        if (host->calls[i].cookie == cookie) {
+            host->calls[i] = host->calls[--host->call_count];
+            return true;
+        }
+    return false;
+}
+
+void world_end_calls(struct world_host *host)
+{
+    for (uint32_t i = 0; i < host->call_count;) {
+        struct world_call call = host->calls[i];
+        if (call.until_us > host->world->clock_us) {
+            i++;
+            continue;
+        }
+        struct bus_delivery late = {
+            .source = BUS_SOURCE_CALLED, .cookie = call.cookie, .error = ERR_TIMEOUT, .delivery_count = 1};
+        host->calls[i] = host->calls[--host->call_count];
+        (void)host->callbacks.deliver(host->callbacks.context, &late);
+    }
 }
 
 static void acknowledge(struct bus *bus, struct str ack)
@@ -177,10 +182,10 @@ static void acknowledge(struct bus *bus, struct str ack)
     bus_ack(host->inner, ack);
 }
 
-static void give_back(struct bus *bus, struct str ack)
+static void give_back(struct bus *bus, struct str ack, int64_t delay_us)
 {
     if (enter(bus, NULL) == ERR_OK)
-        bus_give_back(host_of(bus)->inner, ack);
+        bus_give_back(host_of(bus)->inner, ack, delay_us);
 }
 
 static void flush(struct bus *bus)
@@ -229,6 +234,8 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
     const struct world_hooks *hooks = &host->world->hooks;
     if (host->dead || host->cut)
         return false;
+    if (delivery->source == BUS_SOURCE_CALLED && !forget_call(host, delivery->cookie))
+        return true; /* it came too late */
     if (hooks->delivered != NULL)
         hooks->delivered(hooks->context, host, delivery);
     return host->callbacks.deliver(host->callbacks.context, delivery);

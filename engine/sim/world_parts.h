@@ -6,5 +6,7 @@
 bool world_act(struct world_host *host);
 /* For engine_options; context: the host. */
 enum err world_open_store(void *context, struct store **store, struct err_note *note);
+/* Ends the calls of a host whose time is over. */
+void world_end_calls(struct world_host *host);
 enum err world_open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
                         struct err_note *note);

@@ -206,54 +206,119 @@ void conformance_a_request_without_responders_is_unavailable(struct bed *bed)
     cr_assert_eq(engine->seen[0].shard, 3);
 }
 
-/* A thread that answers the first control request its bus is given. */
-struct owner {
-    struct bed_witness *witness;
-    bool answered;
-};
-
-static bool has_seen(void *context)
+static void call(struct bed_witness *asker, uint32_t shard, const char *body, int64_t timeout_us,
+                 uint64_t cookie)
 {
-    struct bed_witness *witness = context;
-    pthread_mutex_lock(&witness->mutex);
-    bool some = witness->seen_count > 0;
-    pthread_mutex_unlock(&witness->mutex);
-    return some;
+    enum err err = bus_call(asker->bus, shard, str_from(body), timeout_us, cookie, &note);
+    cr_assert_eq(err, ERR_OK, "%s", note.text);
+    bus_flush(asker->bus);
 }
 
-static void *answer_first(void *argument)
+static void expect_end(const struct bed_witness *asker, uint32_t index, uint64_t cookie, enum err error,
+                       const char *body)
 {
-    struct owner *owner = argument;
-    if (!bed_await(owner->witness->bed, has_seen, owner->witness, BED_PATIENCE_MS))
-        return NULL;
-    const struct bed_seen *seen = &owner->witness->seen[0];
-    owner->answered = seen->source == BUS_SOURCE_CONTROL && seen->shard == 9 &&
-                      strcmp(seen->body, "cancel it") == 0 &&
-                      bus_answer(owner->witness->bus, str_from(seen->ack), STR("done")) == ERR_OK;
-    return NULL;
+    const struct bed_seen *seen = &asker->seen[index];
+    cr_assert_eq(seen->source, BUS_SOURCE_CALLED);
+    cr_assert_eq(seen->cookie, cookie);
+    cr_assert_eq(seen->error, error, "%s", err_text(seen->error));
+    cr_assert_str_eq(seen->body, body);
+}
+
+static void answer(struct bed_witness *owner, uint32_t index, const char *body)
+{
+    cr_assert_eq(owner->seen[index].source, BUS_SOURCE_CONTROL);
+    cr_assert_eq(bus_answer(owner->bus, str_from(owner->seen[index].ack), str_from(body)), ERR_OK);
 }
 
 void conformance_control_is_asked_and_answered(struct bed *bed)
 {
     struct bed_witness *asker = bed_open(bed);
-    struct owner owner = {.witness = open_listening(bed, 9)};
-    struct str answer = {NULL, 0};
-    pthread_t thread;
-    cr_assert_eq(pthread_create(&thread, NULL, answer_first, &owner), 0);
-    enum err err = bus_call(asker->bus, 9, STR("cancel it"), 10000000, &bed->arena, &answer, &note);
-    pthread_join(thread, NULL);
-    cr_assert(owner.answered);
-    cr_assert_eq(err, ERR_OK, "%s", note.text);
-    cr_assert(str_equal(answer, STR("done")));
+    struct bed_witness *owner = open_listening(bed, 9);
+    call(asker, 9, "cancel it", 10000000, 71);
+    bed_await_seen(owner, 1);
+    cr_assert_eq(owner->seen[0].shard, 9);
+    cr_assert_str_eq(owner->seen[0].subject, "saga.ctl.9");
+    cr_assert_str_eq(owner->seen[0].body, "cancel it");
+    answer(owner, 0, "done");
+    bed_await_seen(asker, 1);
+    expect_end(asker, 0, 71, ERR_OK, "done");
 }
 
 void conformance_control_without_an_owner_is_unavailable(struct bed *bed)
 {
     struct bed_witness *asker = open_listening(bed, 8);
-    struct str answer;
-    cr_assert_eq(bus_call(asker->bus, 9, STR("x"), 5000000, &bed->arena, &answer, &note), ERR_UNAVAILABLE);
+    call(asker, 9, "x", 60000000, 1);
+    bed_await_seen(asker, 1);
+    expect_end(asker, 0, 1, ERR_UNAVAILABLE, "");
     bus_unlisten(asker->bus, 8);
-    cr_assert_eq(bus_call(asker->bus, 8, STR("x"), 5000000, &bed->arena, &answer, &note), ERR_UNAVAILABLE);
+    call(asker, 8, "x", 60000000, 2);
+    bed_await_seen(asker, 2);
+    expect_end(asker, 1, 2, ERR_UNAVAILABLE, "");
+}
+
+/* One that says nothing keeps nobody else waiting: its time runs out behind the others' answers. */
+void conformance_calls_wait_side_by_side(struct bed *bed)
+{
+    enum { SILENT = 20 };
+    struct bed_witness *asker = bed_open(bed);
+    struct bed_witness *silent = open_listening(bed, 4);
+    struct bed_witness *owner = open_listening(bed, 9);
+    for (uint64_t i = 0; i < SILENT; i++)
+        call(asker, 4, "anybody?", 60000000, 100 + i);
+    call(asker, 9, "go on", 60000000, 7);
+    bed_await_seen(silent, SILENT);
+    bed_await_seen(owner, 1);
+    answer(owner, 0, "went on");
+    bed_await_seen(asker, 1);
+    expect_end(asker, 0, 7, ERR_OK, "went on");
+    answer(silent, SILENT - 1, "sorry");
+    bed_await_seen(asker, 2);
+    expect_end(asker, 1, 100 + SILENT - 1, ERR_OK, "sorry");
+}
+
+void conformance_a_call_that_nobody_answers_times_out_once(struct bed *bed)
+{
+    struct bed_witness *asker = bed_open(bed);
+    struct bed_witness *owner = open_listening(bed, 9);
+    call(asker, 9, "x", 300000, 5);
+    bed_await_seen(owner, 1);
+    bed_await_seen(asker, 1);
+    expect_end(asker, 0, 5, ERR_TIMEOUT, "");
+    answer(owner, 0, "too late");
+    call(asker, 9, "y", 60000000, 6);
+    bed_await_seen(owner, 2);
+    answer(owner, 1, "in time");
+    bed_await_seen(asker, 2);
+    expect_end(asker, 1, 6, ERR_OK, "in time");
+    cr_assert_eq(asker->seen_count, 2);
+}
+
+void conformance_a_call_that_is_too_large_is_refused_at_once(struct bed *bed)
+{
+    struct bed_witness *asker = open_listening(bed, 8);
+    struct str big = {arena_alloc(&bed->arena, 2 << 20), 2 << 20};
+    memset((char *)(uintptr_t)big.data, 'x', big.size);
+    cr_assert_eq(bus_call(asker->bus, 8, big, 60000000, 1, &note), ERR_LIMIT, "%s", note.text);
+    call(asker, 8, "small", 60000000, 2);
+    bed_await_seen(asker, 1);
+    cr_assert_eq(asker->seen[0].source, BUS_SOURCE_CONTROL, "it asks itself, and no other answer came");
+}
+
+/* Once for each time it is given back, and not at once. */
+void conformance_what_is_given_back_comes_again(struct bed *bed)
+{
+    struct bed_witness *engine = bed_open(bed);
+    cr_assert_eq(bus_listen_in(engine->bus, &note), ERR_OK, "%s", note.text);
+    struct bus_message message = bed_message("saga.start.order", "{}");
+    cr_assert_eq(bus_publish(engine->bus, &message, STR("start-1"), 1, &note), ERR_OK);
+    bus_flush(engine->bus);
+    bed_await_seen(engine, 1);
+    cr_assert_eq(engine->seen[0].delivery_count, 1);
+    bus_give_back(engine->bus, str_from(engine->seen[0].ack), 200000);
+    bus_flush(engine->bus);
+    bed_await_seen(engine, 2);
+    cr_assert_eq(engine->seen[1].delivery_count, 2);
+    cr_assert_str_eq(engine->seen[1].identity, engine->seen[0].identity);
 }
 
 static enum err try_header(struct bed_witness *engine, struct str name, struct str value)

@@ -150,6 +150,11 @@ bool bed_control(struct bed *bed, uint32_t index, uint32_t shard, const char *bo
 
 void bed_open(struct bed *bed, uint32_t hosts)
 {
+    bed_open_sharing(bed, hosts, 0);
+}
+
+void bed_open_sharing(struct bed *bed, uint32_t hosts, uint32_t shards_max)
+{
     struct err_note note = {""};
     memset(bed, 0, sizeof *bed);
     log_set_level(LOG_LEVEL_ERROR);
@@ -157,6 +162,8 @@ void bed_open(struct bed *bed, uint32_t hosts)
     arena_init(&bed->arena, 0);
     bed->world.hooks = (struct world_hooks){
         .context = bed, .publish = fate_of, .append = fault_of, .published = note_publish};
+    bed->world.options.shards_max = shards_max;
+    bed->world.options.forwards_max = 2 * BED_FORWARDS;
     bed->store = world_observe(&bed->world);
     for (uint32_t i = 0; i < hosts; i++)
         cr_assert(world_boot(&bed->world, i, &note) == ERR_OK, "%s", note.text);

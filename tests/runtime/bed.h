@@ -4,7 +4,7 @@
 #include "engine/runtime/proof.h"
 #include "engine/sim/world.h"
 
-enum { BED_CALLS_MAX = 64 };
+enum { BED_CALLS_MAX = 256, BED_FORWARDS = 50 /* under way to one shard */ };
 
 struct bed_call {
     uint32_t count; /* of answers: must be 1 in the end */
@@ -30,6 +30,8 @@ struct bed {
 };
 
 void bed_open(struct bed *bed, uint32_t hosts);
+/* Of two shards each host takes so many; 0: all it gets. */
+void bed_open_sharing(struct bed *bed, uint32_t hosts, uint32_t shards_max);
 void bed_close(struct bed *bed);
 /* Turns and deliveries until nothing is to be done at this time. */
 void bed_settle(struct bed *bed);
