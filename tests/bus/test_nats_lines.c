@@ -336,3 +336,62 @@ Test(nats_lines, what_fails_with_one_does_not_stop_the_others, .timeout = 120)
     disconnect_beside();
     bed_stop(&bed);
 }
+
+/* --- acknowledgements that go nowhere ------------------------------------------------------------------- */
+
+/* The server takes them and hands them to nobody: no error tells, only that nothing moves. */
+Test(nats_lines, acknowledgements_that_do_not_arrive_are_named, .timeout = 60)
+{
+    char config[PROCESS_PATH_SIZE];
+    memset(&bed, 0, sizeof bed);
+    bed.real = true;
+    arena_init(&bed.arena, 0);
+    harness_init(&bed.harness, HARNESS_NATS);
+    snprintf(config, sizeof config, "%.200s/mapped.conf", bed.harness.dir);
+    FILE *file = fopen(config, "w");
+    cr_assert_not_null(file);
+    fputs("mappings = { \"$JS.ACK.SAGA_REPLY.*.*.*.*.*.*\": \"nowhere.$1.$2.$3.$4.$5.$6\" }\n", file);
+    fclose(file);
+    bed.harness.nats.config = config;
+    harness_run(&bed.harness);
+    struct bed_witness *engine = bed_open(&bed);
+    cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK, "%s", note.text);
+    bed_reply(engine, 1, "r1", "1", 1);
+    bed_await_seen(engine, 1);
+    bed_ack(engine, 0);
+    cr_assert_eq(bus_probe(engine->bus, &note), ERR_UNAVAILABLE);
+    cr_assert_not_null(strstr(note.text, "$JS.ACK.SAGA_REPLY.shard-1."), "%s", note.text);
+    bed_stop(&bed);
+}
+
+/* --- replicas ------------------------------------------------------------------------------------------- */
+
+/* What the keeper asks the server for is told by the server's own report of API calls. */
+Test(nats_lines, a_stream_that_vanished_is_made_with_the_replicas_wanted, .timeout = 60)
+{
+    struct bus_callbacks callbacks = {
+        .deliver = take_nothing, .published = hear_nothing, .connected = mind_nothing};
+    struct bus *bus = NULL;
+    natsSubscription *reports = NULL;
+    natsMsg *report = NULL;
+    bool asked = false;
+    bed_start(&bed, true);
+    bed_close(bed_open(&bed)); /* makes them with one */
+    struct nats_bus_options options = {.url = bed.harness.nats.url, .instance = "three", .replicas = 3};
+    cr_assert_eq(nats_bus_open(&options, &callbacks, &bus, &note), ERR_OK, "what exists is left: %s",
+                 note.text);
+    connect_beside();
+    cr_assert_eq(natsConnection_SubscribeSync(&reports, beside, "$JS.EVENT.ADVISORY.API"), NATS_OK);
+    cr_assert_eq(js_DeleteStream(js, "SAGA_EVENT", NULL, NULL), NATS_OK);
+    while (!asked && natsSubscription_NextMsg(&report, reports, BED_PATIENCE_MS) == NATS_OK) {
+        const char *text = natsMsg_GetData(report);
+        asked =
+            strstr(text, "STREAM.CREATE.SAGA_EVENT") != NULL && strstr(text, "num_replicas\\\":3") != NULL;
+        natsMsg_Destroy(report);
+    }
+    cr_assert(asked, "it came back with one, in silence");
+    natsSubscription_Destroy(reports);
+    disconnect_beside();
+    bus_close(bus);
+    bed_stop(&bed);
+}
