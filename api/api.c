@@ -10,8 +10,10 @@
 #include "api/overlay.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "api/literal.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/ops/log.h"
 #include "engine/ops/metrics.h"
@@ -94,6 +96,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     struct connections_item *item = item_of(connection);
     if (item)
         (void)connections_enter(&api->connections, item, CONNECTIONS_IDLE);
+    atomic_fetch_sub(&api->held, request->held);
     arena_fini(&request->arena);
     memory_free(request);
 }
@@ -176,10 +179,47 @@ static bool check_body_head(struct request *request)
 static bool take_body(struct request *request, const char *data, size_t size)
 {
     size_t most = route_body_max(request->route);
+    static const struct page busy = {
+        .kind = PAGE_BUSY, .detail = LITERAL("the service holds as much as it may; ask again in a moment")};
     request->body_seen += size;
     if (request->body_seen <= most)
         buf_put(&request->body, (struct str){data, size});
+    request_hold(request);
+    if (request->body_seen > LIMITS_HTTP_SMALL_BYTES && request_is_crowded(request)) {
+        request->status = page_status(busy.kind);
+        count(request); /* before the client can look */
+        connections_refuse(item_of(request->connection), &busy);
+        return false;
+    }
     return request->body_seen <= 4 * most;
+}
+
+/* What may block or takes long is a worker's. */
+static void serve(struct request *request)
+{
+    enum workers_kind kind = WORKERS_READ;
+    switch (request->route->work) {
+    case ROUTE_WORK_NONE:
+        request->route->serve(request);
+        return;
+    case ROUTE_WORK_START:
+        if (request->body.size <= LIMITS_HTTP_SMALL_BYTES) {
+            request->route->serve(request);
+            return;
+        }
+        kind = WORKERS_WRITE;
+        break;
+    case ROUTE_WORK_WRITE:
+        kind = WORKERS_WRITE;
+        break;
+    case ROUTE_WORK_READ:
+        break;
+    case ROUTE_WORK_PLAN:
+        kind = WORKERS_PLAN;
+        break;
+    }
+    if (request_is_crowded(request) || !workers_submit(request, kind, request->route->serve))
+        request_refuse_busy(request);
 }
 
 static void run(struct request *request)
@@ -190,13 +230,15 @@ static void run(struct request *request)
     else if (atomic_load(&request->api->stopping))
         request_refuse(request, PAGE_UNAVAILABLE, "the service is stopping");
     else
-        request->route->serve(request);
+        serve(request);
 }
 
 static enum MHD_Result send_answer(struct request *request)
 {
     struct api *api = request->api;
-    check(request->stage == REQUEST_ANSWERED);
+    check(request->stage == REQUEST_ANSWERED && !request->sent);
+    request->sent = true;
+    request_hold(request);
     if (!connections_enter(&api->connections, item_of(request->connection), CONNECTIONS_ANSWER))
         return MHD_NO;
     count(request); /* before the client can see the answer and look */
@@ -240,16 +282,25 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         if (!connections_enter(&api->connections, item_of(connection), CONNECTIONS_WORK))
             return MHD_NO;
         request->begun_us = clock_monotonic_us();
+        request->stage = REQUEST_WORK;
         run(request);
         break;
     case REQUEST_SUSPENDED:
+        request->on_worker = false;
+        request->stage = REQUEST_WORK;
         calls_end(request);
         request->go_on(request);
         break;
     case REQUEST_ANSWERED:
-        return MHD_NO;
+        if (request->sent)
+            return MHD_NO;
+        request->on_worker = false;
+        break;
+    case REQUEST_WORK:
+        check_never("a request that is worked on is suspended");
     }
-    return request->stage == REQUEST_SUSPENDED ? MHD_YES : send_answer(request);
+    /* A worker has it by now, stage included. */
+    return request->on_worker || request->stage == REQUEST_SUSPENDED ? MHD_YES : send_answer(request);
 }
 
 /* Each connection takes a descriptor, and the soft limit is often 1,024 only because it always was: it is
@@ -288,14 +339,16 @@ static struct MHD_Daemon *start_daemon(struct api *api, const struct api_options
 static void init_state(struct api *api, const struct api_options *options)
 {
     api->engine = options->engine;
+    api->held_max = options->held_bytes_max ? options->held_bytes_max : LIMITS_HTTP_HELD_BYTES;
     check(pthread_mutex_init(&api->lock, NULL) == 0);
     check(pthread_cond_init(&api->idle, NULL) == 0);
-    check(pthread_mutex_init(&api->ready_lock, NULL) == 0);
-    api->ready_error = err_note(&api->ready_note, ERR_UNAVAILABLE, "nobody has looked yet");
     arena_init(&api->arena, 0);
     api->openapi_json = openapi_to_json(&api->arena);
     readers_init(&api->readers, options->engine);
-    connections_init(&api->connections, options->request_ms ? options->request_ms : REQUEST_MS_DEFAULT,
+    readiness_init(&api->readiness, options->engine, &api->readers);
+    workers_init(&api->workers);
+    connections_init(&api->connections, connections_max(options),
+                     options->request_ms ? options->request_ms : REQUEST_MS_DEFAULT,
                      options->idle_ms ? options->idle_ms : IDLE_MS_DEFAULT);
 }
 
@@ -303,9 +356,9 @@ static void fini_state(struct api *api)
 {
     close(api->socket);
     connections_fini(&api->connections);
+    readiness_fini(&api->readiness);
     readers_fini(&api->readers);
     arena_fini(&api->arena);
-    pthread_mutex_destroy(&api->ready_lock);
     pthread_cond_destroy(&api->idle);
     pthread_mutex_destroy(&api->lock);
     memory_free(api);
@@ -322,6 +375,7 @@ enum err api_open(const struct api_options *options, struct api **result, struct
     init_state(api, options);
     api->daemon = start_daemon(api, options);
     if (!api->daemon) {
+        workers_fini(&api->workers);
         fini_state(api);
         return err_note(note, ERR_UNAVAILABLE, "the HTTP service cannot start its threads on %s",
                         options->address);
@@ -338,6 +392,7 @@ void api_close(struct api *api)
     atomic_store(&api->stopping, true);
     (void)MHD_quiesce_daemon(api->daemon); /* gives our own socket back */
     calls_close(api);
+    workers_fini(&api->workers);
     connections_settle(&api->connections, SETTLE_MS);
     MHD_stop_daemon(api->daemon);
     fini_state(api);

@@ -17,6 +17,7 @@ struct api_options {
     uint32_t threads;         /* 0: 4; 1 counts as 2, because libmicrohttpd ignores a pool of one */
     uint32_t connections_max; /* 0: 8192, or what the limit of open files leaves */
     uint32_t request_ms;      /* for a whole request to arrive; 0: 15 s */
+    size_t held_bytes_max;    /* bodies, work and answers of all requests; 0: LIMITS_HTTP_HELD_BYTES */
     uint32_t idle_ms;         /* for the next request to begin, or an answer to be taken; 0: 75 s */
 };
 

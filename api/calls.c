@@ -12,6 +12,7 @@ struct calls_ticket {
     enum calls_kind kind;
     pthread_mutex_t lock;
     struct request *request; /* NULL: answered */
+    bool worked;             /* no worker is at the request any more, so that it may be resumed */
 };
 
 static void release(struct calls_ticket *ticket)
@@ -33,9 +34,22 @@ static void resolve(struct calls_ticket *ticket, const struct engine_answer *ans
         snprintf(request->answer_note.text, sizeof request->answer_note.text, "%.*s",
                  STR_ARG(answer->message));
         request->answer.message = str_from(request->answer_note.text);
-        MHD_resume_connection(request->connection);
+        if (ticket->worked)
+            MHD_resume_connection(request->connection);
     }
     pthread_mutex_unlock(&ticket->lock);
+}
+
+void calls_worked(struct request *request)
+{
+    struct calls_ticket *ticket = request->ticket;
+    atomic_fetch_add(&ticket->holders, 1); /* resumed, the request may let go of it at once */
+    pthread_mutex_lock(&ticket->lock);
+    ticket->worked = true;
+    if (!ticket->request) /* answered while the worker was still at it */
+        MHD_resume_connection(request->connection);
+    pthread_mutex_unlock(&ticket->lock);
+    release(ticket);
 }
 
 static void finish(void *context, const struct engine_answer *answer)
@@ -67,11 +81,13 @@ struct engine_call calls_begin(struct request *request, enum calls_kind kind,
     atomic_init(&ticket->holders, 2);
     ticket->kind = kind;
     ticket->request = request;
+    ticket->worked = !request->on_worker;
     request->ticket = ticket;
     request->go_on = go_on;
     request->stage = REQUEST_SUSPENDED;
     struct api *api = request->api;
-    MHD_suspend_connection(request->connection);
+    if (!request->on_worker) /* else it is */
+        MHD_suspend_connection(request->connection);
     pthread_mutex_lock(&api->lock);
     request->previous = NULL;
     request->next = api->suspended;

@@ -2,7 +2,8 @@
  *
  * Between request and engine stands a ticket that both hold, so either may end first: a service that closes
  * answers its clients without waiting for the engine, and an answer that comes later finds nobody. The
- * ticket is freed by the last of the two. calls_begin runs on the service's thread, calls_fail too. */
+ * ticket is freed by the last of the two. calls_begin runs on the service's thread or a
+ * worker, calls_fail too. */
 #pragma once
 #include "api/request.h"
 
@@ -14,6 +15,8 @@ enum calls_kind { CALLS_WORK, CALLS_WATCH };
  * calls_begin returns must be submitted to the engine exactly once, or answered by calls_fail. */
 struct engine_call calls_begin(struct request *request, enum calls_kind kind,
                                void (*go_on)(struct request *request));
+/* The worker that began the call has left the request: from now on the answer resumes it. */
+void calls_worked(struct request *request);
 /* For a call the engine did not take. */
 void calls_fail(struct engine_call call, enum err error, const struct err_note *note);
 /* Takes the request out of the list; to be called once it runs again. */

@@ -102,9 +102,10 @@ static void *watch(void *context)
     return NULL;
 }
 
-void connections_init(struct connections *connections, int64_t request_ms, int64_t idle_ms)
+void connections_init(struct connections *connections, uint32_t most, int64_t request_ms, int64_t idle_ms)
 {
     *connections = (struct connections){
+        .most = most,
         .bounds_us = {[CONNECTIONS_IDLE] = idle_ms * 1000,
                       [CONNECTIONS_REQUEST] = request_ms * 1000,
                       [CONNECTIONS_WORK] = 0,
@@ -157,6 +158,17 @@ static void enter(struct connections *connections, struct connections_item *item
     item->until_us = bound_us ? clock_monotonic_us() + bound_us : 0;
 }
 
+/* The one that has been idle longest makes room: browsers and pools open another when they need one. */
+static void shed(struct connections *connections)
+{
+    struct connections_item *oldest = NULL;
+    for (struct connections_item *item = connections->first; item; item = item->next)
+        if (!item->cut && item->phase == CONNECTIONS_IDLE && (!oldest || item->until_us < oldest->until_us))
+            oldest = item;
+    if (oldest)
+        cut(oldest, NULL);
+}
+
 struct connections_item *connections_add(struct connections *connections, int socket)
 {
     struct connections_item *item = memory_new(1, sizeof *item);
@@ -164,6 +176,9 @@ struct connections_item *connections_add(struct connections *connections, int so
     item->socket = socket;
     enter(connections, item, CONNECTIONS_IDLE);
     pthread_mutex_lock(&connections->lock);
+    if (++connections->count >
+        connections->most - connections->most / 8) /* each thread of the library has its part of them */
+        shed(connections);
     item->next = connections->first;
     if (item->next)
         item->next->previous = item;
@@ -181,6 +196,7 @@ void connections_remove(struct connections *connections, struct connections_item
         connections->first = item->next;
     if (item->next)
         item->next->previous = item->previous;
+    connections->count--;
     tell_moved(connections);
     pthread_mutex_unlock(&connections->lock);
     memory_free(item);

@@ -30,6 +30,7 @@ struct connections_item {
     bool cut;
 };
 struct connections {
+    uint32_t count, most;
     int64_t bounds_us[CONNECTIONS_PHASE_COUNT];
     pthread_mutex_t lock;
     pthread_cond_t stop;
@@ -40,8 +41,10 @@ struct connections {
     pthread_t thread;
 };
 
-/* request_ms: for a whole request to arrive, from its request line on. idle_ms: for the next one to begin. */
-void connections_init(struct connections *connections, int64_t request_ms, int64_t idle_ms);
+/* most: connections there may be; shortly below that each new one takes the place of the one that has been
+ * idle longest. request_ms: for a whole request to arrive, from its request line on. idle_ms: for the next
+ * one to begin. */
+void connections_init(struct connections *connections, uint32_t most, int64_t request_ms, int64_t idle_ms);
 /* When no connection is left. */
 void connections_fini(struct connections *connections);
 struct connections_item *connections_add(struct connections *connections, int socket);

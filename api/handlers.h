@@ -4,6 +4,6 @@
 
 struct request;
 
-#define X(method, path, handler, body, params, doc) void handlers_##handler(struct request *request);
+#define X(method, path, handler, body, work, params, doc) void handlers_##handler(struct request *request);
 #include "api/routes.def"
 #undef X

@@ -3,12 +3,12 @@
 #include "api/members.h"
 #include "api/sagas.h"
 #include "api/state.h"
+#include "engine/base/limits.h"
 #include "engine/core/record.h"
 
 enum {
     HISTORY_DEFAULT = 200,
     HISTORY_MAX = 1000,
-    HISTORY_BYTES = 8388608, /* of one page: 32 records of the largest payload */
 };
 
 struct telling {
@@ -101,7 +101,7 @@ static struct str write_history(struct telling *telling)
     buf_printf(&out, "{\"id\":\"%s\",\"items\":[", id);
     int64_t shown = 0;
     uint32_t i = 0;
-    for (; i < telling->count && shown < telling->limit && out.size < HISTORY_BYTES; i++) {
+    for (; i < telling->count && shown < telling->limit && out.size < LIMITS_HTTP_PAGE_BYTES; i++) {
         const struct store_record *row = &telling->records[i];
         struct str words = narrate(&plan, &saga, row, arena);
         if (row->seq <= telling->after)

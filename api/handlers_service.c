@@ -4,12 +4,15 @@
 #include "api/openapi.h"
 #include "api/request.h"
 #include "api/state.h"
-#include "engine/base/clock.h"
-#include "engine/base/duration.h"
+#include "engine/base/limits.h"
 #include "engine/ops/metrics.h"
 
-enum { LETTERS_DEFAULT = 50, LETTERS_MAX = 200 }; /* of at most LIMITS_PAYLOAD_BYTES each */
-enum { LOOK_US = 3000000 };                       /* longer, and a server hangs: as bad as one that fails */
+enum {
+    LETTERS_DEFAULT = 50,
+    LETTERS_MAX = 200,
+    LETTERS_A_READ =
+        8, /* of at most LIMITS_PAYLOAD_BYTES each: what is read beyond the page's end stays small */
+};
 
 void handlers_index(struct request *request)
 {
@@ -31,34 +34,6 @@ void handlers_index(struct request *request)
 void handlers_health(struct request *request)
 {
     request_answer_json(request, 200, STR("{\"status\":\"ok\"}\n"));
-}
-
-struct looking {
-    struct engine *engine;
-    enum err error;
-    struct err_note note;
-};
-
-/* What is away may be NATS, so the handle is only called broken when the store says so itself. */
-static enum err look(struct store *store, void *context, struct err_note *note)
-{
-    struct looking *looking = context;
-    int64_t now_us = 0;
-    looking->error = engine_ready(looking->engine, store, &looking->note);
-    return looking->error == ERR_OK ? ERR_OK : store_now(store, &now_us, note);
-}
-
-static void look_now(struct api *api)
-{
-    struct err_note note = {""};
-    struct looking looking = {.engine = api->engine};
-    enum err error = readers_run(&api->readers, look, &looking, &note);
-    pthread_mutex_lock(&api->ready_lock);
-    api->ready_error = looking.error != ERR_OK ? looking.error : error;
-    api->ready_note = looking.error != ERR_OK ? looking.note : note;
-    api->ready_until_us = clock_monotonic_us() + DURATION_SECOND_US;
-    api->ready_looking = false;
-    pthread_mutex_unlock(&api->ready_lock);
 }
 
 /* What does not keep the service from working, but somebody must look at. */
@@ -84,28 +59,11 @@ static struct str write_ready(struct request *request)
     return buf_str(&out);
 }
 
-/* One look a second at most, whoever asks: it costs a commit and a publish. It may take seconds, so only one
- * thread looks; others tell what was seen last, unless the look under way drags on. */
 void handlers_ready(struct request *request)
 {
-    struct api *api = request->api;
-    pthread_mutex_lock(&api->ready_lock);
-    int64_t now_us = clock_monotonic_us();
-    bool mine = !api->ready_looking && now_us >= api->ready_until_us;
-    bool drags = api->ready_looking && now_us - api->ready_began_us > LOOK_US;
-    if (mine)
-        api->ready_began_us = now_us;
-    api->ready_looking = api->ready_looking || mine;
-    pthread_mutex_unlock(&api->ready_lock);
-    if (mine)
-        look_now(api);
-    pthread_mutex_lock(&api->ready_lock);
-    enum err error = api->ready_error;
-    struct err_note note = api->ready_note;
-    pthread_mutex_unlock(&api->ready_lock);
-    if (drags)
-        request_refuse(request, PAGE_NOT_READY, "a commit or a publish has been under way for seconds");
-    else if (error == ERR_OK)
+    struct err_note note = {""};
+    enum err error = readiness_ask(&request->api->readiness, &note);
+    if (error == ERR_OK)
         request_answer_json(request, 200, write_ready(request));
     else
         request_refuse(request, PAGE_NOT_READY, "%s", note.text[0] ? note.text : err_text(error));
@@ -143,7 +101,7 @@ void handlers_openapi_yaml(struct request *request)
 struct reading {
     struct request *request;
     int64_t before;
-    int64_t limit;
+    int64_t limit; /* of letters still to be told */
     struct store_dead_letter *letters;
     uint32_t count;
 };
@@ -151,8 +109,9 @@ struct reading {
 static enum err read_letters(struct store *store, void *context, struct err_note *note)
 {
     struct reading *reading = context;
-    return store_dead_letters(store, reading->before, (uint32_t)reading->limit + 1, &reading->request->arena,
-                              &reading->letters, &reading->count, note);
+    uint32_t most = reading->limit < LETTERS_A_READ ? (uint32_t)reading->limit : LETTERS_A_READ;
+    return store_dead_letters(store, reading->before, most + 1, &reading->request->arena, &reading->letters,
+                              &reading->count, note);
 }
 
 /* A body that is no text is told as hexadecimal, under a name of its own. */
@@ -182,21 +141,18 @@ static void put_letter(struct buf *out, const struct store_dead_letter *letter)
     buf_char(out, '}');
 }
 
-static struct str write_letters(const struct reading *reading)
+/* What was read; one letter more shows only that there are more. Sets the next read's beginning, 0 at the
+ * end. */
+static void put_letters(struct buf *out, struct reading *reading)
 {
-    struct buf out;
-    uint32_t shown = reading->count > reading->limit ? (uint32_t)reading->limit : reading->count;
-    buf_init(&out, &reading->request->arena);
-    buf_puts(&out, "{\"items\":[");
-    for (uint32_t i = 0; i < shown; i++) {
-        buf_puts(&out, i ? ",\n" : "\n");
-        put_letter(&out, &reading->letters[i]);
+    uint32_t most = reading->limit < LETTERS_A_READ ? (uint32_t)reading->limit : LETTERS_A_READ;
+    uint32_t shown = 0;
+    for (; shown < reading->count && shown < most && out->size < LIMITS_HTTP_PAGE_BYTES; shown++) {
+        buf_puts(out, str_ends(buf_str(out), STR("[")) ? "\n" : ",\n");
+        put_letter(out, &reading->letters[shown]);
     }
-    if (reading->count > shown)
-        buf_printf(&out, "],\"next\":%lld}\n", (long long)reading->letters[shown - 1].number);
-    else
-        buf_puts(&out, "],\"next\":null}\n");
-    return buf_str(&out);
+    reading->before = reading->count > shown ? reading->letters[shown - 1].number : 0;
+    reading->limit -= shown;
 }
 
 void handlers_dead_letters(struct request *request)
@@ -206,9 +162,20 @@ void handlers_dead_letters(struct request *request)
     if (!request_number(request, STR("limit"), 1, LETTERS_MAX, LETTERS_DEFAULT, &reading.limit) ||
         !request_number(request, STR("before"), 1, INT64_MAX, 0, &reading.before))
         return;
-    enum err error = readers_run(&request->api->readers, read_letters, &reading, &note);
-    if (error != ERR_OK)
-        request_refuse_err(request, error, &note);
+    struct buf out;
+    buf_init(&out, &request->arena);
+    buf_puts(&out, "{\"items\":[");
+    do {
+        enum err error = readers_run(&request->api->readers, read_letters, &reading, &note);
+        if (error != ERR_OK) {
+            request_refuse_err(request, error, &note);
+            return;
+        }
+        put_letters(&out, &reading);
+    } while (reading.before && reading.limit > 0 && out.size < LIMITS_HTTP_PAGE_BYTES);
+    if (reading.before)
+        buf_printf(&out, "],\"next\":%lld}\n", (long long)reading.before);
     else
-        request_answer_json(request, 200, write_letters(&reading));
+        buf_puts(&out, "],\"next\":null}\n");
+    request_answer_json(request, 200, buf_str(&out));
 }

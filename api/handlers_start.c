@@ -93,7 +93,8 @@ static const struct plan *startable(struct request *request, const struct plan *
     return NULL;
 }
 
-/* NULL: answered. Another instance may have stored it a moment ago, so the store is asked too. */
+/* NULL: answered, or a worker is at it. Another instance may have stored it a moment ago, so the store is
+ * asked too. */
 static const struct plan *find_plan(struct request *request, struct str name, int32_t version)
 {
     struct finding finding = {.request = request, .name = name, .version = version};
@@ -101,6 +102,11 @@ static const struct plan *find_plan(struct request *request, struct str name, in
     finding.plan = registry_find(engine_registry(request->api->engine), name, version);
     if (finding.plan)
         return startable(request, finding.plan);
+    if (!request->on_worker) { /* the store is asked by a worker, which begins anew */
+        if (!workers_submit(request, WORKERS_WRITE, handlers_start_saga))
+            request_refuse_busy(request);
+        return NULL;
+    }
     enum err error = readers_run(&request->api->readers, refresh_and_find, &finding, &note);
     if (error != ERR_OK)
         request_refuse_err(request, error, &note);
@@ -157,7 +163,7 @@ static void answer_started(struct request *request, const struct start_work *wor
     request_add_header(request, STR("Location"), arena_printf(&request->arena, "/v1/sagas/%s", id));
 }
 
-static void after_watch(struct request *request)
+static void tell_watched(struct request *request)
 {
     const struct start_work *work = request->work;
     struct err_note note = {""};
@@ -165,6 +171,14 @@ static void after_watch(struct request *request)
     if (sagas_view(request, work->started.id, &text, NULL, &note) != ERR_OK)
         text = write_receipt(request, work);
     answer_started(request, work, text);
+}
+
+/* Without a worker for the view: the receipt. */
+static void after_watch(struct request *request)
+{
+    const struct start_work *work = request->work;
+    if (!workers_submit(request, WORKERS_READ, tell_watched))
+        answer_started(request, work, write_receipt(request, work));
 }
 
 static void after_start(struct request *request)

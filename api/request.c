@@ -5,6 +5,8 @@
 #include <strings.h>
 #include "engine/base/check.h"
 #include "engine/base/id.h"
+#include "engine/base/limits.h"
+#include "api/state.h"
 #include "engine/ops/log.h"
 
 void request_answer(struct request *request, unsigned status, struct str type, struct str text)
@@ -77,6 +79,24 @@ void request_refuse_err(struct request *request, enum err error, const struct er
         break;
     }
     request_refuse(request, kind, "%s", note->text[0] ? note->text : err_text(error));
+}
+
+void request_hold(struct request *request)
+{
+    size_t held = request->arena.used;
+    atomic_fetch_add(&request->api->held, held - request->held); /* wraps around when it has become less */
+    request->held = held;
+}
+
+bool request_is_crowded(const struct request *request)
+{
+    return atomic_load(&request->api->held) > request->api->held_max;
+}
+
+void request_refuse_busy(struct request *request)
+{
+    request_refuse(request, PAGE_BUSY,
+                   "too many requests of this kind are being worked on; ask again in a moment");
 }
 
 void request_add_header(struct request *request, struct str name, struct str value)

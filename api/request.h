@@ -16,7 +16,8 @@ enum { REQUEST_HEADERS_MAX = 6 };
 enum request_stage {
     REQUEST_HEAD,      /* the request line is here */
     REQUEST_BODY,      /* admitted; the body arrives */
-    REQUEST_SUSPENDED, /* the engine works */
+    REQUEST_SUSPENDED, /* the engine or a worker works */
+    REQUEST_WORK,      /* a handler runs */
     REQUEST_ANSWERED   /* status and text are set */
 };
 struct api;
@@ -45,6 +46,14 @@ struct request {
     struct guard_header answer_headers[REQUEST_HEADERS_MAX];
     uint32_t answer_header_count;
 
+    bool sent;   /* the answer was given to the library */
+    size_t held; /* its part of api->held */
+
+    /* Between workers_submit and the worker's end. */
+    bool on_worker; /* written by the library's thread only */
+    struct request *queued;
+    void (*step)(struct request *request);
+
     /* Between calls_begin and the engine's answer. */
     struct calls_ticket *ticket;
     struct request *previous, *next; /* in the list of suspended ones */
@@ -68,6 +77,12 @@ void request_add_header(struct request *request, struct str name, struct str val
 
 /* The query parameter, or NULL. */
 const struct str *request_param(const struct request *request, struct str name);
+/* Counts what the request's memory holds into the service's sum. */
+void request_hold(struct request *request);
+/* True when no more than small requests should be taken now. */
+bool request_is_crowded(const struct request *request);
+/* Answers that there is too much to do, with 503. */
+void request_refuse_busy(struct request *request);
 /* A parameter from 1 to `most`; `otherwise` when it is not given. False: answered. */
 bool request_number(struct request *request, struct str name, int64_t least, int64_t most, int64_t otherwise,
                     int64_t *value);

@@ -7,8 +7,9 @@
 #define ROUTE_FRAME_BYTES 16384 /* what stands around a payload in a body: names, key, reason, actor */
 
 static const struct route routes[] = {
-#define X(method, path, handler, body, params, doc)                                                          \
-    {LITERAL(#method), LITERAL(path), handlers_##handler, ROUTE_BODY_##body, LITERAL(params), LITERAL(doc)},
+#define X(method, path, handler, body, work, params, doc)                                                    \
+    {LITERAL(#method),  LITERAL(path),   handlers_##handler, ROUTE_BODY_##body,                              \
+     ROUTE_WORK_##work, LITERAL(params), LITERAL(doc)},
 #include "api/routes.def"
 #undef X
 };

@@ -7,12 +7,14 @@
 
 struct request;
 
+enum route_work { ROUTE_WORK_NONE, ROUTE_WORK_START, ROUTE_WORK_WRITE, ROUTE_WORK_READ, ROUTE_WORK_PLAN };
 enum route_body { ROUTE_BODY_NONE, ROUTE_BODY_JSON, ROUTE_BODY_YAML };
 struct route {
     struct str method;
     struct str pattern;
     void (*serve)(struct request *request); /* answers the request, or suspends it */
     enum route_body body;
+    enum route_work work;
     struct str params;
     struct str doc;
 };

@@ -7,6 +7,8 @@
 #include "api/connections.h"
 #include "api/listener.h"
 #include "api/readers.h"
+#include "api/readiness.h"
+#include "api/workers.h"
 #include "engine/runtime/engine.h"
 
 struct MHD_Daemon;
@@ -29,10 +31,8 @@ struct api {
     struct request *suspended; /* first of those that wait for the engine */
     bool closing;              /* nothing is suspended any more */
 
-    pthread_mutex_t ready_lock;
-    bool ready_looking;
-    int64_t ready_began_us; /* monotonic: when the look under way, or the last one, began */
-    int64_t ready_until_us; /* monotonic: what was seen last is good until then */
-    enum err ready_error;
-    struct err_note ready_note;
+    struct readiness readiness;
+    struct workers workers;
+    size_t held_max;
+    atomic_size_t held; /* bytes of bodies that arrive, of work on them, and of answers on their way */
 };

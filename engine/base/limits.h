@@ -98,14 +98,22 @@ enum {
     LIMITS_REASON_BYTES = 1000,        /* operator's reason and actor */
     LIMITS_HTTP_BODY_BYTES =
         1048576, /* a definition file; other bodies are bounded by LIMITS_PAYLOAD_BYTES plus their frame */
-    LIMITS_LOG_LINE_BYTES = 4096,    /* PIPE_BUF: one write of a line to a pipe is not torn */
-    LIMITS_CONFIG_BYTES = 65536,     /* configuration file: some thirty settings and their comments */
-    LIMITS_RUNNERS_MAX = 64,         /* threads; one carries 100,000 transitions/s (FACTS.md) */
-    LIMITS_METRICS_SERIES = 256,     /* label sets of one metric; above, the first label becomes "other" */
-    LIMITS_METRICS_OTHER = 64,       /* label sets kept for these; above, all labels become "other" */
-    LIMITS_METRICS_LABEL_BYTES = 64, /* a name (LIMITS_NAME_BYTES) and its NUL; longer ones are cut */
-    LIMITS_STORE_CONNECT_MS = 3000,  /* one try to reach PostgreSQL, and the wait for a lost backend's end */
-    LIMITS_STORE_LOCK_MS = 3000,     /* a row lock lasts one batch, some milliseconds; below the lease */
+    LIMITS_HTTP_HELD_BYTES = 134217728, /* what all requests of the HTTP service hold at once: 500 of the
+                                           largest inputs; above, only small requests are taken */
+    LIMITS_HTTP_SMALL_BYTES = 16384, /* a body taken even then, and a start checked without a worker: a screen
+                                        of JSON; 8,192 connections of it are LIMITS_HTTP_HELD_BYTES again */
+    LIMITS_HTTP_PAGE_BYTES = 1048576, /* one page of records or dead letters, the last one over it whole */
+    LIMITS_HTTP_WAITING_WRITES = 256, /* starts and definitions that wait for a worker: a second of them */
+    LIMITS_HTTP_WAITING_READS = 256,  /* reads likewise */
+    LIMITS_HTTP_WAITING_PLANS = 4,    /* plans that wait: a second each, at the worst */
+    LIMITS_LOG_LINE_BYTES = 4096,     /* PIPE_BUF: one write of a line to a pipe is not torn */
+    LIMITS_CONFIG_BYTES = 65536,      /* configuration file: some thirty settings and their comments */
+    LIMITS_RUNNERS_MAX = 64,          /* threads; one carries 100,000 transitions/s (FACTS.md) */
+    LIMITS_METRICS_SERIES = 256,      /* label sets of one metric; above, the first label becomes "other" */
+    LIMITS_METRICS_OTHER = 64,        /* label sets kept for these; above, all labels become "other" */
+    LIMITS_METRICS_LABEL_BYTES = 64,  /* a name (LIMITS_NAME_BYTES) and its NUL; longer ones are cut */
+    LIMITS_STORE_CONNECT_MS = 3000,   /* one try to reach PostgreSQL, and the wait for a lost backend's end */
+    LIMITS_STORE_LOCK_MS = 3000,      /* a row lock lasts one batch, some milliseconds; below the lease */
     LIMITS_STORE_STATEMENT_MS = 10000, /* a batch takes 5 ms; a hundred times slower is still no failure */
     LIMITS_STORE_ANSWER_MS =
         15000, /* above the server's own limit, so that it answers first while it lives */

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/bus/memory_bus.h"
@@ -17,12 +19,100 @@ struct pump {
     atomic_bool stopping;
 };
 
+/* Where lists wait. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool held;
+    unsigned waiting;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+static struct store_ops gated;
+static const struct store_ops *plain;
+
+static void pass_gate(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.waiting++;
+    pthread_cond_broadcast(&gate.changed);
+    while (gate.held)
+        pthread_cond_wait(&gate.changed, &gate.lock);
+    gate.waiting--;
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static enum err gated_list(struct store *store, const struct store_filter *filter, struct arena *arena,
+                           struct store_saga **sagas, uint32_t *count, struct err_note *note)
+{
+    pass_gate();
+    return plain->list(store, filter, arena, sagas, count, note);
+}
+
+static enum err gated_definitions(struct store *store, struct str name, struct arena *arena,
+                                  struct store_definition **definitions, uint32_t *count,
+                                  struct err_note *note)
+{
+    pass_gate();
+    return plain->definitions(store, name, arena, definitions, count, note);
+}
+
+static enum err gated_get(struct store *store, struct str name, int32_t version, struct arena *arena,
+                          struct store_definition *definition, struct err_note *note)
+{
+    pass_gate();
+    return plain->definition_get(store, name, version, arena, definition, note);
+}
+
 static enum err open_store(void *context, struct store **store, struct err_note *note)
 {
     struct stage *stage = context;
     (void)note;
     *store = memory_store_open(stage->world);
+    if (stage->serving) /* the engine's own are open by now */
+        (*store)->ops = &gated;
+    else
+        plain = (*store)->ops;
     return ERR_OK;
+}
+
+void stage_hold_lists(struct stage *stage, bool held)
+{
+    (void)stage;
+    pthread_mutex_lock(&gate.lock);
+    gate.held = held;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+void stage_await_held(struct stage *stage, unsigned count)
+{
+    (void)stage;
+    pthread_mutex_lock(&gate.lock);
+    while (gate.waiting < count)
+        pthread_cond_wait(&gate.changed, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static void *stop(void *context)
+{
+    api_close(context);
+    return NULL;
+}
+
+void stage_release_and_stop(struct stage *stage)
+{
+    pthread_t stopping;
+    cr_assert(pthread_create(&stopping, NULL, stop, stage->api) == 0);
+    stage_hold_lists(stage, false);
+    pthread_join(stopping, NULL);
+    stage->api = NULL;
+}
+
+unsigned long stage_metric(struct stage *stage, const char *line)
+{
+    struct wire_answer answer = stage_call(stage, "GET", "/metrics", NULL);
+    cr_assert_eq(answer.status, 200, "%.*s", STR_ARG(answer.head));
+    const char *found = strstr(answer.body.data, line);
+    return found ? strtoul(found + strlen(line), NULL, 10) : 0;
 }
 
 static enum err open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
@@ -91,7 +181,16 @@ void stage_open(struct stage *stage)
                                     .lease_us = 10000000,
                                     .drain_us = 1000000};
     cr_assert_eq(engine_open(&engine, &stage->engine, &note), ERR_OK, "%s", note.text);
-    struct api_options options = {.address = "127.0.0.1:0", .engine = stage->engine, .threads = 2};
+    gated = *plain;
+    gated.list = gated_list;
+    gated.definitions = gated_definitions;
+    gated.definition_get = gated_get;
+    stage->serving = true;
+    struct api_options options = {.address = "127.0.0.1:0",
+                                  .engine = stage->engine,
+                                  .threads = 2,
+                                  .request_ms = 600000, /* a loaded machine is no slow client */
+                                  .held_bytes_max = STAGE_HELD_BYTES};
     cr_assert_eq(api_open(&options, &stage->api, &note), ERR_OK, "%s", note.text);
     stage->port = api_port(stage->api);
 }

@@ -7,6 +7,8 @@
 #include "engine/base/arena.h"
 #include "tests/api/wire.h"
 
+enum { STAGE_HELD_BYTES = 8388608 }; /* what the service may hold: small, so that a test may fill it */
+
 struct stage {
     struct memory_store_world *world;
     struct memory_bus_broker *broker;
@@ -15,7 +17,17 @@ struct stage {
     uint16_t port;
     struct arena arena; /* of the answers */
     struct pump *pump;
+    bool serving;
 };
+
+/* Lists of sagas and of definitions wait in the store until they are let go. */
+void stage_hold_lists(struct stage *stage, bool held);
+/* Until so many stand there. */
+void stage_await_held(struct stage *stage, unsigned count);
+/* Stops the service first, then lets the lists go; stage_close does the rest. */
+void stage_release_and_stop(struct stage *stage);
+/* The value of a line of /metrics, 0 when there is none. */
+unsigned long stage_metric(struct stage *stage, const char *line);
 
 void stage_open(struct stage *stage);
 void stage_close(struct stage *stage);

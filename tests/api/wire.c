@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -31,6 +32,12 @@ void wire_send(int fd, struct str bytes)
             return;
         sent += (size_t)part;
     }
+}
+
+bool wire_has_answer(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    return poll(&readable, 1, 0) == 1;
 }
 
 static size_t head_end(struct str text)

@@ -18,6 +18,8 @@ struct wire_answer {
 
 int wire_connect(uint16_t port);
 void wire_send(int fd, struct str bytes);
+/* Whether something can be read at once. */
+bool wire_has_answer(int fd);
 /* Waits at most 10 s. A HEAD's answer has no body: tell. */
 struct wire_answer wire_receive(int fd, struct arena *arena, bool head_only);
 /* Connect, send, receive, close. */
