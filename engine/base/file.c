@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,5 +58,41 @@ enum err file_check(const char *path, struct err_note *note)
     enum err error = open_regular(path, &file, note);
     if (error == ERR_OK)
         (void)close(file);
+    return error;
+}
+
+bool file_is_open(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && (about.st_mode & (S_IROTH | S_IWOTH)) != 0;
+}
+
+static bool write_all(int file, struct str text)
+{
+    for (size_t done = 0; done < text.size;) {
+        ssize_t part = write(file, text.data + done, text.size - done);
+        if (part < 0 && errno != EINTR)
+            return false;
+        done += part > 0 ? (size_t)part : 0;
+    }
+    return true;
+}
+
+enum err file_write_private(const char *path, struct str text, struct err_note *note)
+{
+    char fresh[PATH_MAX];
+    if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
+        return err_note(note, ERR_IO, "the path is too long");
+    if (unlink(fresh) != 0 && errno != ENOENT) /* of a write that was cut off */
+        return err_note(note, ERR_IO, "%s", strerror(errno));
+    int file = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0)
+        return err_note(note, ERR_IO, "%s", strerror(errno));
+    bool written = write_all(file, text);
+    written = close(file) == 0 && written;
+    if (written && rename(fresh, path) == 0)
+        return ERR_OK;
+    enum err error = err_note(note, ERR_IO, "%s", strerror(errno));
+    (void)unlink(fresh); /* what is left of it says nothing */
     return error;
 }

@@ -83,3 +83,51 @@ void mask_server(const char *server, size_t size, char *out, size_t room)
     }
     out[writer.size] = '\0';
 }
+
+void mask_quoted(const char *text, char *out, size_t room)
+{
+    struct writer writer = {out, room, 0};
+    if (room == 0)
+        return;
+    while (*text != '\0') {
+        size_t plain = strcspn(text, "\"");
+        put(&writer, text, plain);
+        text += plain;
+        if (*text == '\0')
+            break;
+        const char *close = strrchr(text + 1, '"'); /* the last one: what is quoted may hold quotes */
+        put(&writer, "\"***\"", 5);
+        text = close != NULL ? close + 1 : text + strlen(text);
+    }
+    out[writer.size] = '\0';
+}
+
+void mask_word(const char *text, const char *secret, char *out, size_t room)
+{
+    struct writer writer = {out, room, 0};
+    const char *found;
+    if (room == 0)
+        return;
+    while (secret[0] != '\0' && (found = strstr(text, secret)) != NULL) {
+        put(&writer, text, (size_t)(found - text));
+        put(&writer, "***", 3);
+        text = found + strlen(secret);
+    }
+    put(&writer, text, strlen(text));
+    out[writer.size] = '\0';
+}
+
+bool mask_is_needed(const char *text)
+{
+    for (const char *sign = strstr(text, "://"); sign != NULL; sign = strstr(sign + 3, "://")) {
+        size_t size = user_size(sign + 3);
+        if (size > 0 && (memchr(sign + 3, ':', size) != NULL || lone_user_is_secret(text, sign)))
+            return true;
+    }
+    return strcasestr(text, "password") != NULL;
+}
+
+void mask_argument(char *argument)
+{
+    memset(argument, '*', strlen(argument));
+}

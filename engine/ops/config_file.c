@@ -1,6 +1,7 @@
 /* The configuration file: one flat YAML mapping, read from libyaml's events, each mistake with its place.
  * Anchors, nesting and repeated keys are refused: a setting has one place where it is written. */
 #include "engine/ops/config.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,6 +177,31 @@ static void read_document(struct reading *reading)
     }
 }
 
+/* As it is shown beside mistakes: a line's name and no value, because a name may be misspelt and the value a
+ * password; nothing of a line without a name, which may go on with one. */
+static struct str without_values(struct arena *arena, struct str text)
+{
+    struct buf shown;
+    buf_init(&shown, arena);
+    for (size_t begin = 0; begin < text.size;) {
+        struct str line = str_slice(text, begin, begin + str_find(str_slice(text, begin, text.size), '\n'));
+        size_t colon = str_find(line, ':');
+        bool named = colon < line.size;
+        for (size_t i = 0; i < colon && named; i++)
+            named = line.data[i] == '_' || line.data[i] == '-' || line.data[i] == ' ' ||
+                    isalnum((unsigned char)line.data[i]);
+        if (named) {
+            buf_put(&shown, str_slice(line, 0, colon + 1));
+            buf_puts(&shown, colon + 1 < line.size ? " …" : "");
+        } else if (line.size > 0) {
+            buf_puts(&shown, "…");
+        }
+        buf_char(&shown, '\n');
+        begin += line.size + 1;
+    }
+    return buf_str(&shown);
+}
+
 bool config_read_file(struct config *config, struct arena *arena, const char *path, struct buf *mistakes)
 {
     struct reading reading = {.config = config, .arena = arena};
@@ -183,7 +209,7 @@ bool config_read_file(struct config *config, struct arena *arena, const char *pa
     if (!read_text(arena, path, &text, mistakes)) {
         return false;
     }
-    diag_init(&reading.mistakes, arena, str_from(path), text);
+    diag_init(&reading.mistakes, arena, str_from(path), without_values(arena, text));
     if (yaml_parser_initialize(&reading.parser) == 0) {
         buf_printf(mistakes, "%s: no memory to read it\n", path);
         return false;

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "engine/base/buf.h"
+#include "engine/base/mask.h"
 
 struct option {
     const char *name;
@@ -67,6 +68,18 @@ static bool add_option(struct invocation *invocation, const char *name, const ch
     return true;
 }
 
+/* Others on the machine may list the command line. */
+static const char *hide(struct invocation *invocation, const char *name, char *value)
+{
+    if (strcmp(name, "database") != 0 || !mask_is_needed(value))
+        return value;
+    const char *kept = arena_copy(invocation->arena, str_from(value)).data;
+    mask_argument(value);
+    fprintf(stderr, "sagactl: warning: a password on the command line can be read by others on this machine: "
+                    "use SAGAD_DATABASE\n");
+    return kept;
+}
+
 /* One "--name value", "--name=value" or "--flag"; *at is moved behind it. */
 static bool parse_option(struct invocation *invocation, int argc, char **argv, int *at)
 {
@@ -83,14 +96,15 @@ static bool parse_option(struct invocation *invocation, int argc, char **argv, i
         return equals == given.size && add_option(invocation, option->name, "");
     }
     if (equals < given.size)
-        return add_option(invocation, option->name, given.data + equals + 1);
+        return add_option(invocation, option->name,
+                          hide(invocation, option->name, argv[*at - 1] + 2 + equals + 1));
     if (*at == argc) {
         fprintf(stderr, "sagactl %s: --%s needs a value: %s, %s\n", invocation->command->name, name,
                 option->value, option->sentence);
         return false;
     }
     *at += 1;
-    return add_option(invocation, option->name, argv[*at - 1]);
+    return add_option(invocation, option->name, hide(invocation, option->name, argv[*at - 1]));
 }
 
 bool invocation_parse(struct invocation *invocation, int argc, char **argv)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "engine/base/mask.h"
 #include "engine/ops/config_table.h"
 
 enum { NEAR = 2 }; /* edits between a word and the one that was meant */
@@ -79,7 +80,20 @@ static bool is_meant(const struct arguments *arguments, const char *setting)
     return false;
 }
 
-static bool take(struct arguments *arguments, const char *given, struct str name, const char *value)
+/* Others on the machine may list the command line: what is secret is kept here and overwritten there. */
+static const char *hide(struct arguments *arguments, const char *option, const char *setting, char *value)
+{
+    const struct config_setting *row = config_table_find(str_from(setting));
+    bool address = strcmp(setting, "database") == 0 || strcmp(setting, "nats") == 0;
+    if (row == NULL || (address ? !mask_is_needed(value) : !row->secret))
+        return value;
+    const char *kept = arena_copy(arguments->arena, str_from(value)).data;
+    mask_argument(value);
+    arguments->exposed = option;
+    return kept;
+}
+
+static bool take(struct arguments *arguments, const char *given, struct str name, char *value)
 {
     int option = find_option(arguments->command, name);
     if (option != ARGUMENTS_OPTIONS) {
@@ -87,8 +101,8 @@ static bool take(struct arguments *arguments, const char *given, struct str name
         return true;
     }
     const char *setting = spelled(arguments->arena, name, '-', '_');
-    arguments->settings[arguments->setting_count++] =
-        (struct arguments_setting){.option = given, .name = setting, .value = value};
+    arguments->settings[arguments->setting_count++] = (struct arguments_setting){
+        .option = given, .name = setting, .value = hide(arguments, given, setting, value)};
     return is_meant(arguments, setting);
 }
 
@@ -120,7 +134,7 @@ bool arguments_parse(struct arguments *arguments, int argc, char **argv, int fro
             return false;
         }
         const char *option = arena_copy(arguments->arena, str_slice(given, 0, equals)).data;
-        const char *value = equals < given.size ? argv[i] + equals + 1 : argv[++i];
+        char *value = equals < given.size ? argv[i] + equals + 1 : argv[++i];
         if (!take(arguments, option, name, value))
             return false;
     }

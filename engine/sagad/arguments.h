@@ -36,9 +36,11 @@ struct arguments {
     const char *values[ARGUMENTS_OPTIONS]; /* NULL: not given */
     struct arguments_setting *settings;
     int setting_count;
+    const char *exposed; /* an option that brought a secret onto the command line, NULL: none */
 };
 
-/* Parses argv[from…], for arguments->command. False after a sentence on stderr. */
+/* Parses argv[from…], for arguments->command; secrets are taken out of argv.  False after a sentence on
+ * stderr. */
 bool arguments_parse(struct arguments *arguments, int argc, char **argv, int from);
 /* The settings from all sources. False: `mistakes` says what to mend. */
 bool arguments_config(const struct arguments *arguments, struct config *config, struct buf *mistakes);

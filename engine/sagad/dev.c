@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "engine/base/file.h"
 #include "engine/ops/log.h"
 #include "engine/ops/servers.h"
 #include "engine/sagad/serve.h"
@@ -24,15 +25,13 @@ static void write_environment(const struct dev *dev, const char *url)
     char path[PROCESS_PATH_SIZE];
     if (snprintf(path, sizeof path, "%s/env", dev->folder) >= (int)sizeof path)
         return;
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        log_warn("env_not_written", "path=%s why=%s", path, strerror(errno));
-        return;
-    }
-    fprintf(file, "export SAGAD_URL='%s'\nexport SAGAD_NATS='%s'\nexport SAGAD_DATABASE='%s'\n", url,
-            dev->nats.url, dev->postgres.url);
-    if (fclose(file) != 0)
-        log_warn("env_not_written", "path=%s why=%s", path, strerror(errno));
+    char text[3 * SERVERS_URL_SIZE];
+    struct err_note note = {""};
+    int size = snprintf(text, sizeof text,
+                        "export SAGAD_URL='%s'\nexport SAGAD_NATS='%s'\nexport SAGAD_DATABASE='%s'\n", url,
+                        dev->nats.url, dev->postgres.url);
+    if (size >= (int)sizeof text || file_write_private(path, str_from(text), &note) != ERR_OK)
+        log_warn("env_not_written", "path=%s why=%s", path, note.text);
 }
 
 static void print_ready(void *context, const char *url)

@@ -1,7 +1,9 @@
 /* sagad: the service, the migration of its database, and everything on one machine for trying it. */
 #include <stdio.h>
 #include <string.h>
+#include "engine/base/file.h"
 #include "engine/base/limits.h"
+#include "engine/base/mask.h"
 #include "engine/ops/log.h"
 #include "engine/sagad/arguments.h"
 #include "engine/sagad/dev.h"
@@ -24,6 +26,28 @@ static uint32_t shards_of(const struct arguments *arguments)
     return (uint32_t)number;
 }
 
+static void warn_if_open(const char *what, const char *path)
+{
+    if (path != NULL && path[0] != '\0' && file_is_open(path))
+        log_warn("secret_file_open", "what=%s path=%s mend=%s", what, path,
+                 "everybody on this machine may read it: chmod o-rwx");
+}
+
+/* Nothing is refused for it: where nobody else is on the machine it does no harm. */
+static void warn_of_secrets(const struct arguments *arguments, const struct config *config)
+{
+    bool secrets = config->nats_password[0] != '\0' || config->nats_token[0] != '\0' ||
+                   mask_is_needed(config->nats) || mask_is_needed(config->database);
+    if (arguments->exposed != NULL)
+        log_warn(
+            "secret_on_command_line", "option=%s mend=%s", arguments->exposed,
+            "others on this machine could read it until now: use the environment or the configuration file");
+    if (secrets)
+        warn_if_open("configuration", arguments->values[ARGUMENTS_CONFIG]);
+    warn_if_open("nats_creds_file", config->nats_creds_file);
+    warn_if_open("nats_tls_key", config->nats_tls_key);
+}
+
 /* What every command that works begins with. EXIT_FINE, or the exit code after the mistakes were shown. */
 static int prepare(const struct arguments *arguments, struct config *config, uint32_t *shards)
 {
@@ -36,6 +60,7 @@ static int prepare(const struct arguments *arguments, struct config *config, uin
     }
     serve_block_signals();
     log_init((enum log_level)config->log_level, (enum log_format)config->log_format, 2);
+    warn_of_secrets(arguments, config);
     return EXIT_FINE;
 }
 

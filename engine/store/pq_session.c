@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
+#include "engine/base/mask.h"
 #include "engine/base/memory.h"
 #include "engine/store/pq_error.h"
 #include "engine/store/pq_schema.h"
@@ -259,6 +260,29 @@ enum err pq_session_script(struct pq_session *session, const char *sql, struct e
     return error;
 }
 
+/* libpq quotes what it could not read of a connection string, and takes the end of a password with an @ for
+ * the host. */
+static void say_unconnected(const char *conninfo, const char *said, char *out, size_t room)
+{
+    char *why = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+    PQfreemem(why);
+    const char *password = "", *host = "";
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (option->val && strcmp(option->keyword, "password") == 0)
+            password = option->val;
+        else if (option->val && strcmp(option->keyword, "host") == 0)
+            host = option->val;
+    }
+    char shown[sizeof((struct err_note *)NULL)->text];
+    mask_word(said, password, shown, sizeof shown);
+    if (!options || strchr(host, '@'))
+        mask_quoted(shown, out, room);
+    else
+        snprintf(out, room, "%s", shown);
+    PQconninfoFree(options);
+}
+
 /* libpq's blocking connect, bounded per address by connect_timeout. What stands before dbname the user may
  * override; what stands behind it not. */
 static enum err connect_server(struct pq_session *session, struct err_note *note)
@@ -281,7 +305,10 @@ static enum err connect_server(struct pq_session *session, struct err_note *note
     check(conn);
     if (PQstatus(conn) != CONNECTION_OK) {
         struct str said = first_line(PQerrorMessage(conn));
-        enum err error = err_note(note, ERR_UNAVAILABLE, "no connection to PostgreSQL: %.*s", STR_ARG(said));
+        char line[sizeof note->text], shown[sizeof note->text];
+        snprintf(line, sizeof line, "%.*s", STR_ARG(said));
+        say_unconnected(session->conninfo, line, shown, sizeof shown);
+        enum err error = err_note(note, ERR_UNAVAILABLE, "no connection to PostgreSQL: %.400s", shown);
         PQfinish(conn);
         return error;
     }

@@ -130,6 +130,28 @@ Test(config, all_mistakes_are_shown_with_their_places)
     expect_said(":10:1: error: unknown setting \"runers2\"");
 }
 
+/* Whatever is wrong with a line, its value may be a password. */
+Test(config, no_mistake_quotes_a_value)
+{
+    static const char *const files[] = {
+        "nats_pasword: hunter2\n",
+        "nats_password: \"hunter2\n",
+        "nats_password: [hunter2]\n",
+        "nats_password: |\n  hunter2\n bad\n",
+        "nats_password: x\nnats_password: hunter2\n",
+        "databse: postgresql://u:hunter2@h/db\n",
+        "nats:\n  - nats://u:hunter2@h:4222\n  - {a: b}\n",
+        "nats_token:\thunter2: x\n",
+        "hunter2\n",
+        "- nats_password: hunter2\n",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        cr_expect(!read_file(files[i]), "%s is taken", files[i]);
+        cr_expect(strstr(buf_str(&mistakes).data, "hunter2") == NULL, "%s: %s", files[i],
+                  buf_str(&mistakes).data);
+    }
+}
+
 Test(config, what_is_no_mapping_is_refused)
 {
     cr_assert(!read_file("- a\n- b\n"));

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "tests/programs/stand.h"
@@ -99,6 +100,9 @@ Test(dev, says_where_it_is_and_leaves_nothing_behind)
                                    stand.url, stand.nats, stand.postgres)
                           .data;
     cr_expect(str_equal(stand_read(&stand, "data/env"), str_from(env)), "data/env says otherwise");
+    struct stat about;
+    cr_assert_eq(stat(arena_printf(&stand.arena, "%s/data/env", stand.dir).data, &about), 0);
+    cr_expect_eq(about.st_mode & 0777, 0600, "data/env is for its owner: %o", about.st_mode & 0777);
     cr_expect_eq(stand_dev_stop(&stand), 0);
     cr_expect_not(stand_lives(postgres));
     cr_expect_not(stand_lives(nats));

@@ -1,5 +1,6 @@
 /* What the programs say without any server: help, wrong usage, what is not there. */
 #include <criterion/criterion.h>
+#include <sys/stat.h>
 #include "tests/programs/stand.h"
 
 static struct stand stand;
@@ -184,6 +185,42 @@ Test(usage, every_page_of_help_tells_the_exit_codes)
     cr_expect_eq(stand_run(&stand, "sagactl").code, 2);
     cr_expect(stand_has(stand_run(&stand, "sagad --version").out, "sagad "));
     cr_expect(stand_has(stand_run(&stand, "sagactl version").out, "sagactl "));
+}
+
+/* A password on the command line works, is warned of, and stands in nothing that is printed. */
+Test(usage, secrets_are_not_printed)
+{
+    static const char *const calls[] = {
+        "sagad migrate --database postgresql://u:hunter2@127.0.0.1:1/db",
+        "sagad migrate --database=postgresql://u:hunter2@127.0.0.1:1/db",
+        "sagad migrate --database 'host=127.0.0.1 port=1 password=hunter2'",
+        "sagad migrate --database 'host=127.0.0.1 port=1 password hunter2'",
+        "sagad migrate --database postgresql://u:x@hunter2@127.0.0.1:1/db",
+        "sagad migrate --database postgresql://u:hunter2@127.0.0.1:port/db",
+        "sagactl doctor --database postgresql://u:hunter2@127.0.0.1:1/db",
+        "sagactl doctor --database 'password=hunter2 port'",
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        struct stand_result result = stand_run(&stand, "%s", calls[i]);
+        cr_expect_neq(result.code, 0, "%s", calls[i]);
+        cr_expect_not(stand_has(result.err, "hunter2"), "%s: %.*s", calls[i], STR_ARG(result.err));
+        cr_expect_not(stand_has(result.out, "hunter2"), "%s: %.*s", calls[i], STR_ARG(result.out));
+        cr_expect(stand_has(result.err, "command line") || stand_has(result.err, "secret_on_command_line"),
+                  "%s: %.*s", calls[i], STR_ARG(result.err));
+    }
+}
+
+Test(usage, secret_files_that_are_open_are_warned_of)
+{
+    stand_write(&stand, "open.yaml", STR("database: postgresql://u:hunter2@127.0.0.1:1/db\n"));
+    const char *path = arena_printf(&stand.arena, "%s/open.yaml", stand.dir).data;
+    cr_assert_eq(chmod(path, 0644), 0);
+    struct stand_result open = stand_run(&stand, "sagad migrate --config %s", path);
+    cr_expect(stand_has(open.err, "event=secret_file_open") && stand_has(open.err, "open.yaml"), "%.*s",
+              STR_ARG(open.err));
+    cr_expect_not(stand_has(open.err, "hunter2"), "%.*s", STR_ARG(open.err));
+    cr_assert_eq(chmod(path, 0640), 0);
+    cr_expect_not(stand_has(stand_run(&stand, "sagad migrate --config %s", path).err, "secret_file_open"));
 }
 
 Test(usage, validate_shows_places_and_tells_by_its_exit_code)

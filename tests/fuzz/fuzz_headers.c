@@ -1,0 +1,141 @@
+/* Raw bytes to the service itself, over a connection: the library's parser, the page that stands in for its
+ * own, the guard and the handlers together, with an engine on the in-memory twins behind them. Whatever
+ * comes, nothing goes back but whole answers with one head each, what is refused is problem+json, and the
+ * service goes on. */
+#include "tests/fuzz/fuzz.h"
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "api/api.h"
+#include "engine/base/check.h"
+#include "engine/bus/memory_bus.h"
+#include "engine/ops/log.h"
+#include "engine/store/memory_store.h"
+
+enum { ANSWERS_BYTES = 1048576, ANSWER_MS = 20000 };
+
+static struct memory_store_world *world;
+static struct memory_bus_broker *broker;
+static struct engine *engine;
+static struct api *api;
+
+static enum err open_store(void *context, struct store **store, struct err_note *note)
+{
+    (void)context;
+    (void)note;
+    *store = memory_store_open(world);
+    return ERR_OK;
+}
+
+static enum err open_bus(void *context, const struct bus_callbacks *callbacks, struct bus **bus,
+                         struct err_note *note)
+{
+    (void)context;
+    (void)note;
+    *bus = memory_bus_open(broker, callbacks);
+    return ERR_OK;
+}
+
+static void open_service(void)
+{
+    struct err_note note;
+    struct engine_options options = {.instance = "fuzz",
+                                     .open_store = open_store,
+                                     .open_bus = open_bus,
+                                     .runners = 1,
+                                     .lease_us = 600000000};
+    log_init(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, STDERR_FILENO);
+    world = memory_store_new(4);
+    broker = memory_bus_new();
+    check(engine_open(&options, &engine, &note) == ERR_OK);
+    struct api_options serving = {.address = "127.0.0.1:0", .engine = engine, .threads = 2};
+    check(api_open(&serving, &api, &note) == ERR_OK);
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct linger reset = {.l_onoff =
+                               1}; /* no port waits for its last packets: thousands a second are used */
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
+    check(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+/* All that comes back until the service closes. */
+static size_t exchange(struct str request, char *answers)
+{
+    int fd = connect_to(api_port(api));
+    size_t size = 0;
+    (void)!send(fd, request.data, request.size, MSG_NOSIGNAL); /* it may have closed already */
+    shutdown(fd, SHUT_WR);
+    for (;;) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        check(poll(&readable, 1, ANSWER_MS) == 1); /* else it hangs */
+        ssize_t part = recv(fd, answers + size, ANSWERS_BYTES - size, 0);
+        if (part <= 0)
+            break;
+        size += (size_t)part;
+        check(size < ANSWERS_BYTES);
+    }
+    close(fd);
+    return size;
+}
+
+static struct str line_of(struct str head, const char *name)
+{
+    const char *found = memmem(head.data, head.size, name, strlen(name));
+    if (!found)
+        return STR("");
+    struct str rest = str_slice(head, (size_t)(found - head.data) + strlen(name), head.size);
+    return str_slice(rest, 0, str_find(rest, '\r'));
+}
+
+static void check_page(struct str head, struct str body)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    check(str_equal(line_of(head, "\nContent-Type: "), STR("application/problem+json")));
+    struct str type = json_get_str(fuzz_is_json(&arena, body), STR("type"));
+    check(str_starts(type, STR("urn:sagad:problem:")));
+    arena_fini(&arena);
+}
+
+/* One answer; what follows it. An answer to HEAD has no body: then the next bytes are another head, or the
+ * end. */
+static struct str take_answer(struct str rest)
+{
+    check(str_starts(rest, STR("HTTP/1.1 ")));
+    const char *end = memmem(rest.data, rest.size, "\r\n\r\n", 4);
+    check(end != NULL);
+    struct str head = str_slice(rest, 0, (size_t)(end - rest.data) + 4);
+    int64_t length = 0;
+    struct str status = str_slice(rest, 9, 12);
+    rest = str_slice(rest, head.size, rest.size);
+    if (str_equal(status, STR("100")))
+        return rest;
+    check(str_to_i64(line_of(head, "\nContent-Length: "), &length) || str_equal(status, STR("304")));
+    bool bodiless = rest.size == 0 || str_starts(rest, STR("HTTP/1.1 "));
+    if (bodiless)
+        return rest;
+    check((size_t)length <= rest.size);
+    if (status.data[0] >= '4')
+        check_page(head, str_slice(rest, 0, (size_t)length));
+    return str_slice(rest, (size_t)length, rest.size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char answers[ANSWERS_BYTES];
+    if (!api)
+        open_service();
+    struct str rest = {answers, exchange((struct str){(const char *)data, size}, answers)};
+    while (rest.size > 0)
+        rest = take_answer(rest);
+    return 0;
+}
