@@ -356,6 +356,7 @@ static void fini_state(struct api *api)
 {
     close(api->socket);
     connections_fini(&api->connections);
+    workers_fini(&api->workers);
     readiness_fini(&api->readiness);
     readers_fini(&api->readers);
     arena_fini(&api->arena);
@@ -375,7 +376,7 @@ enum err api_open(const struct api_options *options, struct api **result, struct
     init_state(api, options);
     api->daemon = start_daemon(api, options);
     if (!api->daemon) {
-        workers_fini(&api->workers);
+        workers_close(&api->workers);
         fini_state(api);
         return err_note(note, ERR_UNAVAILABLE, "the HTTP service cannot start its threads on %s",
                         options->address);
@@ -392,7 +393,7 @@ void api_close(struct api *api)
     atomic_store(&api->stopping, true);
     (void)MHD_quiesce_daemon(api->daemon); /* gives our own socket back */
     calls_close(api);
-    workers_fini(&api->workers);
+    workers_close(&api->workers);
     connections_settle(&api->connections, SETTLE_MS);
     MHD_stop_daemon(api->daemon);
     fini_state(api);

@@ -70,7 +70,7 @@ void workers_init(struct workers *workers)
     }
 }
 
-void workers_fini(struct workers *workers)
+void workers_close(struct workers *workers)
 {
     for (int kind = 0; kind < WORKERS_KIND_COUNT; kind++) {
         struct workers_queue *queue = &workers->queues[kind];
@@ -80,8 +80,14 @@ void workers_fini(struct workers *workers)
         pthread_mutex_unlock(&queue->lock);
         for (uint32_t i = 0; i < queue->row->threads; i++)
             pthread_join(queue->threads[i], NULL);
-        pthread_cond_destroy(&queue->more);
-        pthread_mutex_destroy(&queue->lock);
+    }
+}
+
+void workers_fini(struct workers *workers)
+{
+    for (int kind = 0; kind < WORKERS_KIND_COUNT; kind++) {
+        pthread_cond_destroy(&workers->queues[kind].more);
+        pthread_mutex_destroy(&workers->queues[kind].lock);
     }
 }
 

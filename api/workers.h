@@ -24,7 +24,6 @@ struct workers_queue {
     const struct workers_row *row;
     struct request *first, *last; /* linked by request->queued */
     uint32_t waiting;
-    uint32_t running;
     bool stopping;
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -35,7 +34,10 @@ struct workers {
 };
 
 void workers_init(struct workers *workers);
-/* Does what is queued, each with a refusal when the service stops, and ends the threads. */
+/* Does what is queued, with a refusal when the service stops, and ends the threads; workers_submit gives
+ * false from then on. */
+void workers_close(struct workers *workers);
+/* When the library's threads have ended, too. */
 void workers_fini(struct workers *workers);
 /* Suspends the request and lets `step` run on a worker: it answers the request or begins a call, as a handler
  * does. False, and nothing is done, when the queue is full or closed. */

@@ -105,7 +105,7 @@ enum {
     LIMITS_HTTP_PAGE_BYTES = 1048576, /* one page of records or dead letters, the last one over it whole */
     LIMITS_HTTP_WAITING_WRITES = 256, /* starts and definitions that wait for a worker: a second of them */
     LIMITS_HTTP_WAITING_READS = 256,  /* reads likewise */
-    LIMITS_HTTP_WAITING_PLANS = 4,    /* plans that wait: a second each, at the worst */
+    LIMITS_HTTP_WAITING_PLANS = 8,    /* plans that wait: a second each, at the worst */
     LIMITS_LOG_LINE_BYTES = 4096,     /* PIPE_BUF: one write of a line to a pipe is not torn */
     LIMITS_CONFIG_BYTES = 65536,      /* configuration file: some thirty settings and their comments */
     LIMITS_RUNNERS_MAX = 64,          /* threads; one carries 100,000 transitions/s (FACTS.md) */
