@@ -32,6 +32,7 @@ struct memory {
     struct sight streams[NATS_STREAM_COUNT];
     struct sight pulls[NATS_IN_SLOT + 1];
     struct sight participants[NATS_PARTICIPANTS_MAX];
+    struct nats_strays strays;
     uint32_t next; /* participant: where a round that was cut off goes on */
 };
 /* A round under way. */
@@ -279,6 +280,8 @@ static bool keep(struct nats_bus *bus, struct memory *memory)
     keep_streams(bus, &round);
     keep_pulls(bus, &round);
     keep_participants(bus, &round);
+    if (stream_answers(&round, "SAGA_REPLY"))
+        nats_strays_keep(bus, &memory->strays);
     if (nats_faults_subscribe(&bus->faults))
         nats_control_retry(bus);
     bool well = nats_probe(&bus->base, &note) == ERR_OK;

@@ -3,9 +3,10 @@
  * Three lines of nats_line.h: `publisher` (commands, events, requests, calls, and what answers them),
  * `consumer` (pulling and acknowledging), and `admin` for what is rare and may block: streams, consumers,
  * control. Parts: nats_publish.c the publisher, nats_call.c calls to other engines, nats_pull.c the consumer,
- * nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them, nats_control.c the admin
- * line and calls of other engines, nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening
- * and closing. Locks: admin_mutex before pull_mutex; no callback of the owner is called with one held. */
+ * nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them, nats_strays.c what no
+ * consumer takes, nats_control.c the admin line and calls of other engines, nats_probe.c readiness,
+ * nats_faults.h what is refused, nats_bus.c opening and closing. Locks: admin_mutex before pull_mutex; no
+ * callback of the owner is called with one held. */
 #pragma once
 #include <nats/nats.h>
 #include <pthread.h>
@@ -220,6 +221,19 @@ void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
  * also what this version of nats.c does not know. With admin_mutex held. */
 enum err nats_widen_stream(struct nats_bus *bus, const char *stream, const char *const *subjects, int count,
                            struct err_note *note);
+
+/* nats_strays.c: the keeper's; which were handed over in the last round. */
+enum { NATS_STRAYS_MAX = 32 }; /* subjects a round: who sends to more is counted all the same, next time */
+struct nats_stray {
+    char subject[256];
+    uint64_t sequence;
+};
+struct nats_strays {
+    struct nats_stray items[NATS_STRAYS_MAX];
+    uint32_t count;
+    int64_t look_us; /* monotonic: not before */
+};
+void nats_strays_keep(struct nats_bus *bus, struct nats_strays *strays);
 
 /* nats_keeper.c */
 void nats_keeper_start(struct nats_bus *bus);

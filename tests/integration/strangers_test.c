@@ -60,13 +60,20 @@ Test(strangers, a_participants_commands_reach_nobody_but_itself, .timeout = 300)
     }
     pull_into(inn, "saga.start.calm");
     pull_into(inn, "saga.child.calm");
+    pull_into(inn, "saga.reply.0.inn");
     AWAIT(refused(&world, "subject") == SHARDS, "not counted");
     world_await_query(
         &world,
         "select count(*) = 2 from dead_letter where subject = 'saga.cmd.inn.book' and reason like "
         "'%is none of saga.start.<definition>, saga.child.<definition>, saga.signal.<event>'",
         WORLD_PATIENCE_MS);
+    world_await_query(
+        &world,
+        "select count(*) = 1 from dead_letter where subject = 'saga.cmd.inn.book' and reason like "
+        "'%is not saga.reply.<shard>.<participant>'",
+        WORLD_PATIENCE_MS);
     AWAIT(world_stream_count(&world, "SAGA_IN") == 0, "they come again for ever");
+    AWAIT(world_stream_count(&world, "SAGA_REPLY") == 0, "they stay for ever");
     cr_expect_eq(world_stream_count(&world, "SAGA_CMD"), SAGAS, "nobody else acknowledged a command");
     world_await_log(&world, 0, "event=stranger_refused kind=subject");
     world_await_ready(&world, 0, 200);
