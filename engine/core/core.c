@@ -2,6 +2,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/back.h"
+#include "engine/core/delivery.h"
 #include "engine/core/flow.h"
 #include "engine/core/frames.h"
 #include "engine/core/operator.h"
@@ -39,6 +40,19 @@ struct id core_child(const struct core_saga *saga, uint16_t step)
     check(step < saga->step_count);
     check(saga->plan->nodes[it->node].kind == PLAN_SAGA);
     return id_derive(saga->id, it->path, it->budget_base[CORE_DO], saga->shards);
+}
+
+bool core_halted(const struct core_saga *saga, uint16_t step)
+{
+    check(step < saga->step_count);
+    return frames_is_halted(saga, saga->steps[step].frame);
+}
+
+bool core_outstanding(const struct core_saga *saga, uint16_t step, enum core_kind kind, uint32_t attempt)
+{
+    check((unsigned)kind < CORE_KIND_COUNT);
+    return !core_ended(saga) && step < saga->step_count && saga->steps[step].state == state_sent(kind) &&
+           saga->steps[step].attempts[kind] == attempt;
 }
 
 bool core_going_back(const struct core_saga *saga, uint16_t step)
@@ -125,6 +139,12 @@ static void decide(struct work *work)
     case CORE_EVENT_UNDO:
         back_undo(work);
         return;
+    case CORE_EVENT_DELIVERED:
+        delivery_late(work);
+        return;
+    case CORE_EVENT_UNDELIVERED:
+        delivery_none(work);
+        return;
     }
     check_never("an event of no kind");
 }
@@ -178,5 +198,12 @@ int64_t core_wake(const struct core_saga *saga)
 {
     check(saga->step_count <= saga->step_room);
     uint16_t step;
-    return timer_next(saga, &step);
+    return timer_next(saga, NULL, NULL, &step);
+}
+
+int64_t core_next(const struct core_saga *saga, bool (*holds)(const void *context, uint16_t step),
+                  const void *context, uint16_t *step)
+{
+    check(saga->step_count <= saga->step_room);
+    return timer_next(saga, holds, context, step);
 }

@@ -43,17 +43,22 @@ enum core_code {
 enum core_event_kind {
     CORE_EVENT_START,
     CORE_EVENT_REPLY,
-    CORE_EVENT_TIMER, /* fires whatever is due first at `at`; the caller repeats while core_wake() <= at */
+    CORE_EVENT_TIMER, /* fires whatever is due first at `at`; the caller repeats while core_wake() <= at. With
+                         `step` that step's timer, with `deadline` the saga's: when others are held back */
     CORE_EVENT_CANCEL,
     CORE_EVENT_TERMINATE,
     CORE_EVENT_PAUSE,
     CORE_EVENT_RESUME,
-    CORE_EVENT_RETRY,  /* operator: a stuck step gets a fresh budget (or a waiting one goes at once) */
-    CORE_EVENT_SKIP,   /* operator: a stuck step is let go */
-    CORE_EVENT_FORCE,  /* operator: a stuck step's outcome is declared */
-    CORE_EVENT_SIGNAL, /* an event from outside, for an await */
-    CORE_EVENT_MOVE,   /* operator: a timer is moved, or fired now */
-    CORE_EVENT_UNDO,   /* the parent saga wants this child undone, whether it has ended or not */
+    CORE_EVENT_RETRY,     /* operator: a stuck step gets a fresh budget (or a waiting one goes at once) */
+    CORE_EVENT_SKIP,      /* operator: a stuck step is let go */
+    CORE_EVENT_FORCE,     /* operator: a stuck step's outcome is declared */
+    CORE_EVENT_SIGNAL,    /* an event from outside, for an await */
+    CORE_EVENT_MOVE,      /* operator: a timer is moved, or fired now */
+    CORE_EVENT_UNDO,      /* the parent saga wants this child undone, whether it has ended or not */
+    CORE_EVENT_DELIVERED, /* an attempt whose time was over reached its participant only now: its time begins
+                             again */
+    CORE_EVENT_UNDELIVERED, /* an attempt has reached nobody and never will: error_code and error_message say
+                               why */
 };
 /* The first four are what participants say; the others are what the engine makes of an answer that says none
  * of them: an error of a service that may have acted before it (`via: request`), and an answer that cannot be
@@ -97,11 +102,15 @@ struct core_event {
     struct str signal;    /* "delivery.signed" */
     struct str signal_id; /* a second one of this name with the same is a duplicate; "" : none */
 
-    /* MOVE: step is the timer's path, "" the saga's deadline */
-    int64_t due_us; /* not after `at`: fires now */
+    /* TIMER */
+    bool deadline; /* the saga's deadline, whatever else is due before it */
 
-    /* REPLY: which command it answers; RETRY, SKIP, FORCE: which step ("" : the only stuck one); UNDO:
-     * attempt only, the parent's */
+    /* MOVE: step is the timer's path, "" the saga's deadline */
+    int64_t due_us; /* not after `at`: fires now. DELIVERED: when its time ends; 0, or later: its timeout
+                       after `at` */
+
+    /* REPLY, DELIVERED, UNDELIVERED: which command it answers, or is about; TIMER: see there; RETRY, SKIP,
+     * FORCE: which step ("" : the only stuck one); UNDO: attempt only, the parent's */
     struct str step; /* path of the step: its id, within a foreach with the item's index, "book[3]" */
     enum core_kind command_kind;
     uint32_t attempt;
@@ -323,6 +332,10 @@ enum err core_fold(struct core_saga *saga, const struct core_record *record, str
     __attribute__((warn_unused_result));
 /* When the next timer is due: INT64_MAX when there is none. Commands held back by a pause do not count. */
 int64_t core_wake(const struct core_saga *saga);
+/* The same among the timers that `holds` does not hold back; *step is whose, CORE_NO_STEP the saga's deadline
+ * or none. Asked about steps whose command is out. */
+int64_t core_next(const struct core_saga *saga, bool (*holds)(const void *context, uint16_t step),
+                  const void *context, uint16_t *step);
 bool core_ended(const struct core_saga *saga);
 /* The step's path ("charge", "book[3]"); lives as long as the saga. */
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
@@ -334,6 +347,11 @@ struct id core_child(const struct core_saga *saga, uint16_t step);
 /* Whether the effect of this step, if there is one, is to be undone: the saga, or a scope around it, goes
  * back. */
 bool core_going_back(const struct core_saga *saga, uint16_t step);
+/* Nothing new is commanded where the step stands: its branch has failed, or it goes back. What is outstanding
+ * there is only waited for to be settled. */
+bool core_halted(const struct core_saga *saga, uint16_t step);
+/* Whether a command of this kind and attempt is out and not decided: SENT, VERIFY_SENT, UNDO_SENT. */
+bool core_outstanding(const struct core_saga *saga, uint16_t step, enum core_kind kind, uint32_t attempt);
 /* An independent saga in the same state: for whoever wants to look ahead. Shares the JSON, copies the rest
  * into `arena`; source and its arena must live as long. */
 void core_copy(struct core_saga *copy, const struct core_saga *source, struct arena *arena);

@@ -283,7 +283,9 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
     if (event->kind == CORE_EVENT_START &&
         (event->rules < CORE_RULES_FIRST || event->rules > CORE_RULES_NEWEST))
         return "it began under rules that are not known here";
-    if (event->kind == CORE_EVENT_REPLY && core_find(saga, event->step) == CORE_NO_STEP)
+    bool about = event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_DELIVERED ||
+                 event->kind == CORE_EVENT_UNDELIVERED;
+    if (about && core_find(saga, event->step) == CORE_NO_STEP)
         return "a reply answers a step that was never opened";
     return NULL;
 }

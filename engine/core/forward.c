@@ -89,12 +89,14 @@ static void unanswered(struct work *work, uint16_t step, struct str code, struct
 }
 
 /* Whether `verify` has something to say though no attempt went unanswered: who said `retry` to all of them
- * may have done it before. A rejection that is tried again says that it did not. */
+ * may have done it before. A rejection that is tried again says that it did not, and so does what
+ * has reached nobody. */
 static bool is_asked_anyway(const struct work *work, uint16_t step)
 {
     const struct plan_step *plan = work_node(work, step)->step;
     bool asks = plan->on_timeout == PLAN_ON_TIMEOUT_RETRY || plan->on_timeout == PLAN_ON_TIMEOUT_VERIFY;
-    bool no = work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_REJECTED;
+    bool no = (work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_REJECTED) ||
+              work->event.kind == CORE_EVENT_UNDELIVERED;
     check(work_step(work, step)->attempts[CORE_DO] > 0);
     return work->saga->rules > CORE_RULES_FIRST && plan->has_verify && asks && !no;
 }

@@ -22,13 +22,21 @@ static const struct str state_names[] = {
 #undef X
 };
 static const struct str event_names[] = {
-    [CORE_EVENT_START] = NAME("start"),         [CORE_EVENT_REPLY] = NAME("reply"),
-    [CORE_EVENT_TIMER] = NAME("timer"),         [CORE_EVENT_CANCEL] = NAME("cancel"),
-    [CORE_EVENT_TERMINATE] = NAME("terminate"), [CORE_EVENT_PAUSE] = NAME("pause"),
-    [CORE_EVENT_RESUME] = NAME("resume"),       [CORE_EVENT_RETRY] = NAME("retry"),
-    [CORE_EVENT_SKIP] = NAME("skip"),           [CORE_EVENT_FORCE] = NAME("force"),
-    [CORE_EVENT_SIGNAL] = NAME("signal"),       [CORE_EVENT_MOVE] = NAME("move"),
+    [CORE_EVENT_START] = NAME("start"),
+    [CORE_EVENT_REPLY] = NAME("reply"),
+    [CORE_EVENT_TIMER] = NAME("timer"),
+    [CORE_EVENT_CANCEL] = NAME("cancel"),
+    [CORE_EVENT_TERMINATE] = NAME("terminate"),
+    [CORE_EVENT_PAUSE] = NAME("pause"),
+    [CORE_EVENT_RESUME] = NAME("resume"),
+    [CORE_EVENT_RETRY] = NAME("retry"),
+    [CORE_EVENT_SKIP] = NAME("skip"),
+    [CORE_EVENT_FORCE] = NAME("force"),
+    [CORE_EVENT_SIGNAL] = NAME("signal"),
+    [CORE_EVENT_MOVE] = NAME("move"),
     [CORE_EVENT_UNDO] = NAME("undo"),
+    [CORE_EVENT_DELIVERED] = NAME("delivered"),
+    [CORE_EVENT_UNDELIVERED] = NAME("undelivered"),
 };
 static const struct str reply_names[] = {
     [CORE_REPLY_OK] = NAME("ok"),           [CORE_REPLY_REJECTED] = NAME("rejected"),

@@ -90,6 +90,19 @@ static void head_move(struct buf *out, const struct core_event *event)
     put_actor(out, event);
 }
 
+static void head_delivery(struct buf *out, const struct core_event *event)
+{
+    check(event->step.size > 0);
+    struct str what = core_event_text(event->kind);
+    struct str kind = core_kind_text(event->command_kind);
+    buf_printf(out, "%.*s: %.*s of %.*s, attempt %u", WORDS(what), WORDS(kind), WORDS(event->step),
+               event->attempt);
+    if (event->error_code.size > 0) {
+        buf_puts(out, ": ");
+        put_reason(out, event->error_code, event->error_message);
+    }
+}
+
 static void head(struct buf *out, const struct core_event *event)
 {
     switch (event->kind) {
@@ -118,6 +131,10 @@ static void head(struct buf *out, const struct core_event *event)
         break;
     case CORE_EVENT_MOVE:
         head_move(out, event);
+        break;
+    case CORE_EVENT_DELIVERED:
+    case CORE_EVENT_UNDELIVERED:
+        head_delivery(out, event);
         break;
     case CORE_EVENT_UNDO:
         buf_printf(out, "undo, attempt %u, for the parent", event->attempt);

@@ -7,7 +7,9 @@
  *
  *   event of start   {"input", "search", "key", "seed": "<decimal>", "correlation", "traceparent"}
  *            reply   {"kind": "do", "participant", "status": "ok", "code", "message", "retry_after_us",
- * "body"} timer   {} a verb  {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
+ * "body"} timer   {}, or {"deadline": true} delivered {"kind", "due"} undelivered {"kind", "code", "message"}
+ * a verb
+ * {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
  * {"due"} signal  {"signal", "id", "body"} start of a child also {"parent": id, "parent_step",
  * "parent_attempt", "depth", "stillborn": true}; of any saga of an installation with several shards
  * {"shards"}; of one that began under newer rules than the first {"rules"}

@@ -334,7 +334,7 @@ static const char *read_event(const struct json *from, struct core_event *event)
 {
     if (from == NULL || from->kind != JSON_OBJECT)
         return "event";
-    check((unsigned)event->kind <= CORE_EVENT_UNDO);
+    check((unsigned)event->kind <= CORE_EVENT_UNDELIVERED);
     if (event->kind == CORE_EVENT_START)
         return read_start(from, event);
     if (event->kind == CORE_EVENT_SIGNAL) {
@@ -342,6 +342,18 @@ static const char *read_event(const struct json *from, struct core_event *event)
         event->signal_id = json_get_str(from, STR("id"));
         event->body = json_get(from, STR("body"));
         return event->signal.size > 0 ? NULL : "signal";
+    }
+    if (event->kind == CORE_EVENT_TIMER) {
+        const struct json *deadline = json_get(from, STR("deadline"));
+        event->deadline = deadline != NULL && deadline->kind == JSON_BOOL && deadline->boolean;
+        return NULL;
+    }
+    if (event->kind == CORE_EVENT_DELIVERED || event->kind == CORE_EVENT_UNDELIVERED) {
+        event->error_code = json_get_str(from, STR("code"));
+        event->error_message = json_get_str(from, STR("message"));
+        if (event->kind == CORE_EVENT_DELIVERED && !json_get_i64(from, STR("due"), &event->due_us))
+            return "due";
+        return core_kind_parse(json_get_str(from, STR("kind")), &event->command_kind) ? NULL : "kind";
     }
     if (event->kind == CORE_EVENT_MOVE && !json_get_i64(from, STR("due"), &event->due_us))
         return "due";

@@ -117,6 +117,16 @@ static void write_signal(struct buf *out, const struct core_event *event)
     put_json(out, STR("body"), event->body);
 }
 
+static void write_delivery(struct buf *out, const struct core_event *event)
+{
+    check(event->step.size > 0);
+    put_text(out, STR("kind"), core_kind_text(event->command_kind));
+    put_text(out, STR("code"), event->error_code);
+    put_text(out, STR("message"), event->error_message);
+    if (event->kind == CORE_EVENT_DELIVERED)
+        put_number(out, STR("due"), event->due_us);
+}
+
 static void write_event(struct buf *out, const struct core_event *event)
 {
     buf_char(out, '{');
@@ -128,6 +138,14 @@ static void write_event(struct buf *out, const struct core_event *event)
         write_reply(out, event);
         break;
     case CORE_EVENT_TIMER:
+        if (event->deadline) {
+            name(out, STR("deadline"));
+            buf_put(out, STR("true"));
+        }
+        break;
+    case CORE_EVENT_DELIVERED:
+    case CORE_EVENT_UNDELIVERED:
+        write_delivery(out, event);
         break;
     case CORE_EVENT_CANCEL:
     case CORE_EVENT_TERMINATE:
@@ -284,6 +302,8 @@ struct str record_step(const struct core_saga *saga, const struct core_record *r
     case CORE_EVENT_SKIP:
     case CORE_EVENT_FORCE:
     case CORE_EVENT_MOVE:
+    case CORE_EVENT_DELIVERED:
+    case CORE_EVENT_UNDELIVERED:
         return record->event.step;
     case CORE_EVENT_SIGNAL:
     case CORE_EVENT_UNDO:
@@ -301,8 +321,9 @@ uint32_t record_attempt(const struct core_record *record)
 {
     check(record->seq > 0);
     enum core_event_kind kind = record->event.kind;
-    check((unsigned)kind <= CORE_EVENT_UNDO);
+    check((unsigned)kind <= CORE_EVENT_UNDELIVERED);
     bool has_attempt = kind == CORE_EVENT_REPLY || kind == CORE_EVENT_TIMER || kind == CORE_EVENT_RETRY ||
-                       kind == CORE_EVENT_SKIP || kind == CORE_EVENT_FORCE || kind == CORE_EVENT_UNDO;
+                       kind == CORE_EVENT_SKIP || kind == CORE_EVENT_FORCE || kind == CORE_EVENT_UNDO ||
+                       kind == CORE_EVENT_DELIVERED || kind == CORE_EVENT_UNDELIVERED;
     return has_attempt ? record->event.attempt : 0;
 }

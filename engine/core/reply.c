@@ -142,7 +142,7 @@ static struct str code_of(const struct work *work)
     return work->event.error_code.size > 0 ? work->event.error_code : core_code_text(CORE_CODE_REJECTED);
 }
 
-static enum plan_on_error rule_of(const struct work *work, uint16_t step)
+enum plan_on_error reply_rule(const struct work *work, uint16_t step)
 {
     const struct plan_step *plan = work_node(work, step)->step;
     check(plan->error_count == 0 || plan->errors != NULL);
@@ -171,7 +171,7 @@ static void do_rejected(struct work *work, uint16_t step)
     struct str code = code_of(work);
     struct str message = work->event.error_message;
     check(work->event.command_kind == CORE_DO);
-    enum plan_on_error rule = work_halted(work, step) ? PLAN_ON_ERROR_FAIL : rule_of(work, step);
+    enum plan_on_error rule = work_halted(work, step) ? PLAN_ON_ERROR_FAIL : reply_rule(work, step);
     check(code.size > 0);
     if (rule == PLAN_ON_ERROR_RETRY) {
         take_retry(work, step);

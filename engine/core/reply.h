@@ -12,3 +12,5 @@
  * timed-out one)
  */
 void reply_take(struct work *work);
+/* What the step's `errors` say about the event's code. */
+enum plan_on_error reply_rule(const struct work *work, uint16_t step);

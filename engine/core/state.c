@@ -135,7 +135,9 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
         mark_answered(saga, event);
     if (event->kind == CORE_EVENT_UNDO)
         saga->undo_attempt = event->attempt;
-    saga->stored_bytes += weight(event->input) + weight(event->search) + weight(event->body);
+    bool stores = event->kind == CORE_EVENT_REPLY || event->kind == CORE_EVENT_FORCE ||
+                  event->kind == CORE_EVENT_SIGNAL; /* the record of any other leaves a body out */
+    saga->stored_bytes += weight(event->input) + weight(event->search) + weight(stores ? event->body : NULL);
     saga->unfinished = false;
     saga->seq = seq;
     saga->updated_us = event->at_us;

@@ -16,7 +16,8 @@ static bool is_held(const struct core_saga *saga, const struct core_step *step)
            step->state == state_waiting(state_kind(step->state));
 }
 
-int64_t timer_next(const struct core_saga *saga, uint16_t *step)
+int64_t timer_next(const struct core_saga *saga, bool (*holds)(const void *context, uint16_t step),
+                   const void *context, uint16_t *step)
 {
     check(saga->step_count <= saga->step_room);
     *step = CORE_NO_STEP;
@@ -28,6 +29,8 @@ int64_t timer_next(const struct core_saga *saga, uint16_t *step)
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *it = &saga->steps[i];
         if (!state_is_active(it->state) || is_held(saga, it) || it->due_us > due_us)
+            continue;
+        if (holds != NULL && it->state == state_sent(state_kind(it->state)) && holds(context, i))
             continue;
         due_us = it->due_us;
         *step = i;
@@ -103,10 +106,33 @@ static void not_signalled(struct work *work, uint16_t step)
     check_never("an on_timeout of no kind");
 }
 
+/* The timer that the event names, or the first one. */
+static int64_t named(struct work *work, uint16_t *step)
+{
+    const struct core_saga *saga = work->saga;
+    check(work->event.kind == CORE_EVENT_TIMER);
+    if (saga->unfinished) { /* what was begun goes on before anything else */
+        work->event.deadline = false;
+        work->event.step = (struct str){0};
+        return timer_next(saga, NULL, NULL, step);
+    }
+    if (work->event.deadline) {
+        *step = CORE_NO_STEP;
+        return saga->deadline_us > 0 && !core_ended(saga) ? saga->deadline_us : INT64_MAX;
+    }
+    if (work->event.step.size == 0)
+        return timer_next(saga, NULL, NULL, step);
+    *step = core_find(saga, work->event.step);
+    if (core_ended(saga) || *step == CORE_NO_STEP || !state_is_active(saga->steps[*step].state) ||
+        is_held(saga, &saga->steps[*step]))
+        return INT64_MAX;
+    return saga->steps[*step].due_us;
+}
+
 void timer_fire(struct work *work)
 {
     uint16_t step;
-    int64_t due_us = timer_next(work->saga, &step);
+    int64_t due_us = named(work, &step);
     check(work->count == 0);
     if (due_us > work->event.at_us) {
         work_leave(work, CORE_IDLE, "nothing is due");

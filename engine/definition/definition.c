@@ -63,6 +63,7 @@ static void read_defaults(struct load *load, const struct tree *tree)
 {
     struct load_defaults *defaults = &load->defaults;
     *defaults = (struct load_defaults){.timeout_us = 10 * DURATION_SECOND_US,
+                                       .start_within_us = 3600 * DURATION_SECOND_US,
                                        .retry = load_retry_of_step(),
                                        .undo_retry = load_retry_of_undo()};
     if (!tree)
@@ -71,6 +72,8 @@ static void read_defaults(struct load *load, const struct tree *tree)
     keys_read(tree, KEYS_TABLE_DEFAULTS, load->diags, &values);
     if (values.of[KEYS_DEFAULTS_TIMEOUT])
         (void)load_duration(load, values.of[KEYS_DEFAULTS_TIMEOUT], &defaults->timeout_us);
+    if (values.of[KEYS_DEFAULTS_START_WITHIN])
+        (void)load_duration(load, values.of[KEYS_DEFAULTS_START_WITHIN], &defaults->start_within_us);
     load_retry(load, values.of[KEYS_DEFAULTS_RETRY], false, &defaults->retry);
     const struct tree *compensate = values.of[KEYS_DEFAULTS_COMPENSATE];
     if (!compensate)

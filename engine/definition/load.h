@@ -18,6 +18,7 @@ struct load_file {
 };
 struct load_defaults {
     int64_t timeout_us;
+    int64_t start_within_us;
     struct plan_retry retry;
     int64_t undo_timeout_us; /* 0: as the step's */
     struct plan_retry undo_retry;

@@ -156,6 +156,9 @@ void load_step(struct load *load, uint16_t node)
     step->pivot = load->pivot == node;
     step->run.timeout_us = load->defaults.timeout_us;
     step->run.retry = load->defaults.retry;
+    step->start_within_us = load->defaults.start_within_us;
+    if (values.of[KEYS_STEP_START_WITHIN])
+        (void)load_duration(load, values.of[KEYS_STEP_START_WITHIN], &step->start_within_us);
     load_action(load, &values, step_keys, after_pivot, &step->run);
     if (values.of[KEYS_STEP_WITH])
         step->run.with = load_program(load, values.of[KEYS_STEP_WITH], (struct load_scope){LOAD_AT_DO, node});

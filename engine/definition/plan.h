@@ -70,6 +70,7 @@ struct plan_step {
     struct plan_action undo;
     bool has_verify;
     struct plan_action verify; /* its `with` is the step's own */
+    int64_t start_within_us; /* a command of it may wait so long until it is delivered; of the stream only */
     enum plan_on_timeout on_timeout;
     const struct plan_error_rule *errors;
     uint32_t error_count;

@@ -102,6 +102,8 @@ static void compare_undo(struct diff_work *work, struct str place, const struct 
 static void compare_verify(struct diff_work *work, struct str place, const struct plan_step *was,
                            const struct plan_step *is)
 {
+    became(work, DIFF_TIMING_CHANGED, place, "start_within", duration(work, was->start_within_us),
+           duration(work, is->start_within_us));
     became(work, DIFF_RULE_CHANGED, place, "on_timeout", plan_on_timeout_text(was->on_timeout),
            plan_on_timeout_text(is->on_timeout));
     if (was->has_verify && is->has_verify) /* its body is the step's */

@@ -140,7 +140,7 @@ static enum err read_verb(const struct json *body, struct inbox_task *task, stru
     };
     task->has_id = id_parse(json_get_str(body, STR("id")), &task->id);
     bool fine = task->has_id && core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
-                verb->kind >= CORE_EVENT_CANCEL && verb->kind != CORE_EVENT_UNDO &&
+                verb->kind >= CORE_EVENT_CANCEL && verb->kind < CORE_EVENT_UNDO &&
                 (status.size == 0 || core_reply_parse(status, &verb->status)) &&
                 (verb->kind != CORE_EVENT_MOVE || json_get_i64(body, STR("due"), &verb->due_us));
     return fine ? ERR_OK : refuse(reason, STR("\"id\", \"verb\", \"status\" or \"due\" is not one"));

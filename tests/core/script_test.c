@@ -118,6 +118,8 @@ static void read_option(struct script *script, struct core_event *event, struct 
         event->parent_step = value;
     } else if (str_starts(word, STR("parent_attempt=")) && str_to_i64(value, &number))
         event->parent_attempt = (uint32_t)number;
+    else if (str_starts(word, STR("deadline=")))
+        event->deadline = true;
     else if (str_starts(word, STR("stillborn=")))
         event->stillborn = true;
     else if (str_starts(word, STR("by=")))
@@ -162,7 +164,8 @@ static struct core_event read_event(struct script *script, struct str line)
     if (event.kind == CORE_EVENT_TIMER && !told && wake_us != INT64_MAX && wake_us > script->now_us)
         script->now_us = wake_us;
     event.at_us = script->now_us;
-    if (event.kind == CORE_EVENT_REPLY)
+    if (event.kind == CORE_EVENT_REPLY || event.kind == CORE_EVENT_DELIVERED ||
+        event.kind == CORE_EVENT_UNDELIVERED)
         read_target(script, &event, next_word(&line));
     if (event.kind == CORE_EVENT_SIGNAL)
         event.signal = next_word(&line);

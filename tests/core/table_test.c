@@ -196,6 +196,10 @@ static void check_verdict(const struct core_saga *before, const struct core_even
     case CORE_EVENT_MOVE:
     case CORE_EVENT_UNDO:
         return;
+    case CORE_EVENT_DELIVERED:
+    case CORE_EVENT_UNDELIVERED:
+        cr_assert(verdict == CORE_USED || verdict == CORE_LATE || verdict == CORE_IDLE);
+        return;
     }
 }
 
@@ -242,6 +246,22 @@ static void try_answers(struct explorer *explorer, const struct twin *from, uint
     try_event(explorer, from, &event);
 }
 
+/* The newest attempt reached its participant late, or nobody; and so did an older one. */
+static void try_deliveries(struct explorer *explorer, const struct twin *from, uint16_t index,
+                           struct core_event event)
+{
+    const struct core_step *step = &from->live.steps[index];
+    event.attempt = step->attempts[event.command_kind];
+    event.error_code = STR("UNDELIVERED");
+    event.kind = CORE_EVENT_UNDELIVERED;
+    try_event(explorer, from, &event);
+    event.at_us = step->due_us > 0 ? step->due_us : event.at_us;
+    event.kind = CORE_EVENT_DELIVERED;
+    try_event(explorer, from, &event);
+    event.attempt--;
+    try_event(explorer, from, &event);
+}
+
 static void try_all(struct explorer *explorer, const struct twin *from)
 {
     const struct core_saga *saga = &from->live;
@@ -270,9 +290,10 @@ static void try_all(struct explorer *explorer, const struct twin *from)
             event.kind = (enum core_event_kind)kind;
             try_event(explorer, from, &event);
         }
-        event.kind = CORE_EVENT_REPLY;
         for (int kind = CORE_DO; kind <= CORE_UNDO; kind++) {
             event.command_kind = (enum core_kind)kind;
+            try_deliveries(explorer, from, i, event);
+            event.kind = CORE_EVENT_REPLY;
             try_answers(explorer, from, i, event);
         }
     }

@@ -20,6 +20,7 @@ struct message {
     enum core_kind kind;
     uint32_t attempt;
     enum core_reply_status status;
+    bool given; /* a copy of it was delivered */
 };
 /* A participant with a barrier: each of do and undo takes effect once, and no do after an undo. */
 struct truth {
@@ -298,6 +299,28 @@ static void deliver_reply(struct walk *walk, struct message message)
     MUST(walk, verdict != CORE_REFUSED && verdict != CORE_IDLE);
 }
 
+static struct str any_step(struct walk *walk)
+{
+    uint16_t opened = walk->oracle.step_count;
+    if (opened == 0 || chance(walk, 3))
+        return STR("nowhere[7]");
+    uint32_t newest = opened > 8 && chance(walk, 50) ? 8 : opened; /* they are the ones that wait */
+    return path_of(walk, (uint16_t)(opened - 1 - choose(walk, newest)));
+}
+
+/* A command that no copy of has been delivered has reached nobody, and will not. */
+static bool take_back(struct walk *walk, const struct message *message)
+{
+    const struct block_oracle_step *step = &walk->oracle.steps[message->step];
+    struct core_event event = {.kind = CORE_EVENT_UNDELIVERED, .at_us = walk->now_us};
+    if (message->reply || message->given || walk->plan->nodes[step->node].kind != PLAN_STEP)
+        return false;
+    event.attempt = message->attempt, event.command_kind = message->kind;
+    event.step = path_of(walk, message->step), event.error_code = chance(walk, 60) ? STR("") : STR("SKIP");
+    MUST(walk, give(walk, &event) != CORE_DEAD);
+    return true;
+}
+
 static void deliver(struct walk *walk)
 {
     if (walk->count == 0)
@@ -306,23 +329,17 @@ static void deliver(struct walk *walk)
     struct message message = walk->messages[at];
     bool lost = strikes(walk, 10);
     bool again = strikes(walk, 12);
+    walk->messages[at].given = true;
     if (!again)
         walk->messages[at] = walk->messages[--walk->count];
+    if (!again && !lost && strikes(walk, 6) && take_back(walk, &message))
+        return;
     if (lost && !(message.reply && message.status == CORE_REPLY_OK))
         return; /* a lost success would hide an effect for ever: the bus delivers it in the end */
     if (message.reply)
         deliver_reply(walk, message);
     else
         execute(walk, message);
-}
-
-static struct str any_step(struct walk *walk)
-{
-    uint16_t opened = walk->oracle.step_count;
-    if (opened == 0 || chance(walk, 3))
-        return STR("nowhere[7]");
-    uint32_t newest = opened > 8 && chance(walk, 50) ? 8 : opened; /* they are the ones that wait */
-    return path_of(walk, (uint16_t)(opened - 1 - choose(walk, newest)));
 }
 
 /* Answers that no honest participant gives. */

@@ -65,6 +65,11 @@ static void put_step(struct buf *out, const struct plan_node *node)
         put_action(out, "verify", &step->verify);
     if (step->has_undo)
         put_action(out, "undo", &step->undo);
+    if (step->start_within_us != INT64_C(3600000000) && node->kind == PLAN_STEP) {
+        buf_puts(out, "  start within ");
+        put_duration(out, step->start_within_us);
+        buf_char(out, '\n');
+    }
     buf_printf(out, "  on_timeout: %.*s\n", STR_ARG(plan_on_timeout_text(step->on_timeout)));
     for (uint32_t i = 0; i < step->error_count; i++)
         buf_printf(out, "  error %.*s: %.*s\n", STR_ARG(step->errors[i].code),
