@@ -4,9 +4,28 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 
-enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note)
+enum err bus_participants(struct bus *bus, const struct bus_participant *participants, uint32_t count,
+                          struct err_note *note)
 {
-    return bus->ops->participants(bus, names, count, note);
+    return bus->ops->participants(bus, participants, count, note);
+}
+
+enum err bus_look(struct bus *bus, struct str participant, uint64_t cookie)
+{
+    return bus->ops->look(bus, participant, cookie);
+}
+
+enum err bus_take_back(struct bus *bus, uint64_t sequence, uint64_t cookie)
+{
+    return bus->ops->take_back(bus, sequence, cookie);
+}
+
+int64_t bus_ack_wait_us(int64_t work_us)
+{
+    const int64_t second_us = 1000000;
+    const int64_t most_us = BUS_ACK_WAIT_MOST_S * second_us, margin_us = BUS_ACK_WAIT_MARGIN_S * second_us;
+    int64_t wait_us = work_us < most_us - margin_us ? work_us + margin_us : most_us;
+    return wait_us > BUS_ACK_WAIT_LEAST_S * second_us ? wait_us : BUS_ACK_WAIT_LEAST_S * second_us;
 }
 
 enum err bus_listen(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note)

@@ -49,22 +49,61 @@ struct bus_delivery {
     uint64_t delivery_count; /* 1 for the first */
     struct bus_message message;
 };
+/* The broker's word on a bus_publish. */
+struct bus_published {
+    uint64_t cookie;
+    /* ERR_OK: stored, or known already. ERR_FULL: the stream takes no more; ERR_LIMIT: too large for it;
+     * ERR_NOT_FOUND: no stream takes the subject; ERR_TIMEOUT: no answer in time. Publish again with the same
+     * id, but after ERR_LIMIT. */
+    enum err error;
+    bool refused;      /* the broker itself said no: not stored, for certain */
+    uint64_t sequence; /* ERR_OK: in its stream, of the first one when it was known already */
+    struct str cause;  /* when not ERR_OK: the server's text, or ours; borrowed */
+};
+/* How far a participant's consumer has got. */
+struct bus_sight {
+    struct str participant;
+    uint64_t cookie; /* the question's */
+    /* ERR_NOT_FOUND: there is no such consumer; otherwise not ERR_OK: the broker would not tell. The rest is
+     * set with ERR_OK only. */
+    enum err error;
+    uint64_t delivered; /* each of its commands up to this sequence has been delivered, or is gone */
+    uint64_t pending;   /* commands that were never delivered */
+    uint64_t working;   /* delivered and not acknowledged */
+    /* The same as long as nothing happened after which `delivered` may have lost count: the consumer made
+     * anew, another leader, a lost connection. Never 0. */
+    uint64_t life;
+    uint64_t made; /* the same as long as sequences mean the same: until the consumer, or with it the stream,
+                      is made anew. Never 0 */
+};
 struct bus_callbacks {
     void *context;
     /* Copies into an inbox. False: no room; the bus will deliver it again later (a CONTROL request is lost,
      * and its asker times out). */
     bool (*deliver)(void *context, const struct bus_delivery *delivery);
-    /* The broker's word on a bus_publish: ERR_OK stored (or known already), else not stored or unknown:
-     * publish again with the same id. */
-    void (*published)(void *context, uint64_t cookie, enum err error);
+    void (*published)(void *context, const struct bus_published *published);
+    /* The answer to bus_look. */
+    void (*seen)(void *context, const struct bus_sight *sight);
+    /* The answer to bus_take_back: ERR_OK, the command was in its stream and is not any more; ERR_NOT_FOUND,
+     * it was not there; else unknown. */
+    void (*taken_back)(void *context, uint64_t cookie, enum err error);
     /* Connected again or lost: for readiness; after a reconnect unanswered publishes have been reported as
      * failed. */
     void (*connected)(void *context, bool connected);
 };
 
+/* Who takes commands from the stream. */
+struct bus_participant {
+    struct str name;
+    int64_t work_us; /* the longest it may work on one command: no second delivery before. 0: the least */
+};
+
 struct bus;
 struct bus_ops {
-    enum err (*participants)(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
+    enum err (*participants)(struct bus *bus, const struct bus_participant *participants, uint32_t count,
+                             struct err_note *note);
+    enum err (*look)(struct bus *bus, struct str participant, uint64_t cookie);
+    enum err (*take_back)(struct bus *bus, uint64_t sequence, uint64_t cookie);
     enum err (*listen)(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note);
     void (*unlisten)(struct bus *bus, uint32_t shard);
     enum err (*listen_in)(struct bus *bus, struct err_note *note);
@@ -88,8 +127,17 @@ struct bus {
 };
 
 /* Makes (or repairs) one durable pull consumer per participant, bearing its name, on SAGA_CMD with filter
- * saga.cmd.<name>.>. */
-enum err bus_participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note);
+ * saga.cmd.<name>.>. Its ack_wait is the longest work_us ever told, within the bounds below; one that exists
+ * with a shorter one gets the longer one, never the other way round: another engine may know more. */
+enum { BUS_ACK_WAIT_LEAST_S = 30, BUS_ACK_WAIT_MOST_S = 3600, BUS_ACK_WAIT_MARGIN_S = 5 };
+enum err bus_participants(struct bus *bus, const struct bus_participant *participants, uint32_t count,
+                          struct err_note *note);
+/* Asks how far a participant has got; returns at once, `seen` tells later, unless the answer is lost: ask
+ * again. ERR_UNAVAILABLE when not connected. */
+enum err bus_look(struct bus *bus, struct str participant, uint64_t cookie);
+/* Takes a command out of SAGA_CMD by the sequence that `published` gave; returns at once, `taken_back` tells
+ * later, unless the answer is lost. Whether it was delivered before must be asked by bus_look, afterwards. */
+enum err bus_take_back(struct bus *bus, uint64_t sequence, uint64_t cookie);
 /* Takes over the replies of a shard: its consumer is made anew, so that what the last owner left
  * unacknowledged comes at once; also serves saga.ctl.<shard>. Pulls go on by themselves; messages not
  * acknowledged bound what is under way (max_ack_pending). epoch: of the claim; the later one has the shard,
@@ -99,10 +147,13 @@ void bus_unlisten(struct bus *bus, uint32_t shard);
 /* Starts and signals, shared by all engines. */
 enum err bus_listen_in(struct bus *bus, struct err_note *note);
 void bus_unlisten_in(struct bus *bus);
+/* What ack_wait follows from work_us: with a margin, for the answer to be written. */
+int64_t bus_ack_wait_us(int64_t work_us);
 /* Hands the message to the broker with Nats-Msg-Id `id`; returns at once; `published` comes later, exactly
  * once, also when the connection is lost or the broker does not answer within 5 s (ERR_TIMEOUT: unknown).
- * ERR_FULL when BUS_IN_FLIGHT_MAX are unanswered, ERR_UNAVAILABLE when not connected: `published` does not
- * come then. Copies everything. */
+ * ERR_FULL when BUS_IN_FLIGHT_MAX are unanswered, ERR_UNAVAILABLE when not connected, ERR_LIMIT when the
+ * message is larger than the server takes, now and always: it has not left, `published` does not come then.
+ * Copies everything. */
 enum { BUS_IN_FLIGHT_MAX = 8192 };
 enum err bus_publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
                      struct err_note *note);

@@ -15,6 +15,8 @@ struct memory_bus_broker *memory_bus_new(void)
     broker->last = &broker->first;
     broker->last_notice = &broker->notices;
     map_init(&broker->ids);
+    broker->life = 1;
+    broker->bytes_max = MEMORY_BROKER_MESSAGE_BYTES;
     return broker;
 }
 
@@ -32,6 +34,11 @@ void memory_bus_free(struct memory_bus_broker *broker)
 {
     memory_bus_wipe(broker);
     check(broker->buses == NULL);
+    while (broker->participants != NULL) {
+        struct memory_participant *participant = broker->participants;
+        broker->participants = participant->next;
+        memory_free(participant);
+    }
     map_fini(&broker->ids);
     pthread_mutex_destroy(&broker->mutex);
     memory_free(broker);
@@ -91,33 +98,56 @@ static struct stored *copy_message(const struct bus_message *message, struct str
     return stored;
 }
 
-/* False when the id is known. */
-static bool remember(struct memory_bus_broker *broker, struct str id)
+/* The sequence of the first message with this id; 0: there was none, and this one's is remembered. */
+static uint64_t remember(struct memory_bus_broker *broker, struct str id, uint64_t sequence)
 {
     if (id.size == 0)
-        return true;
-    if (map_get(&broker->ids, id) != NULL)
-        return false;
+        return 0;
+    const struct memory_id *known = map_get(&broker->ids, id);
+    if (known != NULL)
+        return known->sequence;
     struct memory_id **place = &broker->ring[broker->id_count++ % MEMORY_BROKER_IDS_MAX];
     if (*place != NULL)
         (void)map_remove(&broker->ids, (struct str){(*place)->text, (*place)->size});
     memory_free(*place);
     *place = memory_new(1, sizeof **place + id.size);
     (*place)->size = id.size;
+    (*place)->sequence = sequence;
     memcpy((*place)->text, id.data, id.size);
     (void)map_set(&broker->ids, (struct str){(*place)->text, id.size}, *place);
-    return true;
+    return 0;
 }
 
-void memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message, struct str id)
+uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message,
+                             struct str id)
 {
-    /* Nobody takes events from here. */
-    if (!remember(broker, id) || str_starts(message->subject, STR("saga.event.")))
-        return;
+    uint64_t known = remember(broker, id, broker->sequence + 1);
+    if (known > 0)
+        return known;
+    uint64_t sequence = ++broker->sequence;
+    if (str_starts(message->subject, STR("saga.event."))) /* nobody takes events from here */
+        return sequence;
     struct stored *stored = copy_message(message, id);
-    snprintf(stored->ack, sizeof stored->ack, "m%" PRIu64, ++broker->sequence);
+    stored->sequence = sequence;
+    snprintf(stored->ack, sizeof stored->ack, "m%" PRIu64, sequence);
     *broker->last = stored;
     broker->last = &stored->next;
+    return sequence;
+}
+
+struct memory_participant *memory_broker_participant(struct memory_bus_broker *broker, struct str name)
+{
+    struct memory_participant *participant = broker->participants;
+    while (participant != NULL && !str_equal(name, (struct str){participant->name, participant->size}))
+        participant = participant->next;
+    if (participant != NULL)
+        return participant;
+    participant = memory_new(1, sizeof *participant + name.size);
+    participant->size = name.size;
+    memcpy(participant->name, name.data, name.size);
+    participant->next = broker->participants;
+    broker->participants = participant;
+    return participant;
 }
 
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place)
@@ -187,6 +217,38 @@ void memory_broker_take_back(struct memory_bus_broker *broker, uint32_t shard)
     }
 }
 
+static bool is_command_of(struct str subject, struct str participant)
+{
+    struct str prefix = STR("saga.cmd.");
+    return str_starts(subject, prefix) && subject.size > prefix.size + participant.size &&
+           str_equal(str_slice(subject, prefix.size, prefix.size + participant.size), participant) &&
+           subject.data[prefix.size + participant.size] == '.';
+}
+
+static struct bus_sight sight_of(const struct memory_bus_broker *broker, const struct notice *notice)
+{
+    const struct memory_participant *participant = notice->participant;
+    struct bus_sight sight = {.participant = {participant->name, participant->size},
+                              .delivered = participant->delivered,
+                              .life = broker->life,
+                              .made = broker->life,
+                              .cookie = notice->cookie};
+    for (const struct stored *stored = broker->first; stored != NULL; stored = stored->next)
+        sight.pending += is_command_of(stored->message.subject, sight.participant);
+    return sight;
+}
+
+static void tell_published(struct memory_bus *bus, const struct notice *notice)
+{
+    struct bus_published published = {.cookie = notice->cookie,
+                                      .error = notice->error,
+                                      .refused = notice->error != ERR_OK,
+                                      .sequence = notice->sequence};
+    if (notice->error != ERR_OK)
+        published.cause = STR("no stream takes it");
+    bus->callbacks.published(bus->callbacks.context, &published);
+}
+
 /* Callbacks are called without the mutex: they may wait for a thread that is calling the bus. So each step
  * takes one thing out, hands it over, and looks again from the start. */
 static bool tell_notice(struct memory_bus_broker *broker)
@@ -217,10 +279,17 @@ static bool tell_notice(struct memory_bus_broker *broker)
     }
     memory_broker_forget(broker, place);
     bus->in_flight -= notice.kind == NOTICE_PUBLISHED;
+    struct bus_sight sight = {0};
+    if (notice.kind == NOTICE_SIGHT)
+        sight = sight_of(broker, &notice);
     pthread_mutex_unlock(&broker->mutex);
     bool took = true;
     if (notice.kind == NOTICE_PUBLISHED)
-        bus->callbacks.published(bus->callbacks.context, notice.cookie, notice.error);
+        tell_published(bus, &notice);
+    else if (notice.kind == NOTICE_SIGHT)
+        bus->callbacks.seen(bus->callbacks.context, &sight);
+    else if (notice.kind == NOTICE_TAKEN_BACK)
+        bus->callbacks.taken_back(bus->callbacks.context, notice.cookie, notice.error);
     else
         took = bus->callbacks.deliver(bus->callbacks.context, &delivery);
     memory_free(notice.text);
@@ -311,10 +380,10 @@ bool memory_bus_take_command(struct memory_bus_broker *broker, struct str partic
                              struct bus_message *message)
 {
     bool found = false;
-    struct str prefix = arena_printf(arena, "saga.cmd.%.*s.", STR_ARG(participant));
     pthread_mutex_lock(&broker->mutex);
     for (struct stored **place = &broker->first; *place != NULL && !found; place = &(*place)->next)
-        if (str_starts((*place)->message.subject, prefix)) {
+        if (is_command_of((*place)->message.subject, participant)) {
+            memory_broker_participant(broker, participant)->delivered = (*place)->sequence;
             copy_out(&(*place)->message, arena, message);
             memory_broker_remove(broker, place);
             found = true;
@@ -327,8 +396,34 @@ bool memory_bus_take_command(struct memory_bus_broker *broker, struct str partic
 void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message *message)
 {
     pthread_mutex_lock(&broker->mutex);
-    memory_broker_store(broker, message, STR(""));
+    (void)memory_broker_store(broker, message, STR(""));
     pthread_mutex_unlock(&broker->mutex);
+}
+
+bool memory_bus_holds(struct memory_bus_broker *broker, struct str command)
+{
+    bool found = false;
+    pthread_mutex_lock(&broker->mutex);
+    for (const struct stored *stored = broker->first; stored != NULL && !found; stored = stored->next)
+        found = str_starts(stored->message.subject, STR("saga.cmd.")) &&
+                str_equal(bus_header(&stored->message, STR("Saga-Command")), command);
+    pthread_mutex_unlock(&broker->mutex);
+    return found;
+}
+
+void memory_bus_bound(struct memory_bus_broker *broker, size_t bytes)
+{
+    pthread_mutex_lock(&broker->mutex);
+    broker->bytes_max = bytes;
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+uint64_t memory_bus_waste(struct memory_bus_broker *broker)
+{
+    pthread_mutex_lock(&broker->mutex);
+    uint64_t sequence = ++broker->sequence;
+    pthread_mutex_unlock(&broker->mutex);
+    return sequence;
 }
 
 void memory_bus_wipe(struct memory_bus_broker *broker)
@@ -337,5 +432,6 @@ void memory_bus_wipe(struct memory_bus_broker *broker)
     while (broker->first != NULL)
         memory_broker_remove(broker, &broker->first);
     forget_ids(broker);
+    broker->life++;
     pthread_mutex_unlock(&broker->mutex);
 }

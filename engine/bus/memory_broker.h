@@ -20,6 +20,7 @@ enum {
 struct stored {
     struct stored *next;
     struct bus_message message;
+    uint64_t sequence;
     char ack[MEMORY_BROKER_ACK_BYTES];
     bool out; /* delivered and not acknowledged */
     uint64_t delivery_count;
@@ -27,6 +28,7 @@ struct stored {
     uint64_t spurned; /* number of the bus that had it last and gave it back; 0: none */
 };
 struct memory_id {
+    uint64_t sequence;
     size_t size;
     char text[];
 };
@@ -34,13 +36,22 @@ struct memory_id {
 struct notice {
     struct notice *next;
     struct memory_bus *to;
-    enum { NOTICE_PUBLISHED, NOTICE_ANSWER, NOTICE_CONTROL, NOTICE_CALLED } kind;
+    enum {
+        NOTICE_PUBLISHED,
+        NOTICE_ANSWER,
+        NOTICE_CONTROL,
+        NOTICE_CALLED,
+        NOTICE_SIGHT,
+        NOTICE_TAKEN_BACK
+    } kind;
     uint64_t cookie;
     enum err error;
     uint32_t shard;                    /* CONTROL */
     char ack[MEMORY_BROKER_ACK_BYTES]; /* CONTROL */
     char *text;                        /* CONTROL, CALLED: the body; owned */
     size_t size;
+    uint64_t sequence;                      /* PUBLISHED */
+    struct memory_participant *participant; /* SIGHT */
     uint64_t round;
 };
 /* A bus_call without its answer. */
@@ -60,6 +71,13 @@ struct memory_bus {
     bool listens_in;
     uint32_t in_flight;
 };
+/* How far it has got. Made when first asked about or taken from; lives as long as the broker. */
+struct memory_participant {
+    struct memory_participant *next;
+    uint64_t delivered;
+    size_t size;
+    char name[];
+};
 struct memory_bus_broker {
     pthread_mutex_t mutex;
     struct memory_bus *buses;
@@ -76,16 +94,21 @@ struct memory_bus_broker {
     uint64_t id_count;
     uint64_t sequence;
     uint64_t round;
+    size_t bytes_max; /* of a message */
+    uint64_t life;    /* of all consumers: another one when everything was lost */
+    struct memory_participant *participants;
 };
 
 /* All with the mutex held. */
 
 /* True when a stream takes this subject. */
 bool memory_broker_takes(struct str subject);
-/* Puts a message into its stream unless the id ("" : none) is known. */
-void memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message, struct str id);
+/* Puts a message into its stream unless the id ("" : none) is known; its sequence, or the known one's. */
+uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message,
+                             struct str id);
 /* Takes a message out of its stream. */
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place);
+struct memory_participant *memory_broker_participant(struct memory_bus_broker *broker, struct str name);
 /* body: of a CONTROL or CALLED notice, copied. */
 void memory_broker_notify(struct memory_bus *to, struct notice notice, struct str body);
 /* Ends the calls of a bus (NULL: of any) whose time was over at now_us, with this error. */

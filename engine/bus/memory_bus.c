@@ -20,13 +20,13 @@ static void unlock(struct memory_bus_broker *broker)
     pthread_mutex_unlock(&broker->mutex);
 }
 
-static enum err memory_participants(struct bus *base, const struct str *names, uint32_t count,
-                                    struct err_note *note)
+static enum err memory_participants(struct bus *base, const struct bus_participant *participants,
+                                    uint32_t count, struct err_note *note)
 {
     (void)base;
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < count && err == ERR_OK; i++)
-        err = bus_check_participant(names[i], note);
+        err = bus_check_participant(participants[i].name, note);
     return err;
 }
 
@@ -66,10 +66,11 @@ static void memory_unlisten_in(struct bus *base)
     unlock(broker);
 }
 
-static enum err check_message(const struct bus_message *message, struct str id, struct err_note *note)
+static enum err check_message(struct bus *base, const struct bus_message *message, struct str id,
+                              struct err_note *note)
 {
     enum err err = bus_check(message, id, note);
-    if (err == ERR_OK && message->body.size > MEMORY_BROKER_MESSAGE_BYTES)
+    if (err == ERR_OK && message->body.size > ((struct memory_bus *)base)->broker->bytes_max)
         err = err_note(note, ERR_LIMIT, "the message is larger than the NATS server takes");
     return err;
 }
@@ -78,7 +79,7 @@ static enum err memory_publish(struct bus *base, const struct bus_message *messa
                                uint64_t cookie, struct err_note *note)
 {
     struct memory_bus *bus = (struct memory_bus *)base;
-    enum err err = check_message(message, id, note);
+    enum err err = check_message(base, message, id, note);
     if (err != ERR_OK)
         return err;
     struct memory_bus_broker *broker = lock(base);
@@ -86,17 +87,46 @@ static enum err memory_publish(struct bus *base, const struct bus_message *messa
         err = err_note(note, ERR_FULL, "%d publishes are unanswered", BUS_IN_FLIGHT_MAX);
     } else {
         bool taken = memory_broker_takes(message->subject);
-        if (taken)
-            memory_broker_store(broker, message, id);
         bus->in_flight++;
-        memory_broker_notify(bus,
-                             (struct notice){.kind = NOTICE_PUBLISHED,
-                                             .cookie = cookie,
-                                             .error = taken ? ERR_OK : ERR_UNAVAILABLE},
-                             STR(""));
+        memory_broker_notify(
+            bus,
+            (struct notice){.kind = NOTICE_PUBLISHED,
+                            .cookie = cookie,
+                            .error = taken ? ERR_OK : ERR_NOT_FOUND,
+                            .sequence = taken ? memory_broker_store(broker, message, id) : 0},
+            STR(""));
     }
     unlock(broker);
     return err;
+}
+
+static enum err memory_look(struct bus *base, struct str participant, uint64_t cookie)
+{
+    if (bus_check_participant(participant, NULL) != ERR_OK)
+        return ERR_INVALID;
+    struct memory_bus_broker *broker = lock(base);
+    memory_broker_notify((struct memory_bus *)base,
+                         (struct notice){.kind = NOTICE_SIGHT,
+                                         .cookie = cookie,
+                                         .participant = memory_broker_participant(broker, participant)},
+                         STR(""));
+    unlock(broker);
+    return ERR_OK;
+}
+
+static enum err memory_take_back(struct bus *base, uint64_t sequence, uint64_t cookie)
+{
+    struct notice notice = {.kind = NOTICE_TAKEN_BACK, .cookie = cookie, .error = ERR_NOT_FOUND};
+    struct memory_bus_broker *broker = lock(base);
+    for (struct stored **place = &broker->first; *place != NULL; place = &(*place)->next)
+        if ((*place)->sequence == sequence && str_starts((*place)->message.subject, STR("saga.cmd."))) {
+            memory_broker_remove(broker, place);
+            notice.error = ERR_OK;
+            break;
+        }
+    memory_broker_notify((struct memory_bus *)base, notice, STR(""));
+    unlock(broker);
+    return ERR_OK;
 }
 
 /* There are no services in memory: every request finds nobody. */
@@ -104,7 +134,7 @@ static enum err memory_request(struct bus *base, const struct bus_message *messa
                                uint64_t cookie, struct err_note *note)
 {
     (void)timeout_us;
-    enum err err = check_message(message, STR(""), note);
+    enum err err = check_message(base, message, STR(""), note);
     if (err != ERR_OK)
         return err;
     struct memory_bus_broker *broker = lock(base);
@@ -219,8 +249,10 @@ static void drop_notices(struct memory_bus *bus)
         memory_free(notice.text);
         struct bus_delivery closed = {
             .source = BUS_SOURCE_CALLED, .cookie = notice.cookie, .error = ERR_TIMEOUT, .delivery_count = 1};
+        struct bus_published unknown = {
+            .cookie = notice.cookie, .error = ERR_CLOSED, .cause = STR("the engine stops")};
         if (notice.kind == NOTICE_PUBLISHED)
-            bus->callbacks.published(bus->callbacks.context, notice.cookie, ERR_CLOSED);
+            bus->callbacks.published(bus->callbacks.context, &unknown);
         if (notice.kind == NOTICE_CALLED)
             (void)bus->callbacks.deliver(bus->callbacks.context, &closed);
     }
@@ -251,6 +283,8 @@ static const struct bus_ops ops = {
     .listen_in = memory_listen_in,
     .unlisten_in = memory_unlisten_in,
     .publish = memory_publish,
+    .look = memory_look,
+    .take_back = memory_take_back,
     .request = memory_request,
     .answer = memory_answer,
     .call = memory_call,

@@ -17,5 +17,11 @@ void memory_bus_redeliver(struct memory_bus_broker *broker);
 bool memory_bus_take_command(struct memory_bus_broker *broker, struct str participant, struct arena *arena,
                              struct bus_message *message);
 void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message *message);
+/* Whether a command of this id waits for its participant. */
+bool memory_bus_holds(struct memory_bus_broker *broker, struct str command);
+/* Bodies above this are more than the broker takes. */
+void memory_bus_bound(struct memory_bus_broker *broker, size_t bytes);
+/* A sequence for a message that is said to be stored and is not (F11). */
+uint64_t memory_bus_waste(struct memory_bus_broker *broker);
 /* Loses everything queued (F17). */
 void memory_bus_wipe(struct memory_bus_broker *broker);

@@ -274,22 +274,23 @@ enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consu
     if (look->waiting && info->NumAckPending == 0 && info->NumPending == 0)
         look->backlog = holds_messages(bus, consumer);
     look->owing = look->waiting && info->NumAckPending > 0;
+    look->ack_wait_ms = info->Config->AckWait / 1000000;
     look->floor = info->AckFloor.Consumer;
     look->progress = info->Delivered.Consumer + info->AckFloor.Consumer;
     jsConsumerInfo_Destroy(info);
     return ERR_OK;
 }
 
-void nats_admin_participant(struct str name, char filter[NATS_NAME_BYTES], char durable[NATS_NAME_BYTES],
-                            struct nats_consumer *consumer)
+void nats_admin_participant(const struct bus_participant *participant, char filter[NATS_NAME_BYTES],
+                            char durable[NATS_NAME_BYTES], struct nats_consumer *consumer)
 {
-    snprintf(filter, NATS_NAME_BYTES, "saga.cmd.%.*s.>", STR_ARG(name));
-    snprintf(durable, NATS_NAME_BYTES, "%.*s", STR_ARG(name));
+    snprintf(filter, NATS_NAME_BYTES, "saga.cmd.%.*s.>", STR_ARG(participant->name));
+    snprintf(durable, NATS_NAME_BYTES, "%.*s", STR_ARG(participant->name));
     *consumer = (struct nats_consumer){.stream = "SAGA_CMD",
                                        .name = durable,
                                        .filter = filter,
                                        .mark = "",
-                                       .ack_wait_ms = 30000,
+                                       .ack_wait_ms = bus_ack_wait_us(participant->work_us) / 1000,
                                        .ack_pending_max = 4096};
 }
 
@@ -306,45 +307,53 @@ void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
                                        .ack_pending_max = NATS_PULL_WINDOW};
 }
 
-static bool is_known(const struct nats_bus *bus, struct str name)
+/* Its place in the list, made when there is none yet; NULL: there is no room. */
+static struct bus_participant *enter(struct nats_bus *bus, const struct bus_participant *participant)
 {
     for (uint32_t i = 0; i < bus->participant_count; i++)
-        if (str_equal(bus->participants[i], name))
-            return true;
-    return false;
+        if (str_equal(bus->participants[i].name, participant->name))
+            return &bus->participants[i];
+    if (bus->participant_count == NATS_PARTICIPANTS_MAX)
+        return NULL;
+    struct bus_participant *entered = &bus->participants[bus->participant_count++];
+    *entered = (struct bus_participant){.name = arena_copy(&bus->arena, participant->name)};
+    return entered;
 }
 
-static enum err ensure_participant(struct nats_bus *bus, struct str name, struct err_note *note)
+static enum err ensure_participant(struct nats_bus *bus, const struct bus_participant *participant,
+                                   struct err_note *note)
 {
     char filter[NATS_NAME_BYTES];
     char durable[NATS_NAME_BYTES];
     struct nats_consumer consumer;
     struct nats_consumer_look look;
-    nats_admin_participant(name, filter, durable, &consumer);
+    nats_admin_participant(participant, filter, durable, &consumer);
     enum err err = nats_admin_look(bus, &consumer, &look, note);
-    if (err == ERR_OK && !look.exists)
+    if (err == ERR_OK && (!look.exists || look.ack_wait_ms < consumer.ack_wait_ms))
         err = nats_admin_make(bus, &consumer, note);
     if (err == ERR_NOT_FOUND && nats_admin_streams(bus, note) == ERR_OK)
         err = nats_admin_make(bus, &consumer, note);
     return err;
 }
 
-enum err nats_admin_participants(struct bus *base, const struct str *names, uint32_t count,
+enum err nats_admin_participants(struct bus *base, const struct bus_participant *participants, uint32_t count,
                                  struct err_note *note)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     enum err err = ERR_OK;
     pthread_mutex_lock(&bus->admin_mutex);
     for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
-        err = bus_check_participant(names[i], note);
-        if (err == ERR_OK && !is_known(bus, names[i])) {
-            if (bus->participant_count == NATS_PARTICIPANTS_MAX)
-                err = err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
-            else
-                bus->participants[bus->participant_count++] = arena_copy(&bus->arena, names[i]);
+        err = bus_check_participant(participants[i].name, note);
+        if (err != ERR_OK)
+            break;
+        struct bus_participant *entered = enter(bus, &participants[i]);
+        if (entered == NULL) {
+            err = err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
+            break;
         }
-        if (err == ERR_OK)
-            err = ensure_participant(bus, names[i], note);
+        if (entered->work_us < participants[i].work_us)
+            entered->work_us = participants[i].work_us;
+        err = ensure_participant(bus, entered, note);
     }
     pthread_mutex_unlock(&bus->admin_mutex);
     return err;

@@ -233,12 +233,14 @@ static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct si
     char durable[NATS_NAME_BYTES];
     struct nats_consumer consumer;
     struct nats_consumer_look look;
-    nats_admin_participant(bus->participants[index], filter, durable, &consumer);
+    nats_admin_participant(&bus->participants[index], filter, durable, &consumer);
     enum err err = nats_admin_look(bus, &consumer, &look, note);
     if (err != ERR_OK)
         return err;
     if (!look.exists)
         return make_again(bus, &consumer, note);
+    if (look.ack_wait_ms < consumer.ack_wait_ms)
+        return nats_admin_make(bus, &consumer, note);
     sight->still = look.backlog && look.progress == sight->seen ? sight->still + 1 : 0;
     sight->seen = look.progress;
     bus->uneasy = bus->uneasy || sight->still > 0;
@@ -263,7 +265,7 @@ static void keep_participants(struct nats_bus *bus, struct round *round)
         count = bus->participant_count;
         uint32_t index = count > 0 ? memory->next++ % count : 0;
         if (i < count) {
-            snprintf(what, sizeof what, "%.*s", STR_ARG(bus->participants[index]));
+            snprintf(what, sizeof what, "%.*s", STR_ARG(bus->participants[index].name));
             err = keep_participant(bus, index, &memory->participants[index], &note);
         }
         pthread_mutex_unlock(&bus->admin_mutex);

@@ -2,11 +2,11 @@
  *
  * Three lines of nats_line.h: `publisher` (commands, events, requests, calls, and what answers them),
  * `consumer` (pulling and acknowledging), and `admin` for what is rare and may block: streams, consumers,
- * control. Parts: nats_publish.c the publisher, nats_call.c calls to other engines, nats_pull.c the consumer,
- * nats_admin.c streams and consumers, nats_keeper.c the thread that repairs them, nats_strays.c what no
- * consumer takes, nats_control.c the admin line and calls of other engines, nats_probe.c readiness,
- * nats_faults.h what is refused, nats_bus.c opening and closing. Locks: admin_mutex before pull_mutex; no
- * callback of the owner is called with one held. */
+ * control. Parts: nats_publish.c the publisher, nats_backlog.c participants' progress, nats_call.c calls to
+ * other engines, nats_pull.c the consumer, nats_admin.c streams and consumers, nats_keeper.c the thread that
+ * repairs them, nats_strays.c what no consumer takes, nats_control.c the admin line and calls of other
+ * engines, nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening and closing. Locks:
+ * admin_mutex before pull_mutex; no callback of the owner is called with one held. */
 #pragma once
 #include <nats/nats.h>
 #include <pthread.h>
@@ -133,8 +133,9 @@ struct nats_bus {
     int64_t gone_us[NATS_STREAM_COUNT]; /* when a stream was first seen to be missing; 0: it is there */
     uint32_t replicas_seen[NATS_STREAM_COUNT]; /* 0: never seen */
     bool opened;                               /* streams that miss now were there before */
-    struct str *participants;
+    struct bus_participant *participants;
     uint32_t participant_count;
+    atomic_uint publisher_life; /* connections of the publisher so far: nats_backlog.c */
     pthread_mutex_t pull_mutex;
     struct nats_pull **pulls; /* LIMITS_SHARDS_MAX + 1; NULL: not listened to */
     uint32_t *listed;         /* slots that are not NULL */
@@ -167,6 +168,12 @@ enum err nats_publish_request(struct bus *base, const struct bus_message *messag
 /* Answers everything unanswered with `error`. */
 void nats_publish_fail_all(struct nats_bus *bus, enum err error);
 
+/* nats_backlog.c: how far participants have got, and commands taken back; on the publisher's line. */
+enum err nats_backlog_look(struct bus *base, struct str participant, uint64_t cookie);
+enum err nats_backlog_take_back(struct bus *base, uint64_t sequence, uint64_t cookie);
+/* What came to <inbox>.<kind>.<rest>; kind is 'i' or 'd'. */
+void nats_backlog_answer(struct nats_bus *bus, char kind, const char *rest, natsMsg *message);
+
 /* nats_pull.c: the consumer's callbacks and operations. */
 extern const struct nats_line_callbacks nats_pull_callbacks; /* context to be set */
 enum err nats_pull_listen(struct bus *base, uint32_t shard, int64_t epoch, struct err_note *note);
@@ -184,7 +191,7 @@ enum err nats_admin_streams(struct nats_bus *bus, struct err_note *note);
 /* One of them, by number; its name in any case. */
 enum err nats_admin_stream(struct nats_bus *bus, uint32_t number, struct err_note *note);
 const char *nats_admin_stream_name(uint32_t number);
-enum err nats_admin_participants(struct bus *base, const struct str *names, uint32_t count,
+enum err nats_admin_participants(struct bus *base, const struct bus_participant *participants, uint32_t count,
                                  struct err_note *note); /* takes admin_mutex */
 /* One durable consumer of ours; `mark` (may be "") goes into its description. */
 struct nats_consumer {
@@ -195,6 +202,7 @@ struct nats_consumer {
     int64_t ack_wait_ms;
     int64_t ack_pending_max;
 };
+/* Makes it, or gives the one that exists this ack_wait. */
 enum err nats_admin_make(struct nats_bus *bus, const struct nats_consumer *consumer, struct err_note *note);
 enum err nats_admin_remove(struct nats_bus *bus, const char *stream, const char *name, struct err_note *note);
 /* What the keeper needs to know of a consumer. */
@@ -207,13 +215,14 @@ struct nats_consumer_look {
     bool waiting;       /* somebody pulls */
     bool backlog;       /* messages wait though a pull and room for them are there */
     bool owing;         /* somebody pulls, and messages that were delivered are not acknowledged */
+    int64_t ack_wait_ms;
     uint64_t progress;
     uint64_t floor; /* all deliveries up to this one are acknowledged */
 };
 enum err nats_admin_look(struct nats_bus *bus, const struct nats_consumer *consumer,
                          struct nats_consumer_look *look, struct err_note *note);
-void nats_admin_participant(struct str name, char filter[NATS_NAME_BYTES], char durable[NATS_NAME_BYTES],
-                            struct nats_consumer *consumer);
+void nats_admin_participant(const struct bus_participant *participant, char filter[NATS_NAME_BYTES],
+                            char durable[NATS_NAME_BYTES], struct nats_consumer *consumer);
 void nats_admin_pull(const struct nats_pull *pull, char filter[NATS_NAME_BYTES],
                      struct nats_consumer *consumer);
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "engine/base/clock.h"
 
-enum { EXPIRE_AT_ONCE = 256 };
+enum { EXPIRE_AT_ONCE = 256, CAUSE_BYTES = 200 };
 
 static enum err send_with_slot(struct nats_bus *bus, struct nats_slots *slots, char kind, uint64_t ticket,
                                const struct bus_message *message, struct str id, struct err_note *note)
@@ -60,31 +60,64 @@ static bool holds(struct str text, const char *part)
     return text.size > 0 && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
-/* {"stream":"SAGA_CMD","seq":7} or {"error":{"code":503,"err_code":10077,"description":"maximum messages
- * exceeded"},…}; a status line when no stream takes the subject. */
-static enum err judge_publish(int status, struct str body)
+/* The server's sentence between the quotes behind "description". */
+static struct str description(struct str body)
 {
-    if (status != 0)
-        return ERR_UNAVAILABLE;
-    if (!holds(body, "\"error\""))
-        return holds(body, "\"seq\"") ? ERR_OK : ERR_UNKNOWN_OUTCOME;
-    if (holds(body, "maximum messages") || holds(body, "maximum bytes"))
-        return ERR_FULL;
-    return holds(body, "message size exceeds") ? ERR_LIMIT : ERR_UNAVAILABLE;
+    static const char key[] = "\"description\":\"";
+    if (!holds(body, key))
+        return str_slice(body, 0, CAUSE_BYTES);
+    const char *start = (const char *)memmem(body.data, body.size, key, sizeof key - 1) + sizeof key - 1;
+    struct str rest = {start, body.size - (size_t)(start - body.data)};
+    return str_slice(rest, 0, str_find(rest, '"'));
+}
+
+static uint64_t sequence_of(struct str body)
+{
+    static const char key[] = "\"seq\":";
+    uint64_t sequence = 0;
+    const char *at = memmem(body.data, body.size, key, sizeof key - 1);
+    const char *end = body.data + body.size;
+    for (at = at == NULL ? end : at + sizeof key - 1; at < end && (*at == ' '); at++)
+        ;
+    for (; at < end && *at >= '0' && *at <= '9' && sequence < UINT64_MAX / 10 - 1; at++)
+        sequence = sequence * 10 + (uint64_t)(*at - '0');
+    return sequence;
+}
+
+/* {"stream":"SAGA_CMD","seq":7,"duplicate":true} or {"error":{"code":503,"err_code":10077,"description":
+ * "maximum messages exceeded"},…}; a status line when no stream takes the subject. */
+static void judge_publish(int status, struct str body, struct bus_published *published)
+{
+    bool error = holds(body, "\"error\"");
+    published->refused = status != 0 || error;
+    if (status != 0) {
+        published->error = status == 503 ? ERR_NOT_FOUND : ERR_UNAVAILABLE;
+        published->cause =
+            status == 503 ? STR("no stream takes it") : STR("the server answered with a status");
+    } else if (error) {
+        bool full = holds(body, "maximum messages") || holds(body, "maximum bytes") ||
+                    holds(body, "resource limits exceeded") || holds(body, "insufficient storage");
+        bool large = holds(body, "message size exceeds");
+        published->error = full ? ERR_FULL : large ? ERR_LIMIT : ERR_UNAVAILABLE;
+        published->cause = description(body);
+    } else {
+        published->sequence = sequence_of(body);
+        published->error = published->sequence > 0 ? ERR_OK : ERR_UNKNOWN_OUTCOME;
+        published->cause = published->sequence > 0 ? STR("") : STR("the answer says nothing");
+    }
 }
 
 static void on_publish_answer(struct nats_bus *bus, uint64_t ticket, natsMsg *message)
 {
     struct bus_message read;
+    struct bus_published published = {0};
     int status = nats_message_read(message, &read);
-    enum err error = judge_publish(status, read.body);
-    uint64_t cookie;
-    bool open = nats_slots_end(&bus->publishes, ticket, &cookie);
-    natsMsg_Destroy(message);
-    if (open)
-        bus->callbacks.published(bus->callbacks.context, cookie, error);
-    if (error == ERR_UNAVAILABLE)
+    judge_publish(status, read.body, &published);
+    if (nats_slots_end(&bus->publishes, ticket, &published.cookie))
+        bus->callbacks.published(bus->callbacks.context, &published);
+    if (published.error == ERR_UNAVAILABLE || published.error == ERR_NOT_FOUND)
         nats_keeper_kick(bus); /* a stream may be gone */
+    natsMsg_Destroy(message);
 }
 
 /* Takes held.message unless there was no room: false. */
@@ -135,11 +168,17 @@ static void offer_held(struct nats_bus *bus, int64_t now_us)
 
 static void expire_publishes(struct nats_bus *bus, int64_t now_us, enum err error)
 {
+    struct bus_published published = {.error = error};
+    published.cause = error == ERR_TIMEOUT       ? STR("the server did not answer in time")
+                      : error == ERR_UNAVAILABLE ? STR("the connection was lost before the server answered")
+                                                 : STR("the engine stops");
     uint64_t cookies[EXPIRE_AT_ONCE];
     uint32_t count;
     while ((count = nats_slots_expire(&bus->publishes, now_us, cookies, EXPIRE_AT_ONCE)) > 0)
-        for (uint32_t i = 0; i < count; i++)
-            bus->callbacks.published(bus->callbacks.context, cookies[i], error);
+        for (uint32_t i = 0; i < count; i++) {
+            published.cookie = cookies[i];
+            bus->callbacks.published(bus->callbacks.context, &published);
+        }
 }
 
 static void expire_requests(struct nats_bus *bus, int64_t now_us, enum err error)
@@ -167,6 +206,7 @@ static void on_up(void *context)
 static void on_down(void *context, const char *why)
 {
     struct nats_bus *bus = context;
+    atomic_fetch_add(&bus->publisher_life, 1);
     /* A request may have reached its service: its outcome is unknown, which is what a time-out means. */
     expire_publishes(bus, INT64_MAX, ERR_UNAVAILABLE);
     expire_requests(bus, INT64_MAX, ERR_TIMEOUT);
@@ -191,6 +231,8 @@ static void on_message(void *context, natsMsg *message)
         nats_probe_answer(bus, subject + size + 3, message);
     else if (known && subject[size + 1] == 'q' && nats_slots_end(&bus->requests, ticket, &cookie))
         answer_or_hold(bus, (struct nats_held){.cookie = cookie, .message = message});
+    else if (known && (subject[size + 1] == 'i' || subject[size + 1] == 'd'))
+        nats_backlog_answer(bus, subject[size + 1], subject + size + 3, message);
     else
         natsMsg_Destroy(message); /* our beat, or an answer that came too late */
 }

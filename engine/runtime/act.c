@@ -8,6 +8,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/ops/failpoint.h"
+#include "engine/ops/log.h"
+#include "engine/ops/metrics.h"
 #include "engine/runtime/control.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/meter.h"
@@ -17,12 +19,26 @@ static const int64_t refused_pause_us = 60 * DURATION_SECOND_US;
 
 /* Runners of one engine may own a shard in turn: an answer must not be taken for one to a command of another.
  */
-enum { COOKIE_RUNNER_SHIFT = 40 };
-_Static_assert(LIMITS_RUNNERS_MAX <= 1 << (OUTBOX_NUMBER_BITS - COOKIE_RUNNER_SHIFT), "index fits");
+_Static_assert(LIMITS_RUNNERS_MAX <= 1 << (OUTBOX_NUMBER_BITS - RUNNER_NUMBER_BITS), "index fits");
 
 static struct str cookie_key(const uint64_t *cookie)
 {
     return (struct str){(const char *)cookie, sizeof *cookie};
+}
+
+/* Larger than the server takes, now and always. A command is the fault of its step; what else there is has no
+ * step that could fail. */
+static void unsendable(struct runner *runner, const struct batch_send *send, const struct err_note *note)
+{
+    char saga[ID_TEXT_SIZE + 1] = "";
+    if (send->step.size > 0)
+        id_format(send->saga_id, saga);
+    log_error("message_cannot_be_sent", "subject=%.*s bytes=%zu saga=%s step=%.*s why=%s",
+              STR_ARG(send->message->subject), send->message->body.size, saga, STR_ARG(send->step),
+              note->text);
+    metrics_add(METRICS_PUBLISHES, 1, STR("too_large"), METRICS_NO_LABEL);
+    if (send->step.size > 0)
+        delivery_unsendable(runner, send);
 }
 
 /* A plain request has no broker that keeps it: once handed out it counts as sent, and its loss is found by
@@ -34,18 +50,20 @@ static void ask(struct runner *runner, const struct batch_send *send)
     if (send->step.size > 0)
         memcpy(step, send->step.data, send->step.size);
     *asked = (struct runner_asked){.cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS |
-                                             (uint64_t)runner->index << COOKIE_RUNNER_SHIFT |
-                                             ++runner->next_cookie,
+                                             runner_cookie(runner, ++runner->next_cookie),
                                    .saga = send->saga_id,
                                    .step = {step, send->step.size},
                                    .kind = send->kind,
                                    .attempt = send->attempt,
                                    .action = send->action};
     struct err_note note;
-    if (bus_request(runner->engine->bus, send->message, send->timeout_us, asked->cookie, &note) == ERR_OK)
+    enum err error = bus_request(runner->engine->bus, send->message, send->timeout_us, asked->cookie, &note);
+    if (error == ERR_OK)
         map_set(&runner->asked, cookie_key(&asked->cookie), asked);
     else
         memory_free(asked); /* the attempt's deadline handles it like any lost command */
+    if (error == ERR_LIMIT)
+        unsendable(runner, send, &note);
 }
 
 /* The proof is no part of what is kept of the message. */
@@ -58,20 +76,27 @@ static enum err publish_proven(struct runner *runner, const struct batch_send *s
     return bus_publish(runner->engine->bus, &message, send->id, cookie, note);
 }
 
-void act_send(struct runner *runner, const struct batch_send *send)
+void act_send(struct runner *runner, const struct batch_send *send, bool again)
 {
     if (send->request) {
         ask(runner, send);
         return;
     }
     struct outbox *outbox = &runner->shards[send->shard].outbox;
-    uint64_t number = send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us());
+    struct delivery_flight *flight = delivery_enter(runner, send, again);
+    uint64_t number =
+        send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us(), flight);
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
     enum err error = send->proven ? publish_proven(runner, send, cookie, &note)
                                   : bus_publish(runner->engine->bus, send->message, send->id, cookie, &note);
-    if (error != ERR_OK)
-        (void)outbox_answer(outbox, number, false);
+    if (error == ERR_OK) {
+        delivery_handed(runner, flight);
+        return;
+    }
+    (void)outbox_answer(outbox, number, error == ERR_LIMIT); /* then it is not sent again */
+    if (error == ERR_LIMIT)
+        unsendable(runner, send, &note);
 }
 
 void act_tell(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)
@@ -117,8 +142,12 @@ static void publish(struct runner *runner)
     failpoint("before_publish");
     for (uint32_t i = 0; i < batch->send_count; i++) {
         const struct batch_send *send = &batch->sends[i];
-        if (stored(batch, send->saga) && !runner->shards[send->shard].outbox.behind)
-            act_send(runner, send);
+        if (!stored(batch, send->saga))
+            continue;
+        if (runner->shards[send->shard].outbox.behind)
+            (void)delivery_enter(runner, send, false); /* it has not left: its time does not run */
+        else
+            act_send(runner, send, false);
     }
     for (uint32_t i = 0; i < batch->shard_count; i++) {
         struct runner_shard *shard = &runner->shards[batch->shards[i]];
@@ -207,6 +236,7 @@ void act_on_vanished(struct runner *runner, struct resident_entry *entry)
 {
     while (entry->watches != NULL)
         answer_watch(runner, entry->watches, ERR_NOT_FOUND, "the database does not hold this saga");
+    delivery_forget(runner, entry);
     resident_forget(&runner->resident, entry);
 }
 
@@ -233,6 +263,8 @@ static void settle_sagas(struct runner *runner)
                       batch->now_us + (batch->sagas[i].item_count > 0 ? 0 : refused_pause_us));
             continue;
         }
+        if (entry->saga != NULL)
+            delivery_review(runner, entry);
         act_on_watches(runner, entry);
         if (entry->saga != NULL && core_ended(entry->saga) && entry->watches == NULL)
             resident_forget(&runner->resident, entry);

@@ -8,8 +8,9 @@ void act_on_batch(struct runner *runner);
 /* The batch was not committed. Sagas fall back to what the database holds. Items of shards marked lost:
  * callers are told, messages stay unacknowledged and come to the next owner; the others are tried again. */
 void act_on_failure(struct runner *runner, enum err error, const char *why);
-/* Hands one command or event to the broker, taking a slot of the outbox. */
-void act_send(struct runner *runner, const struct batch_send *send);
+/* Hands one command or event to the broker, taking a slot of the outbox. again: from the journal, so that
+ * another may have sent it. */
+void act_send(struct runner *runner, const struct batch_send *send, bool again);
 /* Tells an item's caller, wherever the item came from; a caller is told once. */
 void act_tell(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer);
 /* Tells the item's caller, acknowledges its message and frees it. */

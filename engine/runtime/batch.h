@@ -41,10 +41,12 @@ struct batch_send {
     struct bus_message *message;
     bool proven;  /* one engine to another: it leaves with a proof */
     bool loose;   /* nobody keeps it: what is lost is asked for again */
-    bool request; /* a command with via: request; the rest is for its answer */
+    bool request; /* a command with via: request; its answer needs the rest, but for start_within_us */
     int64_t timeout_us;
     struct id saga_id;
     struct str step;
+    uint16_t index;          /* of the step */
+    int64_t start_within_us; /* of a command of the stream */
     enum core_kind kind;
     uint32_t attempt;
     const struct plan_action *action;

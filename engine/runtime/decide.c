@@ -174,6 +174,8 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
                   struct inbox_item *item)
 {
     struct core_update update;
+    if (event->kind == CORE_EVENT_REPLY)
+        delivery_replied(runner, entry, event);
     uint32_t row = decide_step(runner, entry, event, &update);
     if (item == NULL)
         return update.verdict == CORE_USED;

@@ -7,7 +7,6 @@
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/ops/log.h"
-#include "engine/ops/metrics.h"
 #include "engine/runtime/engine_parts.h"
 
 struct runner *engine_owner(struct engine *engine, uint32_t shard)
@@ -62,17 +61,30 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
     return taken;
 }
 
-static void published(void *context, uint64_t cookie, enum err error)
+static void published(void *context, const struct bus_published *answer)
 {
     struct engine *engine = context;
-    struct runner *owner = engine_owner(engine, (uint32_t)(cookie >> OUTBOX_NUMBER_BITS));
-    metrics_add(METRICS_PUBLISHES, 1,
-                error == ERR_OK        ? STR("ok")
-                : error == ERR_TIMEOUT ? STR("timeout")
-                                       : STR("failed"),
-                METRICS_NO_LABEL);
+    struct runner *owner = engine_owner(engine, (uint32_t)(answer->cookie >> OUTBOX_NUMBER_BITS));
+    trouble_published(&engine->trouble, answer, engine_clock_us(engine));
     if (owner != NULL)
-        runner_published(owner, cookie, error == ERR_OK);
+        runner_published(owner, answer);
+}
+
+static void seen(void *context, const struct bus_sight *sight)
+{
+    struct engine *engine = context;
+    backlog_seen(&engine->backlog, sight, engine_clock_us(engine));
+    atomic_fetch_add(&engine->sights, 1);
+    for (uint32_t i = 0; atomic_load(&engine->running) && i < engine->runner_count; i++)
+        inbox_wake(&engine->runners[i].inbox);
+}
+
+static void taken_back(void *context, uint64_t cookie, enum err error)
+{
+    struct engine *engine = context;
+    uint64_t index = cookie >> RUNNER_NUMBER_BITS;
+    if (index < engine->runner_count)
+        runner_taken_back(&engine->runners[index], cookie & ((UINT64_C(1) << RUNNER_NUMBER_BITS) - 1), error);
 }
 
 static void connected(void *context, bool is_connected)
@@ -110,8 +122,12 @@ static enum err read_store(struct engine *engine, struct store *store, struct er
 
 static enum err open_bus(struct engine *engine, struct err_note *note)
 {
-    struct bus_callbacks callbacks = {
-        .context = engine, .deliver = deliver, .published = published, .connected = connected};
+    struct bus_callbacks callbacks = {.context = engine,
+                                      .deliver = deliver,
+                                      .published = published,
+                                      .seen = seen,
+                                      .taken_back = taken_back,
+                                      .connected = connected};
     enum err error = engine->options.open_bus(engine->options.context, &callbacks, &engine->bus, note);
     if (error != ERR_OK)
         return error;
@@ -167,6 +183,8 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     opened->options = *options;
     fill_defaults(&opened->options);
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
+    trouble_init(&opened->trouble);
+    backlog_init(&opened->backlog, opened->options.backlog_max);
     check(pthread_mutex_init(&opened->schema_lock, NULL) == 0);
     presence_init(&opened->presence, opened);
     opened->registry = registry_new(opened->options.definitions_bytes);
@@ -179,6 +197,7 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
         engine_close(opened);
         return error;
     }
+    atomic_store(&opened->running, true);
     *engine = opened;
     return ERR_OK;
 }
@@ -216,6 +235,8 @@ void engine_close(struct engine *engine)
     registry_free(engine->registry);
     presence_fini(&engine->presence);
     pthread_mutex_destroy(&engine->listening);
+    trouble_fini(&engine->trouble);
+    backlog_fini(&engine->backlog);
     pthread_mutex_destroy(&engine->schema_lock);
     memory_free(engine->runners);
     memory_free(engine->owners);
@@ -241,18 +262,6 @@ struct registry *engine_registry(struct engine *engine)
 enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note)
 {
     return engine->options.open_store(engine->options.context, store, note);
-}
-
-enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note)
-{
-    if (plan->participant_count == 0)
-        return ERR_OK;
-    enum err error = bus_participants(engine->bus, plan->participants, plan->participant_count, note);
-    if (error != ERR_LIMIT)
-        return error;
-    log_error("definition_not_announced", "definition=%.*s version=%d why=%s", STR_ARG(plan->name),
-              plan->version, note->text);
-    return ERR_OK;
 }
 
 bool engine_refuse_schema(struct engine *engine, const char *why)
@@ -326,6 +335,14 @@ static enum err put(struct engine *engine, struct inbox_item *item, struct err_n
 enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
                       struct err_note *note)
 {
+    struct str name;
+    uint64_t waiting = 0;
+    if (backlog_is_full(&engine->backlog, start->plan, engine_clock_us(engine), &name, &waiting))
+        return err_note(
+            note, ERR_FULL,
+            "participant %.*s has not taken %llu commands that wait for it: nothing new is started "
+            "for it until it does; try again later",
+            STR_ARG(name), (unsigned long long)waiting);
     struct inbox_item *item = inbox_item_new(INBOX_CALLER, INBOX_START, 1024);
     struct arena *arena = &item->arena;
     item->shard =

@@ -35,6 +35,7 @@ struct engine_options {
     uint32_t resident_max;    /* 0: LIMITS_RESIDENT_SAGAS */
     size_t definitions_bytes; /* memory of all plans; 0: LIMITS_DEFINITIONS_BYTES */
     uint32_t forwards_max;    /* 0: LIMITS_FORWARDS */
+    uint64_t backlog_max; /* commands a participant may have waiting for new sagas to be started; 0: any */
     int64_t drain_us;
     bool events; /* publish lifecycle events */
     /* For tests and the simulator, which drive real runners on one thread and in virtual time. */

@@ -1,11 +1,13 @@
 /* What the files of the runtime share of the engine's inside. Not for other layers. */
 #pragma once
 #include <stdatomic.h>
+#include "engine/runtime/backlog.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/presence.h"
 #include "engine/runtime/proof.h"
 #include "engine/runtime/router.h"
 #include "engine/runtime/runner.h"
+#include "engine/runtime/trouble.h"
 
 struct engine {
     struct engine_options options;
@@ -23,6 +25,10 @@ struct engine {
     atomic_uint turn;          /* for spreading starts without a key */
     atomic_bool draining;
     atomic_bool bus_connected;
+    struct trouble trouble;
+    struct backlog backlog;
+    atomic_uint sights;  /* answers that changed the backlog so far */
+    atomic_bool running; /* all runners are there */
     pthread_mutex_t schema_lock;
     struct err_note schema_problem; /* "": the database's schema fits */
 };

@@ -474,19 +474,42 @@ static uint32_t take_due(struct runner *runner, struct resident_entry **due, uin
     return count;
 }
 
-static void fire(struct runner *runner, struct resident_entry *entry)
+/* The next timer that is due and not held back; false: none is. While nothing is held, the core chooses. */
+static bool next_timer(struct runner *runner, struct resident_entry *entry, struct core_event *event)
 {
-    struct core_event timer = {.kind = CORE_EVENT_TIMER, .at_us = runner->batch.now_us};
-    while (!core_ended(entry->saga) && core_wake(entry->saga) <= runner->batch.now_us &&
-           !batch_full(&runner->batch))
-        if (!decide_event(runner, entry, &timer, NULL))
-            break;
-    resident_time(&runner->resident, entry);
+    for (bool held = false;;) {
+        uint16_t step;
+        if (core_next(entry->saga, delivery_holds, entry, &step) > runner->batch.now_us)
+            return false;
+        held = held || delivery_holds_any(entry);
+        enum delivery_gate gate =
+            step == CORE_NO_STEP ? DELIVERY_FIRE : delivery_gate(runner, entry, step, event);
+        if (gate == DELIVERY_TELL)
+            return true;
+        if (gate == DELIVERY_HOLD)
+            continue;
+        *event = (struct core_event){.kind = CORE_EVENT_TIMER, .deadline = held && step == CORE_NO_STEP};
+        if (held && step != CORE_NO_STEP)
+            event->step = core_step_path(entry->saga, step);
+        return true;
+    }
 }
 
 static void look_again(struct runner *runner, struct resident_entry *entry, int64_t pause_us)
 {
     heap_set(&runner->resident.timers, &entry->timer, runner->batch.now_us + pause_us);
+}
+
+static void fire(struct runner *runner, struct resident_entry *entry)
+{
+    struct core_event event;
+    while (!core_ended(entry->saga) && !batch_full(&runner->batch) &&
+           (delivery_verdict(runner, entry, &event) || next_timer(runner, entry, &event)))
+        if (!decide_event(runner, entry, &event, NULL))
+            break;
+    resident_time(&runner->resident, entry);
+    if (batch_full(&runner->batch) && !core_ended(entry->saga) && delivery_verdict(runner, entry, &event))
+        look_again(runner, entry, 0);
 }
 
 /* The database does not know the saga: it has lost it, or never took it. */

@@ -34,21 +34,21 @@ static void grow(struct outbox *outbox)
     memory_free(old);
 }
 
-uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us)
+uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us, struct delivery_flight *flight)
 {
     check(outbox->next - outbox->first <= outbox->room);
     if (outbox->next - outbox->first == outbox->room)
         grow(outbox);
-    *slot(outbox, outbox->next) = (struct outbox_slot){.lsn = lsn, .taken_us = now_us};
+    *slot(outbox, outbox->next) = (struct outbox_slot){.lsn = lsn, .flight = flight, .taken_us = now_us};
     outbox->open_count++;
     return outbox->next++;
 }
 
-int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
+struct outbox_slot outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
 {
     if (number < outbox->first || number >= outbox->next)
-        return 0;
-    int64_t taken_us = slot(outbox, number)->taken_us;
+        return (struct outbox_slot){0};
+    struct outbox_slot taken = *slot(outbox, number);
     check(outbox->open_count > 0);
     outbox->open_count--;
     slot(outbox, number)->confirmed = confirmed;
@@ -56,7 +56,7 @@ int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed)
     outbox->refused_count += !confirmed;
     while (outbox->first < outbox->next && slot(outbox, outbox->first)->confirmed)
         outbox->first++;
-    return taken_us;
+    return taken;
 }
 
 void outbox_sent(struct outbox *outbox, int64_t lsn)

@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct delivery_flight;
 struct outbox_slot {
     int64_t lsn;
-    int64_t taken_us; /* monotonic: when it was handed out, for the publish latency */
+    struct delivery_flight *flight; /* of a command; NULL: of anything else */
+    int64_t taken_us;               /* monotonic: when it was handed out, for the publish latency */
     bool confirmed;
 };
 struct outbox {
@@ -33,10 +35,10 @@ enum { OUTBOX_NO_NUMBER = 0 }; /* no slot has it, epochs begin at 1: the answer 
 void outbox_init(struct outbox *outbox, int64_t mark, int64_t epoch);
 void outbox_fini(struct outbox *outbox);
 /* A slot for a command of this lsn; its number goes into the publish's cookie. */
-uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us);
-/* The broker's answer for a slot; when it was taken. Numbers of slots given up since are ignored and give 0.
- */
-int64_t outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed);
+uint64_t outbox_take(struct outbox *outbox, int64_t lsn, int64_t now_us, struct delivery_flight *flight);
+/* The broker's answer for a slot: what was taken for it. Numbers of slots given up since are ignored and give
+ * one that was taken at 0. */
+struct outbox_slot outbox_answer(struct outbox *outbox, uint64_t number, bool confirmed);
 /* All rows up to lsn have been handed out (or hold no commands). */
 void outbox_sent(struct outbox *outbox, int64_t lsn);
 int64_t outbox_mark(const struct outbox *outbox);

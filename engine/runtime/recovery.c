@@ -51,11 +51,13 @@ static enum err place(struct runner *runner, struct resident_entry *entry, const
     struct core_saga *saga = resident_place(&runner->resident, entry, plan);
     error = loader_fold(plan, row->id, records, count, &entry->arena, scratch, saga, note);
     resident_weigh(&runner->resident, entry);
-    if (error != ERR_OK)
+    if (error != ERR_OK) {
         resident_unload(&runner->resident, entry);
-    else
-        resident_time(&runner->resident, entry);
-    return error;
+        return error;
+    }
+    delivery_review(runner, entry); /* memory was ahead of the database, or behind it, when it was dropped */
+    resident_time(&runner->resident, entry);
+    return ERR_OK;
 }
 
 /* A saga whose journal cannot be read stays known, so that messages for it are told apart from those for
@@ -116,15 +118,6 @@ enum err recovery_load(struct runner *runner, const struct id *ids, uint32_t cou
     return error;
 }
 
-/* Whether the saga still waits for the answer to this very command. */
-static bool outstanding(const struct core_saga *saga, uint16_t index, enum core_kind kind, uint32_t attempt)
-{
-    static const enum core_step_state waiting_in[CORE_KIND_COUNT] = {
-        [CORE_DO] = CORE_STEP_SENT, [CORE_VERIFY] = CORE_STEP_VERIFY_SENT, [CORE_UNDO] = CORE_STEP_UNDO_SENT};
-    const struct core_step *step = &saga->steps[index];
-    return !core_ended(saga) && step->state == waiting_in[kind] && step->attempts[kind] == attempt;
-}
-
 static void send_change(struct runner *runner, const struct core_saga *saga, const struct store_record *row,
                         const struct json *change, struct arena *arena)
 {
@@ -135,11 +128,11 @@ static void send_change(struct runner *runner, const struct core_saga *saga, con
         !json_get_i64(change, STR("attempt"), &attempt))
         return;
     for (uint16_t i = 0; i < saga->step_count; i++) {
-        if (!str_equal(core_step_path(saga, i), path) || !outstanding(saga, i, kind, (uint32_t)attempt))
+        if (!str_equal(core_step_path(saga, i), path) || !core_outstanding(saga, i, kind, (uint32_t)attempt))
             continue;
         struct batch_send send =
             sending_command(saga, i, kind, (uint32_t)attempt, json_get(change, STR("body")), row->lsn, arena);
-        act_send(runner, &send);
+        act_send(runner, &send, true);
     }
 }
 
@@ -170,7 +163,7 @@ static void send_event(struct runner *runner, const struct core_saga *saga, cons
     then.status = status;
     set_reason(&then, changes);
     struct batch_send send = sending_event(&then, what, row->lsn, arena);
-    act_send(runner, &send);
+    act_send(runner, &send, true);
 }
 
 static void send_row(struct runner *runner, const struct store_record *row, struct arena *arena)
@@ -201,7 +194,7 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
     }
     if (moved && saga->has_parent && core_ended(saga)) {
         struct batch_send send = sending_end(saga, row->lsn, arena);
-        act_send(runner, &send);
+        act_send(runner, &send, true);
     }
 }
 

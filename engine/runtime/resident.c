@@ -4,6 +4,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/runtime/delivery.h"
 
 void resident_init(struct resident *resident)
 {
@@ -96,7 +97,8 @@ void resident_weigh(struct resident *resident, struct resident_entry *entry)
 
 void resident_time(struct resident *resident, struct resident_entry *entry)
 {
-    int64_t wake = core_wake(entry->saga);
+    uint16_t step;
+    int64_t wake = core_next(entry->saga, delivery_holds, entry, &step);
     if (wake == INT64_MAX || core_ended(entry->saga))
         heap_remove(&resident->timers, &entry->timer);
     else if (entry->timer.position == HEAP_ABSENT || entry->timer.due_us != wake)
@@ -124,6 +126,7 @@ void resident_fall_back(struct resident *resident, struct resident_entry *entry,
 void resident_forget(struct resident *resident, struct resident_entry *entry)
 {
     check(entry->watches == NULL);
+    check(entry->flights == NULL);
     resident_unload(resident, entry);
     heap_remove(&resident->timers, &entry->timer);
     map_remove(&resident->entries, key_of(&entry->id));

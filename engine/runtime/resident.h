@@ -28,6 +28,7 @@ struct resident_entry {
     bool named;             /* in the log, as one of these two */
     bool unplanned;         /* its definition is not loaded here: left alone for a program that has it */
     struct resident_watch *watches;
+    struct delivery_flight *flights;      /* its outstanding commands: delivery.h */
     struct resident_entry *newer, *older; /* by use; only while the saga is in memory */
     uint64_t
         batch; /* number of the batch that touched it last: it must not be dropped before that one ends */

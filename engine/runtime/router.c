@@ -251,6 +251,10 @@ static enum reading read_start(struct router *router, struct inbox_item *item, s
                                STR_ARG(plan->name), plan->version);
         return READING_DEAD;
     }
+    struct str waited_for;
+    uint64_t waiting = 0;
+    if (backlog_is_full(&engine->backlog, plan, engine_clock_us(engine), &waited_for, &waiting))
+        return READING_LATER;
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
         *reason = decide_problems(&prepared.problems, &item->arena);
         return READING_DEAD;

@@ -9,6 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
+#include "engine/runtime/answers.h"
 #include "engine/runtime/commit.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/intake.h"
@@ -36,6 +37,7 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     resident_init(&runner->resident);
     batch_init(&runner->batch);
     map_init(&runner->asked);
+    delivery_init(&runner->delivery);
     uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
     rng_init(&runner->rng, rng_mix(seed, own));
     check(pthread_mutex_init(&runner->answers_lock, NULL) == 0);
@@ -56,6 +58,7 @@ void runner_close(struct runner *runner)
 {
     drop_all(runner, "the engine stops");
     map_fini(&runner->asked);
+    delivery_fini(&runner->delivery);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
     inbox_fini(&runner->inbox);
@@ -76,39 +79,6 @@ struct runner_shard *runner_shard(struct runner *runner, uint32_t shard)
 {
     check(shard < runner->engine->shard_count);
     return &runner->shards[shard];
-}
-
-void runner_published(struct runner *runner, uint64_t cookie, bool confirmed)
-{
-    pthread_mutex_lock(&runner->answers_lock);
-    if (runner->answer_count == runner->answer_room) {
-        runner->answer_room = runner->answer_room == 0 ? 1024 : runner->answer_room * 2;
-        runner->answers = memory_resize(runner->answers, runner->answer_room, sizeof *runner->answers);
-    }
-    runner->answers[runner->answer_count++] = (struct runner_answer){cookie, confirmed, clock_monotonic_us()};
-    pthread_mutex_unlock(&runner->answers_lock);
-    if (!confirmed || atomic_exchange(&runner->starved, false))
-        inbox_wake(&runner->inbox);
-}
-
-static void take_answers(struct runner *runner)
-{
-    pthread_mutex_lock(&runner->answers_lock);
-    struct runner_answer *answers = runner->answers;
-    uint32_t count = runner->answer_count, room = runner->answer_room;
-    runner->answers = runner->answers_taken;
-    runner->answer_room = runner->taken_room;
-    runner->answer_count = 0;
-    pthread_mutex_unlock(&runner->answers_lock);
-    runner->answers_taken = answers;
-    runner->taken_room = room;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t shard = (uint32_t)(answers[i].cookie >> OUTBOX_NUMBER_BITS);
-        uint64_t number = answers[i].cookie & ((UINT64_C(1) << OUTBOX_NUMBER_BITS) - 1);
-        if (shard < runner->engine->shard_count && runner->shards[shard].owned)
-            meter_published(outbox_answer(&runner->shards[shard].outbox, number, answers[i].confirmed),
-                            answers[i].at_us);
-    }
 }
 
 /* What the shard has asked services: their answers go to its next owner, who does not know them. */
@@ -200,6 +170,7 @@ void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why)
     check(lost->owned);
     leave(runner, shard);
     forget_asked(runner, shard);
+    delivery_drop_shard(runner, shard);
     size_t cursor = 0;
     for (struct resident_entry *entry = map_next(&runner->resident.entries, &cursor); entry != NULL;
          entry = map_next(&runner->resident.entries, &cursor)) {
@@ -355,7 +326,7 @@ static void give_up_all(struct runner *runner, const char *why)
 {
     if (runner->owned_count == 0)
         return;
-    take_answers(runner);
+    answers_take(runner);
     commit_marks(runner);
     drop_all(runner, why);
 }
@@ -410,7 +381,7 @@ static int64_t next_duty(const struct runner *runner, bool behind)
         until_us = earlier(until_us, timer->due_us - runner->offset_us);
     if (watch != NULL)
         until_us = earlier(until_us, watch->due_us - runner->offset_us);
-    return earlier(until_us, runner->renew_at_us);
+    return earlier(earlier(until_us, runner->delivery.look_us), runner->renew_at_us);
 }
 
 /* Sleeps, whatever is in the inbox, unless driven by hand. */
@@ -480,8 +451,9 @@ int64_t runner_turn(struct runner *runner, bool wait)
         open_commit(runner, wait);
     } else {
         keep_shards(runner);
-        take_answers(runner);
+        answers_take(runner);
         behind = recovery_resend(runner);
+        delivery_turn(runner);
         new_batch(runner, behind, wait);
     }
     act_on_late_watches(runner);
@@ -520,8 +492,8 @@ static void drain(struct runner *runner)
         runner_turn(runner, wait);
     if (runner->commit.open)
         commit_give_up(runner);
-    for (take_answers(runner); wait && publishes_open(runner) && engine_clock_us(runner->engine) < until_us;
-         take_answers(runner)) {
+    for (answers_take(runner); wait && publishes_open(runner) && engine_clock_us(runner->engine) < until_us;
+         answers_take(runner)) {
         atomic_store(&runner->starved, true);
         rest(runner, wait, engine_clock_us(runner->engine) + starved_wait_us);
     }

@@ -14,11 +14,13 @@
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
 #include "engine/runtime/batch.h"
+#include "engine/runtime/delivery.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/inbox.h"
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/resident.h"
 
+enum { RUNNER_NUMBER_BITS = 40 }; /* of a cookie's number; the runner's index stands above */
 struct runner_shard {
     bool owned;
     bool lost;                /* found out while a batch was given up; dropped at the end of that */
@@ -39,8 +41,11 @@ struct runner_asked {
     const struct plan_action *action;
 };
 struct runner_answer {
+    bool back; /* of a command asked back: cookie is its flight's number */
     uint64_t cookie;
-    bool confirmed;
+    enum err error;
+    bool refused;
+    uint64_t sequence;
     int64_t at_us; /* monotonic */
 };
 /* A batch on its way into the database. While it is open, because nobody knows how the commit went or the
@@ -80,7 +85,9 @@ struct runner {
     uint32_t shards_most;
     int64_t offset_us;   /* database clock minus monotonic clock */
     int64_t renew_at_us; /* monotonic */
-    struct map asked;    /* by cookie */
+    struct delivery delivery;
+    uint32_t sights;  /* of participants, that were made use of: engine_parts.h */
+    struct map asked; /* by cookie */
     uint64_t next_cookie;
     pthread_mutex_t answers_lock; /* the broker's confirmations, put by the bus's threads */
     struct runner_answer *answers, *answers_taken;
@@ -102,7 +109,11 @@ void runner_stop(struct runner *runner);
 /* The bus must be closed or never have been opened, so that no callback comes any more. */
 void runner_close(struct runner *runner);
 /* The bus's word on a publish; any thread. */
-void runner_published(struct runner *runner, uint64_t cookie, bool confirmed);
+void runner_published(struct runner *runner, const struct bus_published *published);
+/* The bus's word on a command asked back under runner_cookie; any thread. */
+void runner_taken_back(struct runner *runner, uint64_t number, enum err error);
+/* Tells the runners of an engine apart in a cookie; number is below 2^40. */
+uint64_t runner_cookie(const struct runner *runner, uint64_t number);
 int64_t runner_now_us(const struct runner *runner);
 struct runner_shard *runner_shard(struct runner *runner, uint32_t shard);
 /* Takes an item whose batch came to nothing, to be tried once more. */

@@ -50,7 +50,13 @@ struct batch_send sending_command(const struct core_saga *saga, uint16_t step, e
 {
     const struct plan_node *node = &saga->plan->nodes[saga->steps[step].node];
     struct str text = json_text(arena, body == NULL ? &json_null : body);
-    struct batch_send send = {.shard = id_shard(saga->id), .lsn = lsn};
+    struct batch_send send = {.shard = id_shard(saga->id),
+                              .lsn = lsn,
+                              .saga_id = saga->id,
+                              .step = core_step_path(saga, step),
+                              .index = step,
+                              .kind = kind,
+                              .attempt = attempt};
     if (node->kind == PLAN_SAGA) {
         send.message = child_message(saga, step, kind, attempt, text, arena, &send.id);
         send.proven = true;
@@ -60,10 +66,7 @@ struct batch_send sending_command(const struct core_saga *saga, uint16_t step, e
     send.message = command_message(saga, step, kind, attempt, text, arena, &send.id);
     send.request = action->via == PLAN_VIA_REQUEST;
     send.timeout_us = action->timeout_us;
-    send.saga_id = saga->id;
-    send.step = core_step_path(saga, step);
-    send.kind = kind;
-    send.attempt = attempt;
+    send.start_within_us = node->step->start_within_us;
     send.action = action;
     return send;
 }

@@ -108,6 +108,7 @@ static enum err open_engine(struct service *service, struct err_note *note)
         .lease_us = config->lease_us,
         .batch_events = config->batch_events,
         .inbox_events = config->inbox_events,
+        .backlog_max = config->backlog_commands,
         .resident_max = config->resident_sagas,
         .definitions_bytes = (size_t)config->definitions_mib << 20,
         .drain_us = config->drain_timeout_us,

@@ -83,6 +83,8 @@ void random_definition_step(struct random_definition_writer *writer, bool pivot)
         random_definition_line(writer, "output: { schema: %.*s }", STR_ARG(schema));
     }
     random_definition_line(writer, "timeout: %" PRIu32 "ms", 400 + 200 * random_definition_choose(writer, 8));
+    if (random_definition_chance(writer, 30))
+        random_definition_line(writer, "start_within: %" PRIu32 "s", 2 + random_definition_choose(writer, 8));
     random_definition_retry(writer, 4, !back && !pivot && random_definition_chance(writer, 20));
     bool goes_on = put_errors(writer);
     put_on_timeout(writer, participant, back);

@@ -157,6 +157,7 @@ static void step(struct sim *sim, uint32_t number)
     keep_hosts(sim);
     strike_hosts(sim);
     strike_servers(sim);
+    sim_strike_participants(sim);
     int64_t duty_us = turn_hosts(sim);
     uint32_t moved = world_deliver(&sim->world, 1 + sim_choose(sim, 20));
     sim_participants(sim);

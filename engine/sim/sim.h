@@ -31,6 +31,7 @@
     X(KILLED, "F21 engine killed between two actions")                                                       \
     X(PAUSED, "F22 engine paused beyond its lease")                                                          \
     X(PARTICIPANT_DIED, "F26 participant dies before or after its effect")                                   \
+    X(AWAY, "participant away for a while")                                                                  \
     X(SLOW, "F27 slower than the timeout")                                                                   \
     X(CONTRADICTION, "F28 contradictory reply")                                                              \
     X(FOREIGN, "F29 answer for another's command")                                                           \
@@ -58,9 +59,11 @@ struct sim_result {
     uint64_t hash; /* of everything observed */
     uint32_t definitions, sagas;
     uint32_t completed, compensated, parked;
-    uint32_t children;  /* of sagas that have ended */
-    uint32_t stillborn; /* children undone before they began: the undo came before its do */
-    uint32_t replayed;  /* the same as they were recorded */
+    uint32_t children;        /* of sagas that have ended */
+    uint32_t stillborn;       /* children undone before they began: the undo came before its do */
+    uint32_t late_deliveries; /* attempts whose time began anew when they were delivered */
+    uint32_t undelivered;     /* attempts that were taken back before anybody had them */
+    uint32_t replayed;        /* the same as they were recorded */
     uint32_t faults[SIM_FAULT_COUNT];
 };
 void sim_run(const struct sim_options *options, struct sim_result *result);

@@ -251,8 +251,11 @@ static void collect(struct sim *sim)
     for (uint32_t i = 0; i < SIM_PARTICIPANTS; i++) {
         char name[3] = {'p', (char)('0' + i), '\0'};
         struct bus_message message;
-        while (memory_bus_take_command(sim->world.broker, str_from(name), &sim->arena, &message))
+        while (!sim_is_away(sim, i) &&
+               memory_bus_take_command(sim->world.broker, str_from(name), &sim->arena, &message)) {
+            sim_taken(sim, &message);
             put_wire(sim, &message, false, 0);
+        }
     }
 }
 

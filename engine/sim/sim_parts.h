@@ -32,6 +32,9 @@ struct sim_command {
     struct str body;
     int64_t lsn;
     bool published;
+    bool taken;       /* by its participant, once at least */
+    bool undelivered; /* its saga was told that nobody has taken it nor will */
+    bool muddled;     /* a copy of it was lost, or comes late, or twice */
 };
 /* A message between the broker and a participant. */
 struct sim_wire {
@@ -75,6 +78,7 @@ struct sim {
     uint32_t hosts;
     int64_t paused_until_us[SIM_HOSTS_MAX];
     int64_t store_back_us, bus_back_us;
+    int64_t away_until_us[SIM_PARTICIPANTS];
     struct map effects;  /* by Saga-Key */
     struct map commands; /* by command id: all that stand in a journal */
     struct sim_command *unpublished[SIM_SHARDS];
@@ -106,6 +110,12 @@ void sim_define(struct sim *sim);
 void sim_participants(struct sim *sim);
 bool sim_wires_empty(const struct sim *sim);
 struct sim_effect *sim_effect(struct sim *sim, struct str key);
+/* sim_delivery.c: participants that are away; a command that one has taken; a record about one on its way. */
+void sim_strike_participants(struct sim *sim);
+bool sim_is_away(const struct sim *sim, uint32_t participant);
+void sim_taken(struct sim *sim, const struct bus_message *command);
+void sim_check_delivery(struct sim *sim, const char *saga, const struct store_record *record,
+                        const struct json *data);
 /* sim_client.c */
 void sim_submit(struct sim *sim);
 void sim_operate(struct sim *sim);

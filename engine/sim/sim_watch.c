@@ -27,15 +27,19 @@ static enum world_fate choose_publish(void *context, struct world_host *host,
     struct sim *sim = context;
     (void)host;
     uint32_t more = str_starts(message->subject, STR("saga.child.")) ? 4 : 1; /* children are few */
+    struct sim_command *command = map_get(&sim->commands, bus_header(message, STR("Saga-Command")));
+    enum world_fate fate = WORLD_FINE;
     if (sim_strikes(sim, SIM_ANSWER_LOST, 30))
         return WORLD_ANSWER_LOST;
     if (sim_strikes(sim, SIM_LOST, 20 * more))
-        return WORLD_LOST;
-    if (sim_strikes(sim, SIM_LATE, 30 * more))
-        return WORLD_LATE;
-    if (sim_strikes(sim, SIM_FORGOTTEN, 30))
-        return WORLD_FORGOTTEN;
-    return WORLD_FINE;
+        fate = WORLD_LOST;
+    else if (sim_strikes(sim, SIM_LATE, 30 * more))
+        fate = WORLD_LATE;
+    else if (sim_strikes(sim, SIM_FORGOTTEN, 30))
+        fate = WORLD_FORGOTTEN;
+    if (command != NULL && fate != WORLD_FINE)
+        command->muddled = true;
+    return fate;
 }
 
 static bool is_poison(struct str text)
@@ -117,6 +121,7 @@ static void keep_record(struct sim *sim, const struct store_record *record)
     }
     if (sim_is_forged(record->data))
         sim_fail(sim, "S3, S15: %s #%" PRId64 " believes what was forged", saga, record->seq);
+    sim_check_delivery(sim, saga, record, data);
     if (record->seq == 1)
         check_birth(sim, json_get(data, STR("event")), saga);
     const struct json *changes = json_get(data, STR("changes"));

@@ -144,7 +144,11 @@ static uint32_t tell_notices(struct world_host *host, uint32_t most)
         struct world_notice notice = host->notices[0];
         host->notice_count--;
         memmove(host->notices, host->notices + 1, host->notice_count * sizeof *host->notices);
-        host->callbacks.published(host->callbacks.context, notice.cookie, notice.error);
+        struct bus_published published = {
+            .cookie = notice.cookie, .error = notice.error, .sequence = notice.sequence};
+        if (notice.error != ERR_OK)
+            published.cause = STR("the answer came too late, as asked for");
+        host->callbacks.published(host->callbacks.context, &published);
         told++;
     }
     return told;

@@ -44,6 +44,7 @@ struct world_hooks {
 struct world_notice {
     uint64_t cookie;
     enum err error;
+    uint64_t sequence;
 };
 struct world_call {
     uint64_t cookie;

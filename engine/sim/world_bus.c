@@ -23,10 +23,23 @@ static enum err enter(struct bus *bus, struct err_note *note)
     return ERR_OK;
 }
 
-static enum err participants(struct bus *bus, const struct str *names, uint32_t count, struct err_note *note)
+static enum err participants(struct bus *bus, const struct bus_participant *list, uint32_t count,
+                             struct err_note *note)
 {
     enum err error = enter(bus, note);
-    return error == ERR_OK ? bus_participants(host_of(bus)->inner, names, count, note) : error;
+    return error == ERR_OK ? bus_participants(host_of(bus)->inner, list, count, note) : error;
+}
+
+static enum err look(struct bus *bus, struct str participant, uint64_t cookie)
+{
+    enum err error = enter(bus, NULL);
+    return error == ERR_OK ? bus_look(host_of(bus)->inner, participant, cookie) : error;
+}
+
+static enum err take_back(struct bus *bus, uint64_t sequence, uint64_t cookie)
+{
+    enum err error = enter(bus, NULL);
+    return error == ERR_OK ? bus_take_back(host_of(bus)->inner, sequence, cookie) : error;
 }
 
 static enum err listen(struct bus *bus, uint32_t shard, int64_t epoch, struct err_note *note)
@@ -54,10 +67,10 @@ static void unlisten_in(struct bus *bus)
     bus_unlisten_in(host_of(bus)->inner);
 }
 
-static void notify(struct world_notice *list, uint32_t *count, uint64_t cookie, enum err error)
+static void notify(struct world_notice *list, uint32_t *count, struct world_notice notice)
 {
     check(*count < WORLD_FORCED_MAX);
-    list[(*count)++] = (struct world_notice){cookie, error};
+    list[(*count)++] = notice;
 }
 
 static void keep_late(struct world *world, const struct bus_message *message)
@@ -92,14 +105,15 @@ static enum err publish(struct bus *bus, const struct bus_message *message, stru
     case WORLD_LOST:
         if (hooks->published != NULL)
             hooks->published(hooks->context, host, message);
-        notify(host->notices, &host->notice_count, cookie, ERR_OK);
+        notify(host->notices, &host->notice_count,
+               (struct world_notice){cookie, ERR_OK, memory_bus_waste(host->world->broker)});
         return ERR_OK;
     case WORLD_LATE:
         keep_late(host->world, message);
-        notify(host->notices, &host->notice_count, cookie, ERR_TIMEOUT);
+        notify(host->notices, &host->notice_count, (struct world_notice){cookie, ERR_TIMEOUT, 0});
         return ERR_OK;
     case WORLD_ANSWER_LOST:
-        notify(host->forced, &host->forced_count, cookie, ERR_TIMEOUT);
+        notify(host->forced, &host->forced_count, (struct world_notice){cookie, ERR_TIMEOUT, 0});
         break;
     case WORLD_FINE:
     case WORLD_FORGOTTEN:
@@ -216,6 +230,8 @@ static const struct bus_ops ops = {
     .unlisten = unlisten,
     .listen_in = listen_in,
     .unlisten_in = unlisten_in,
+    .look = look,
+    .take_back = take_back,
     .publish = publish,
     .request = request,
     .answer = answer,
@@ -241,16 +257,35 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
     return host->callbacks.deliver(host->callbacks.context, delivery);
 }
 
-static void published(void *context, uint64_t cookie, enum err error)
+static void published(void *context, const struct bus_published *answer)
 {
     struct world_host *host = context;
+    struct bus_published told = *answer;
     for (uint32_t i = 0; i < host->forced_count; i++)
-        if (host->forced[i].cookie == cookie) {
-            error = host->forced[i].error;
+        if (host->forced[i].cookie == answer->cookie) {
+            told = (struct bus_published){.cookie = answer->cookie,
+                                          .error = host->forced[i].error,
+                                          .cause = STR("the answer was lost, as asked for")};
             host->forced[i] = host->forced[--host->forced_count];
             break;
         }
-    host->callbacks.published(host->callbacks.context, cookie, host->cut ? ERR_UNAVAILABLE : error);
+    if (host->cut)
+        told.error = ERR_UNAVAILABLE;
+    host->callbacks.published(host->callbacks.context, &told);
+}
+
+static void seen(void *context, const struct bus_sight *sight)
+{
+    struct world_host *host = context;
+    if (!host->dead)
+        host->callbacks.seen(host->callbacks.context, sight);
+}
+
+static void taken_back(void *context, uint64_t cookie, enum err error)
+{
+    struct world_host *host = context;
+    if (!host->dead)
+        host->callbacks.taken_back(host->callbacks.context, cookie, error);
 }
 
 static void connected(void *context, bool is_connected)
@@ -266,8 +301,12 @@ enum err world_open_bus(void *context, const struct bus_callbacks *callbacks, st
     if (!world_act(host) || host->world->bus_down || host->cut)
         return err_note(note, ERR_UNAVAILABLE, "the broker is away");
     struct world_bus *opened = memory_new(1, sizeof *opened);
-    struct bus_callbacks between = {
-        .context = host, .deliver = deliver, .published = published, .connected = connected};
+    struct bus_callbacks between = {.context = host,
+                                    .deliver = deliver,
+                                    .published = published,
+                                    .seen = seen,
+                                    .taken_back = taken_back,
+                                    .connected = connected};
     *opened = (struct world_bus){.base = {.ops = &ops}, .host = host};
     host->callbacks = *callbacks;
     host->inner = memory_bus_open(host->world->broker, &between);

@@ -50,16 +50,40 @@ static bool on_deliver(void *context, const struct bus_delivery *delivery)
     return take;
 }
 
-static void on_published(void *context, uint64_t cookie, enum err error)
+static void on_published(void *context, const struct bus_published *published)
 {
     struct bed_witness *witness = context;
     pthread_mutex_lock(&witness->mutex);
     if (witness->published_count < BED_SEEN_MAX) {
-        witness->published_cookies[witness->published_count] = cookie;
-        witness->published_errors[witness->published_count] = error;
+        witness->published_cookies[witness->published_count] = published->cookie;
+        witness->published_errors[witness->published_count] = published->error;
+        witness->published_sequences[witness->published_count] = published->sequence;
     }
+    if (published->error != ERR_OK)
+        keep(witness->cause, sizeof witness->cause, published->cause);
     witness->published_count++;
-    witness->stored_count += error == ERR_OK;
+    witness->stored_count += published->error == ERR_OK;
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+static void on_seen(void *context, const struct bus_sight *sight)
+{
+    struct bed_witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    witness->sight = *sight;
+    witness->sight.participant = STR("");
+    keep(witness->sight_of, sizeof witness->sight_of, sight->participant);
+    witness->sight_count++;
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+static void on_taken_back(void *context, uint64_t cookie, enum err error)
+{
+    struct bed_witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    witness->back_cookie = cookie;
+    witness->back_error = error;
+    witness->back_count++;
     pthread_mutex_unlock(&witness->mutex);
 }
 
@@ -105,7 +129,8 @@ struct bed_witness *bed_open(struct bed *bed)
     witness->bed = bed;
     pthread_mutex_init(&witness->mutex, NULL);
     witness->seen = memory_new(BED_SEEN_MAX, sizeof *witness->seen);
-    struct bus_callbacks callbacks = {witness, on_deliver, on_published, on_connected};
+    struct bus_callbacks callbacks = {witness, on_deliver,    on_published,
+                                      on_seen, on_taken_back, on_connected};
     struct nats_bus_options options = {.url = bed->harness.nats.url, .instance = instance};
     struct err_note note = {""};
     if (!bed->real)
@@ -174,6 +199,54 @@ void bed_await_seen(struct bed_witness *witness, uint32_t count)
 void bed_await_published(struct bed_witness *witness, uint32_t count)
 {
     await_counter(witness, &witness->published_count, count, "publishes answered");
+}
+
+/* A real participant's requests, on a connection of its own. */
+static void take_real(struct bed *bed, const char *participant)
+{
+    natsOptions *options = NULL;
+    natsConnection *connection = NULL;
+    natsMsg *command = NULL, *done = NULL;
+    char subject[128];
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.SAGA_CMD.%s", participant);
+    cr_assert_eq(natsOptions_Create(&options), NATS_OK);
+    cr_assert_eq(natsOptions_SetURL(options, bed->harness.nats.url), NATS_OK);
+    cr_assert_eq(natsConnection_Connect(&connection, options), NATS_OK);
+    cr_assert_eq(natsConnection_RequestString(&command, connection, subject, "1", BED_PATIENCE_MS), NATS_OK);
+    cr_assert_eq(
+        natsConnection_RequestString(&done, connection, natsMsg_GetReply(command), "+ACK", BED_PATIENCE_MS),
+        NATS_OK);
+    natsMsg_Destroy(command);
+    natsMsg_Destroy(done);
+    natsConnection_Destroy(connection);
+    natsOptions_Destroy(options);
+}
+
+void bed_take(struct bed *bed, const char *participant)
+{
+    struct bus_message message;
+    if (bed->real)
+        take_real(bed, participant);
+    else
+        cr_assert(memory_bus_take_command(bed->broker, str_from(participant), &bed->arena, &message));
+}
+
+struct bus_sight bed_look(struct bed_witness *witness, const char *participant)
+{
+    uint32_t before = witness->sight_count;
+    cr_assert_eq(bus_look(witness->bus, str_from(participant), before + 1), ERR_OK);
+    await_counter(witness, &witness->sight_count, before + 1, "looks answered");
+    cr_assert_str_eq(witness->sight_of, participant);
+    cr_assert_eq(witness->sight.cookie, before + 1);
+    return witness->sight;
+}
+
+enum err bed_take_back(struct bed_witness *witness, uint64_t sequence, uint64_t cookie)
+{
+    uint32_t before = witness->back_count;
+    cr_assert_eq(bus_take_back(witness->bus, sequence, cookie), ERR_OK);
+    await_counter(witness, &witness->back_count, before + 1, "commands taken back");
+    return witness->back_error;
 }
 
 static bool is_connected(void *context)

@@ -37,8 +37,16 @@ struct bed_witness {
     uint32_t refused_count;
     uint64_t published_cookies[BED_SEEN_MAX];
     enum err published_errors[BED_SEEN_MAX];
+    uint64_t published_sequences[BED_SEEN_MAX];
+    char cause[256]; /* of the last one that failed */
     uint32_t published_count;
-    uint32_t stored_count; /* of these, with ERR_OK */
+    uint32_t stored_count;  /* of these, with ERR_OK */
+    struct bus_sight sight; /* the last one, without its name */
+    char sight_of[64];
+    uint32_t sight_count;
+    uint64_t back_cookie;
+    enum err back_error; /* of the last command taken back */
+    uint32_t back_count;
     bool connected;
 };
 struct bed {
@@ -59,6 +67,12 @@ void bed_close(struct bed_witness *witness);
 /* Wait until so many have come in all. */
 void bed_await_seen(struct bed_witness *witness, uint32_t count);
 void bed_await_published(struct bed_witness *witness, uint32_t count);
+/* A participant's side: takes its oldest command and acknowledges it, and waits until the broker knows. */
+void bed_take(struct bed *bed, const char *participant);
+/* Asks how far the participant has got, and gives the answer. */
+struct bus_sight bed_look(struct bed_witness *witness, const char *participant);
+/* Takes a command back, and gives the answer. */
+enum err bed_take_back(struct bed_witness *witness, uint64_t sequence, uint64_t cookie);
 void bed_await_connected(struct bed_witness *witness, bool connected);
 bool bed_await(struct bed *bed, bool (*done)(void *context), void *context, int timeout_ms);
 /* Gives everything under way the time to arrive, to show that nothing more does: publishes one more message

@@ -44,13 +44,12 @@ static bool on_deliver(void *context, const struct bus_delivery *delivery)
     return room;
 }
 
-static void on_published(void *context, uint64_t cookie, enum err error)
+static void on_published(void *context, const struct bus_published *published)
 {
-    (void)cookie;
     struct bench *bench = context;
     pthread_mutex_lock(&bench->mutex);
     bench->published++;
-    bench->failed += error != ERR_OK;
+    bench->failed += published->error != ERR_OK;
     pthread_cond_signal(&bench->changed);
     pthread_mutex_unlock(&bench->mutex);
 }
@@ -176,9 +175,10 @@ static enum participant_outcome echo(void *context, struct participant *particip
 static void run(struct bench *bench, const char *url)
 {
     struct err_note note;
-    struct bus_callbacks callbacks = {bench, on_deliver, on_published, on_connected};
+    struct bus_callbacks callbacks = {
+        .context = bench, .deliver = on_deliver, .published = on_published, .connected = on_connected};
     struct nats_bus_options options = {.url = url, .instance = "bench"};
-    const struct str names[] = {STR("echo")};
+    const struct bus_participant names[] = {{.name = STR("echo")}};
     if (nats_bus_open(&options, &callbacks, &bench->bus, &note) != ERR_OK ||
         bus_participants(bench->bus, names, 1, &note) != ERR_OK)
         fail("open", &note);

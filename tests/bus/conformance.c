@@ -357,14 +357,81 @@ void conformance_a_publish_to_no_stream_is_answered_with_an_error(struct bed *be
     cr_assert_eq(bus_publish(engine->bus, &message, STR("id"), 5, &note), ERR_OK);
     bed_await_published(engine, 1);
     cr_assert_eq(engine->published_cookies[0], 5);
-    cr_assert_eq(engine->published_errors[0], ERR_UNAVAILABLE);
+    cr_assert_eq(engine->published_errors[0], ERR_NOT_FOUND);
+    cr_assert_str_eq(engine->cause, "no stream takes it");
+}
+
+static uint64_t publish_command(struct bed_witness *engine, const char *subject, const char *id)
+{
+    struct bus_message message = bed_message(subject, "{}");
+    uint32_t before = engine->published_count;
+    cr_assert_eq(bus_publish(engine->bus, &message, str_from(id), before, &note), ERR_OK, "%s", note.text);
+    bed_await_published(engine, before + 1);
+    cr_assert_eq(engine->published_errors[before], ERR_OK, "%s", engine->cause);
+    return engine->published_sequences[before];
+}
+
+static struct bed_witness *open_with_participants(struct bed *bed)
+{
+    const struct bus_participant participants[] = {{.name = STR("payments")}, {.name = STR("pay")}};
+    struct bed_witness *engine = bed_open(bed);
+    cr_assert_eq(bus_participants(engine->bus, participants, 2, &note), ERR_OK, "%s", note.text);
+    return engine;
+}
+
+void conformance_a_publish_tells_its_sequence(struct bed *bed)
+{
+    struct bed_witness *engine = open_with_participants(bed);
+    uint64_t first = publish_command(engine, "saga.cmd.payments.charge", "one");
+    uint64_t second = publish_command(engine, "saga.cmd.payments.charge", "two");
+    cr_assert_gt(first, 0);
+    cr_assert_gt(second, first);
+    cr_assert_eq(publish_command(engine, "saga.cmd.payments.charge", "one"), first, "known already");
+}
+
+void conformance_how_far_a_participant_has_got_is_told(struct bed *bed)
+{
+    struct bed_witness *engine = open_with_participants(bed);
+    uint64_t first = publish_command(engine, "saga.cmd.payments.charge", "one");
+    uint64_t second = publish_command(engine, "saga.cmd.payments.refund", "two");
+    struct bus_sight before = bed_look(engine, "payments");
+    cr_assert_eq(before.error, ERR_OK);
+    cr_assert_lt(before.delivered, first);
+    cr_assert_eq(before.pending, 2);
+    cr_assert_neq(before.life, 0);
+    cr_assert_eq(bed_look(engine, "pay").pending, 0, "another's commands are not its own");
+    bed_take(bed, "payments");
+    struct bus_sight after = bed_look(engine, "payments");
+    cr_assert_geq(after.delivered, first);
+    cr_assert_lt(after.delivered, second);
+    cr_assert_eq(after.pending, 1);
+    cr_assert_eq(after.life, before.life);
+}
+
+void conformance_a_command_is_taken_back(struct bed *bed)
+{
+    struct bed_witness *engine = open_with_participants(bed);
+    uint64_t first = publish_command(engine, "saga.cmd.payments.charge", "one");
+    uint64_t second = publish_command(engine, "saga.cmd.payments.charge", "two");
+    uint64_t third = publish_command(engine, "saga.cmd.payments.charge", "three");
+    cr_assert_eq(bed_take_back(engine, first, 77), ERR_OK);
+    cr_assert_eq(engine->back_cookie, 77);
+    cr_assert_eq(bed_take_back(engine, first, 78), ERR_NOT_FOUND, "once only");
+    struct bus_sight sight = bed_look(engine, "payments");
+    cr_assert_lt(sight.delivered, first, "never delivered: that is proved now");
+    cr_assert_eq(sight.pending, 2);
+    bed_take(bed, "payments");
+    cr_assert_eq(bed_take_back(engine, second, 79), ERR_NOT_FOUND, "it was taken and acknowledged");
+    sight = bed_look(engine, "payments");
+    cr_assert_geq(sight.delivered, second);
+    cr_assert_lt(sight.delivered, third);
 }
 
 void conformance_participants_are_made_and_bad_names_refused(struct bed *bed)
 {
     struct bed_witness *engine = bed_open(bed);
-    const struct str good[] = {STR("payments"), STR("inventory-2")};
-    const struct str bad[] = {STR("payments"), STR("pay.ments")};
+    const struct bus_participant good[] = {{.name = STR("payments")}, {.name = STR("inventory-2")}};
+    const struct bus_participant bad[] = {{.name = STR("payments")}, {.name = STR("pay.ments")}};
     cr_assert_eq(bus_participants(engine->bus, good, 2, &note), ERR_OK, "%s", note.text);
     cr_assert_eq(bus_participants(engine->bus, good, 2, &note), ERR_OK, "%s", note.text);
     cr_assert_eq(bus_participants(engine->bus, bad, 2, &note), ERR_INVALID);

@@ -253,7 +253,7 @@ static bool has_consumer(void *context)
 
 Test(nats_faults, deleted_consumers_are_made_again, .timeout = 60)
 {
-    const struct str names[] = {STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("payments")}};
     bed_start(&bed, true);
     struct bed_witness *engine = open_listening(1);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK);
@@ -433,11 +433,10 @@ Test(nats_faults, messages_that_are_not_ours_are_ignored, .timeout = 60)
     bed_stop(&bed);
 }
 
-static void ignore_published(void *context, uint64_t cookie, enum err error)
+static void ignore_published(void *context, const struct bus_published *published)
 {
     (void)context;
-    (void)cookie;
-    (void)error;
+    (void)published;
 }
 
 static bool ignore_delivery(void *context, const struct bus_delivery *delivery)
@@ -456,7 +455,8 @@ static void ignore_connected(void *context, bool connected)
 static enum err try_open(const char *url)
 {
     struct bus *bus = NULL;
-    struct bus_callbacks callbacks = {NULL, ignore_delivery, ignore_published, ignore_connected};
+    struct bus_callbacks callbacks = {
+        .deliver = ignore_delivery, .published = ignore_published, .connected = ignore_connected};
     struct nats_bus_options options = {.url = url, .instance = "try"};
     enum err err = nats_bus_open(&options, &callbacks, &bus, &note);
     bus_close(bus);

@@ -146,11 +146,10 @@ static bool take_nothing(void *context, const struct bus_delivery *delivery)
     return false;
 }
 
-static void hear_nothing(void *context, uint64_t cookie, enum err error)
+static void hear_nothing(void *context, const struct bus_published *published)
 {
     (void)context;
-    (void)cookie;
-    (void)error;
+    (void)published;
 }
 
 static void mind_nothing(void *context, bool connected)
@@ -305,7 +304,7 @@ static bool has_payments(void *context)
 /* A stream that stands in the way of one of ours, and a consumer that cannot be made, stop nothing else. */
 Test(nats_lines, what_fails_with_one_does_not_stop_the_others, .timeout = 120)
 {
-    const struct str names[] = {STR("inventory"), STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("inventory")}, {.name = STR("payments")}};
     const char *subject = "saga.event.>";
     jsStreamConfig config;
     jsConsumerConfig other;

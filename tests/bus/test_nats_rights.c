@@ -23,7 +23,7 @@ static char path[PROCESS_PATH_SIZE + 16];
 /* With streams, consumers and a message of each kind, so that what were allowed would find something. */
 static void setup(void)
 {
-    const struct str names[] = {STR("inventory"), STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("inventory")}, {.name = STR("payments")}};
     memset(&bed, 0, sizeof bed);
     bed.real = true;
     arena_init(&bed.arena, 0);

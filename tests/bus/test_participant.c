@@ -42,7 +42,7 @@ static enum participant_outcome follow(void *context, struct participant *partic
 
 static struct bed_witness *open_engine(struct bed *bed)
 {
-    const struct str names[] = {STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("payments")}};
     bed_start(bed, true);
     struct bed_witness *engine = bed_open(bed);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK, "%s", note.text);
@@ -132,7 +132,7 @@ Test(participant, may_come_before_the_consumer, .timeout = 60)
     struct script script = {.later = 0};
     bed_start(&bed, true);
     struct participant *payments = open_payments(&bed, &script, 0);
-    const struct str names[] = {STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("payments")}};
     struct bed_witness *engine = bed_open(&bed);
     cr_assert_eq(bus_participants(engine->bus, names, 1, &note), ERR_OK, "%s", note.text);
     cr_assert_eq(bus_listen(engine->bus, 2, 1, &note), ERR_OK, "%s", note.text);

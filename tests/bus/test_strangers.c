@@ -31,7 +31,7 @@ static void disconnect(void)
 /* An engine with commands of its participant in the stream. */
 static struct bed_witness *open_with_commands(void)
 {
-    const struct str names[] = {STR("payments")};
+    const struct bus_participant names[] = {{.name = STR("payments")}};
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
     cr_assert_eq(bus_listen(engine->bus, 1, 1, &note), ERR_OK, "%s", note.text);

@@ -90,6 +90,7 @@ void bed_define_at(struct bed *bed, uint32_t host, const char *yaml)
     cr_assert(registry_put(engine_registry(bed->world.hosts[host].engine), bed->store, STR("bed.yaml"),
                            str_from(yaml), NULL, &bed->arena, &diags, &plan, &created, &note) == ERR_OK,
               "%s", note.text);
+    cr_assert(engine_announce(bed->world.hosts[host].engine, plan, &note) == ERR_OK, "%s", note.text);
 }
 
 void bed_define(struct bed *bed, const char *yaml)
@@ -217,9 +218,10 @@ static struct bed_call *new_call(struct bed *bed)
 }
 
 /* A call that is refused at once counts as answered. */
-static struct bed_call *submitted(struct bed_call *call, enum err error)
+static struct bed_call *submitted(struct bed_call *call, enum err error, const struct err_note *note)
 {
     if (error != ERR_OK) {
+        snprintf(call->message, sizeof call->message, "%.199s", note->text);
         call->count++;
         call->answer.error = error;
     }
@@ -241,7 +243,7 @@ struct bed_call *bed_start_of(struct bed *bed, uint32_t host, const char *defini
                                  .key = str_from(key)};
     cr_assert(start.plan != NULL);
     cr_assert(json_parse(&bed->arena, str_from(input), 1000, &start.input, &note) == ERR_OK);
-    return submitted(call, engine_start(engine, &start, (struct engine_call){call, done}, &note));
+    return submitted(call, engine_start(engine, &start, (struct engine_call){call, done}, &note), &note);
 }
 
 struct bed_call *bed_verb(struct bed *bed, uint32_t host, struct id id, enum core_event_kind kind)
@@ -255,15 +257,18 @@ struct bed_call *bed_event(struct bed *bed, uint32_t host, struct id id, const s
     struct bed_call *call = new_call(bed);
     struct err_note note = {""};
     return submitted(
-        call, engine_verb(bed->world.hosts[host].engine, id, event, (struct engine_call){call, done}, &note));
+        call, engine_verb(bed->world.hosts[host].engine, id, event, (struct engine_call){call, done}, &note),
+        &note);
 }
 
 struct bed_call *bed_watch(struct bed *bed, uint32_t host, struct id id, int64_t timeout_us)
 {
     struct bed_call *call = new_call(bed);
     struct err_note note = {""};
-    return submitted(call, engine_watch(bed->world.hosts[host].engine, id, timeout_us,
-                                        (struct engine_call){call, done}, &note));
+    return submitted(
+        call,
+        engine_watch(bed->world.hosts[host].engine, id, timeout_us, (struct engine_call){call, done}, &note),
+        &note);
 }
 
 static bool take(struct bed *bed, struct bus_message *message)

@@ -15,7 +15,7 @@ Test(outbox, mark_follows_the_confirmed_prefix)
 {
     struct outbox outbox;
     ready(&outbox, 10);
-    uint64_t first = outbox_take(&outbox, 11, 1), second = outbox_take(&outbox, 13, 1);
+    uint64_t first = outbox_take(&outbox, 11, 1, NULL), second = outbox_take(&outbox, 13, 1, NULL);
     outbox_sent(&outbox, 14);
     cr_assert(eq(i64, outbox_mark(&outbox), 10));
     outbox_answer(&outbox, second, true);
@@ -29,7 +29,7 @@ Test(outbox, a_failure_holds_the_mark_until_the_repair)
 {
     struct outbox outbox;
     ready(&outbox, 0);
-    uint64_t lost = outbox_take(&outbox, 5, 1), kept = outbox_take(&outbox, 6, 1);
+    uint64_t lost = outbox_take(&outbox, 5, 1, NULL), kept = outbox_take(&outbox, 6, 1, NULL);
     outbox_sent(&outbox, 6);
     outbox_answer(&outbox, lost, false);
     cr_assert(outbox.behind);
@@ -54,7 +54,7 @@ Test(outbox, random_answers_agree_with_the_definition)
     rng_init(&rng, 7);
     ready(&outbox, 0);
     for (int i = 0; i < COUNT; i++)
-        numbers[i] = outbox_take(&outbox, i + 1, 1);
+        numbers[i] = outbox_take(&outbox, i + 1, 1, NULL);
     outbox_sent(&outbox, COUNT);
     for (int left = COUNT; left > 0;) {
         int pick = (int)rng_below(&rng, COUNT);

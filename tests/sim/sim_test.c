@@ -15,7 +15,7 @@ Test(sim, no_seed_breaks_a_promise)
 {
     struct sim_result result;
     uint64_t faults[SIM_FAULT_COUNT] = {0}, sagas = 0, ended = 0, seeds = 0, replayed = 0, definitions = 0,
-             children = 0;
+             children = 0, late = 0, undelivered = 0;
     int64_t until_us = clock_monotonic_us() + budget_us;
     uint64_t first = (uint64_t)(clock_real_us() / 86400000000) * 1000000;
     log_set_level(LOG_LEVEL_ERROR);
@@ -27,6 +27,8 @@ Test(sim, no_seed_breaks_a_promise)
         definitions += result.definitions;
         replayed += result.replayed;
         children += result.children;
+        late += result.late_deliveries;
+        undelivered += result.undelivered;
         for (int i = 0; i < SIM_FAULT_COUNT; i++)
             faults[i] += result.faults[i];
     }
@@ -35,6 +37,8 @@ Test(sim, no_seed_breaks_a_promise)
            seeds, sagas, definitions, replayed, children);
     cr_assert(eq(u64, replayed, sagas), "S25");
     cr_assert(gt(u64, children, 0), "M1: no saga had a child");
+    cr_assert(gt(u64, late, 0), "M1: no attempt's time began anew");
+    cr_assert(gt(u64, undelivered, 0), "M1: no command was taken back before anybody had it");
     cr_assert(gt(u64, ended * 2, sagas), "M2: most sagas come to an end of their own");
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         cr_assert(gt(u64, faults[i], 0), "M1: %s was never injected", sim_fault_words((enum sim_fault)i));
