@@ -1,6 +1,8 @@
 #include "tests/fuzz/fuzz.h"
+#include <time.h>
 #include "engine/base/check.h"
 #include "engine/definition/definition.h"
+#include "tests/support/effort.h"
 
 enum { EXAMPLES = 8 };
 
@@ -79,4 +81,36 @@ struct str fuzz_input(unsigned index)
         "{}",
     };
     return str_from(inputs[index % EXAMPLES]);
+}
+
+enum { SOON_US = 100000, SLOWEST = 20 }; /* how much slower a busy machine may make it */
+
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    check(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t allowed_us(uint64_t counted, unsigned ns_each)
+{
+    return SOON_US + (int64_t)(counted * ns_each / 1000);
+}
+
+void fuzz_measured(void (*run)(void *context), void *context, const uint64_t *counted, unsigned ns_each)
+{
+    int64_t begin_us = cpu_us();
+    run(context);
+    if (cpu_us() - begin_us <= allowed_us(*counted, ns_each))
+        return;
+    struct effort effort = effort_begin();
+    run(context);
+    check(effort_us(effort) <= allowed_us(*counted, ns_each));
+}
+
+void fuzz_measured_once(void (*run)(void *context), void *context, const uint64_t *counted, unsigned ns_each)
+{
+    int64_t begin_us = cpu_us();
+    run(context);
+    check(cpu_us() - begin_us <= SLOWEST * allowed_us(*counted, ns_each));
 }

@@ -27,3 +27,9 @@ const struct json *fuzz_is_json(struct arena *arena, struct str text);
 const struct plan *fuzz_plan(unsigned index);
 /* An input that the definition takes, up to 4; a JSON text. */
 struct str fuzz_input(unsigned index);
+/* Runs it, and stops when it took longer than what it says it did, in *counted, at `ns_each` apiece allows.
+ * What is soon over is not looked at; what is not runs once more, measured so that a busy machine changes
+ * nothing: it must do the same again. */
+void fuzz_measured(void (*run)(void *context), void *context, const uint64_t *counted, unsigned ns_each);
+/* The same for what cannot be done twice. */
+void fuzz_measured_once(void (*run)(void *context), void *context, const uint64_t *counted, unsigned ns_each);
