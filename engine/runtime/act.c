@@ -13,6 +13,7 @@
 #include "engine/runtime/control.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/meter.h"
+#include "engine/runtime/suspect.h"
 
 /* Between tries of a saga whose own timer leads to rows that the database refuses: somebody must look. */
 static const int64_t refused_pause_us = 60 * DURATION_SECOND_US;
@@ -286,6 +287,7 @@ void act_on_batch(struct runner *runner)
 {
     publish(runner);
     count(&runner->batch); /* before the items go, from which the batch borrows its texts */
+    suspect_over(runner);
     answer_items(runner);
     settle_sagas(runner);
 }

@@ -16,6 +16,7 @@
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/recovery.h"
+#include "engine/runtime/suspect.h"
 
 static const int64_t again_pause_us = 100000;                   /* while the database cannot be asked */
 static const int64_t broken_pause_us = 60 * DURATION_SECOND_US; /* somebody must mend it first */
@@ -438,14 +439,19 @@ void intake_items(struct runner *runner, struct inbox_item *items)
     for (struct inbox_item *item = items; item != NULL; item = item->next)
         count++;
     struct intake *intakes = arena_array(&runner->batch.arena, count, sizeof *intakes);
+    struct err_note note = {""};
     uint32_t at = 0;
+    if (!suspect_take(runner, items, &note)) {
+        intakes[0].item = items;
+        give_up(runner, intakes, 1, ERR_UNAVAILABLE, &note);
+        return;
+    }
     for (struct inbox_item *item = items; item != NULL; item = item->next) {
         intakes[at].item = item;
         read_item(runner, &intakes[at]);
         refuse_foreign(runner, &intakes[at++]);
     }
     failpoint("received");
-    struct err_note note = {""};
     enum err error = prepare_children(runner, intakes, count, &note);
     if (error == ERR_OK)
         error = look_up_keys(runner, intakes, count, &note);

@@ -15,6 +15,7 @@
 #include "engine/runtime/intake.h"
 #include "engine/runtime/meter.h"
 #include "engine/runtime/recovery.h"
+#include "engine/runtime/suspect.h"
 
 static const int64_t idle_wait_us = 1000000;  /* longest sleep without anything to do */
 static const int64_t starved_wait_us = 50000; /* a lost wake-up costs no more */
@@ -201,7 +202,10 @@ static void own(struct runner *runner, const struct store_shard *claimed)
     }
     if (shard->owned)
         runner_drop_shard(runner, claimed->shard, "the shard was claimed anew");
-    *shard = (struct runner_shard){.owned = true, .store = *claimed, .next_lsn = claimed->last_lsn};
+    *shard = (struct runner_shard){.owned = true,
+                                   .store = *claimed,
+                                   .next_lsn = claimed->last_lsn,
+                                   .claimed_us = engine_clock_us(runner->engine)};
     outbox_init(&shard->outbox, claimed->published_lsn, claimed->epoch);
     runner->owned_count++;
     if (recovery_enter(runner, claimed->shard, &note) != ERR_OK) {
@@ -428,6 +432,7 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
     bool timers_first = runner->timers_first;
     if (timers_first)
         intake_timers(runner);
+    items = suspect_part(runner, items);
     if (items != NULL)
         intake_items(runner, items);
     runner->timers_first = !timers_first && batch_full(&runner->batch); /* by turns: neither starves */

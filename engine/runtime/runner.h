@@ -30,6 +30,7 @@ struct runner_shard {
     struct outbox outbox;
     int64_t resent_us;     /* monotonic: when the last repair began */
     uint32_t resend_tries; /* repairs in a row that the broker refused some of */
+    int64_t claimed_us;    /* monotonic */
 };
 /* A `via: request` command whose answer is outstanding. */
 struct runner_asked {
@@ -76,6 +77,7 @@ struct runner {
     struct batch batch;
     struct runner_commit commit;
     struct runner_again again;
+    char suspect[512];   /* identity of the message that suspect.c has in hand; "" : none */
     uint32_t batch_most; /* items, and timers, of one batch: halved while the database takes none so large */
     uint32_t batches_fine; /* stored in turn since */
     bool timers_first;     /* the last batch was full before it came to them */

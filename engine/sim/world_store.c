@@ -98,6 +98,10 @@ PASS(definitions,
      (struct store * store, struct str name, struct arena *arena, struct store_definition **definitions,
       uint32_t *count, struct err_note *note),
      (store, name, arena, definitions, count, note))
+PASS(suspect,
+     (struct store * store, struct str message, struct str hand, uint32_t *hands, struct err_note *note),
+     (store, message, hand, hands, note))
+PASS(suspect_clear, (struct store * store, struct str message, struct err_note *note), (store, message, note))
 PASS(doctor,
      (struct store * store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
       struct err_note *note),
@@ -176,6 +180,8 @@ static const struct store_ops ops = {
     .glance = glance,
     .list = list,
     .dead_letters = dead_letters,
+    .suspect = suspect,
+    .suspect_clear = suspect_clear,
     .definition_put = definition_put,
     .definition_delete = definition_delete,
     .definition_get = definition_get,

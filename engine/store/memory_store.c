@@ -96,6 +96,7 @@ void memory_store_free(struct memory_store_world *world)
     memory_free(world->sagas);
     memory_free(world->dead);
     memory_free(world->definitions);
+    memory_free(world->suspects);
     memory_free(world->instances);
     map_fini(&world->by_id);
     map_fini(&world->by_key);
@@ -402,6 +403,47 @@ static void close_handle(struct store *store)
     memory_free(handle);
 }
 
+static enum err suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                        struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    bool known = false;
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    *hands = 0;
+    for (uint32_t i = 0; i < world->suspect_count; i++) {
+        const struct memory_suspect *row = &world->suspects[i];
+        bool same = str_equal(row->message, message);
+        *hands += same;
+        known = known || (same && str_equal(row->hand, hand));
+    }
+    if (!known) {
+        world->suspects = memory_world_grow(world->suspects, world->suspect_count, &world->suspect_room,
+                                            sizeof *world->suspects);
+        world->suspects[world->suspect_count++] =
+            (struct memory_suspect){arena_copy(&world->arena, message), arena_copy(&world->arena, hand)};
+        ++*hands;
+    }
+    memory_world_leave(world);
+    return ERR_OK;
+}
+
+static enum err suspect_clear(struct store *store, struct str message, struct err_note *note)
+{
+    struct memory_store_world *world = NULL;
+    enum err error = memory_world_enter(store, &world, note);
+    if (error != ERR_OK)
+        return error;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < world->suspect_count; i++)
+        if (!str_equal(world->suspects[i].message, message))
+            world->suspects[kept++] = world->suspects[i];
+    world->suspect_count = kept;
+    memory_world_leave(world);
+    return ERR_OK;
+}
+
 static const struct store_ops ops = {
     .reconnect = reconnect,
     .now = now,
@@ -422,6 +464,8 @@ static const struct store_ops ops = {
     .glance = memory_world_glance,
     .list = memory_world_list,
     .dead_letters = memory_world_dead_letters,
+    .suspect = suspect,
+    .suspect_clear = suspect_clear,
     .definition_put = definition_put,
     .definition_enable = definition_enable,
     .definition_delete = definition_delete,

@@ -27,6 +27,11 @@ struct memory_instance {
     bool bus_works;
     int64_t bus_since_us; /* while it works */
 };
+/* One hand that a message was in. */
+struct memory_suspect {
+    struct str message;
+    struct str hand;
+};
 struct memory_store;
 struct memory_store_world {
     pthread_mutex_t lock;
@@ -50,6 +55,9 @@ struct memory_store_world {
     struct memory_instance *instances;
     uint32_t instance_count;
     uint32_t instance_room;
+    struct memory_suspect *suspects;
+    uint32_t suspect_count;
+    uint32_t suspect_room;
     struct memory_store *handles; /* open ones */
 };
 struct memory_store {

@@ -210,3 +210,33 @@ enum err postgres_definitions(struct store *store, struct str name, struct arena
     *definitions = rows;
     return error;
 }
+
+enum err postgres_suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                          struct err_note *note)
+{
+    static const struct pq_wire_column count_column[] = {{PQ_WIRE_INT4, 0}};
+    struct pq_wire_params params;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &message);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &hand);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_SUSPECT, .params = &params}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 1, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error != ERR_OK)
+        return error;
+    check(PQntuples(calls[0].result) == 1);
+    pq_wire_get(calls[0].result, 0, POSTGRES_COLUMNS(count_column), params.arena, hands);
+    pq_session_clear(calls, 1);
+    return ERR_OK;
+}
+
+enum err postgres_suspect_clear(struct store *store, struct str message, struct err_note *note)
+{
+    struct pq_wire_params params;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &message);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_SUSPECT_CLEAR, .params = &params}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 1, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error == ERR_OK)
+        pq_session_clear(calls, 1);
+    return error;
+}

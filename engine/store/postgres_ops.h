@@ -60,6 +60,9 @@ enum err postgres_dead_letters(struct store *store, int64_t before_number, uint3
                                struct err_note *note);
 enum err postgres_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                          uint32_t *count, struct err_note *note);
+enum err postgres_suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                          struct err_note *note);
+enum err postgres_suspect_clear(struct store *store, struct str message, struct err_note *note);
 enum err postgres_definition_put(struct store *store, const struct store_definition *definition,
                                  struct err_note *note);
 enum err postgres_definition_enable(struct store *store, struct str name, int32_t version, bool enabled,

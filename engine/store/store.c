@@ -178,6 +178,17 @@ enum err store_doctor(struct store *store, struct arena *arena, struct store_stu
     return store->ops->doctor(store, arena, stuck, count, note);
 }
 
+enum err store_suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                       struct err_note *note)
+{
+    return store->ops->suspect(store, message, hand, hands, note);
+}
+
+enum err store_suspect_clear(struct store *store, struct str message, struct err_note *note)
+{
+    return store->ops->suspect_clear(store, message, note);
+}
+
 enum err store_probe(struct store *store, struct err_note *note)
 {
     return store->ops->probe(store, note);

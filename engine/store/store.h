@@ -203,6 +203,9 @@ struct store_ops {
                             struct store_definition **definitions, uint32_t *count, struct err_note *note);
     enum err (*doctor)(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
                        struct err_note *note);
+    enum err (*suspect)(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                        struct err_note *note);
+    enum err (*suspect_clear)(struct store *store, struct str message, struct err_note *note);
     enum err (*probe)(struct store *store, struct err_note *note);
     void (*close)(struct store *store);
 };
@@ -302,6 +305,12 @@ enum err store_definitions(struct store *store, struct str name, struct arena *a
 /* All sagas that break L2, as one query; at most 1000. */
 enum err store_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck, uint32_t *count,
                       struct err_note *note);
+/* Notes, durably, that a message is in this hand (an engine and an epoch of the shard), and gives how many
+ * different ones it has been in. */
+enum err store_suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,
+                       struct err_note *note);
+/* It is dealt with. Also forgets what nobody has had in hand for a day. */
+enum err store_suspect_clear(struct store *store, struct str message, struct err_note *note);
 /* A real small commit: for readiness. */
 enum err store_probe(struct store *store, struct err_note *note);
 void store_close(struct store *store);

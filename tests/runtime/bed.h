@@ -18,7 +18,8 @@ struct bed {
     struct bed_call calls[BED_CALLS_MAX];
     uint32_t call_count;
     enum memory_store_fault next_append;
-    uint32_t append_most;         /* records that the database takes at once; 0: any */
+    const char *deadly;   /* a record with this text ends the engine before it is stored; NULL: none does */
+    uint32_t append_most; /* records that the database takes at once; 0: any */
     uint32_t largest_append;      /* records of one try so far */
     size_t largest_batch;         /* bytes of its rows */
     size_t longest_row;           /* bytes of one record so far */

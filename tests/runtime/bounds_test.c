@@ -70,3 +70,27 @@ Test(bounds, timers_fire_beside_items_that_fill_every_batch)
     cr_expect(waiting->count == 1);
     cr_expect(bed_find(&bed, "shop.reserve"), "its second attempt was sent");
 }
+
+/* A message that ends every engine that takes it, by a fault that nobody knows yet. */
+Test(bounds, a_message_that_ends_its_owners_becomes_a_dead_letter)
+{
+    struct err_note note = {""};
+    struct bus_message poison = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"poison\"}")};
+    struct bus_message good = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"tea\"}")};
+    bed.deadly = "poison";
+    memory_bus_send(bed.world.broker, &poison);
+    memory_bus_send(bed.world.broker, &good);
+    for (int life = 0; life < 20 && bed_dead_letters(&bed, "alone in hand") == 0; life++) {
+        bed_settle(&bed);
+        if (!world_is_up(&bed.world, 0)) {
+            world_bury(&bed.world, 0);
+            world_advance(&bed.world, 15 * DURATION_SECOND_US);
+            cr_assert(eq(int, world_boot(&bed.world, 0, &note), ERR_OK), "%s", note.text);
+        }
+        memory_bus_redeliver(bed.world.broker);
+    }
+    cr_expect(eq(u32, bed_dead_letters(&bed, "alone in hand"), 1));
+    bed_settle(&bed);
+    cr_expect(world_is_up(&bed.world, 0));
+    cr_expect(eq(u32, bed.published_commands, 1), "its neighbour began, once");
+}

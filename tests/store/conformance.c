@@ -426,3 +426,21 @@ WORLD_TEST(health, is_answered)
     cr_assert_gt(now_us, INT64_C(900000000000000));
     world_ok(world, store_reconnect(world->store, &world->note));
 }
+
+WORLD_TEST(suspect, is_counted_by_hands_until_it_is_dealt_with)
+{
+    uint32_t hands = 0;
+    world_ok(world, store_suspect(world->store, STR("m1"), STR("one epoch 1"), &hands, &world->note));
+    cr_assert_eq(hands, 1);
+    world_ok(world, store_suspect(world->store, STR("m1"), STR("one epoch 1"), &hands, &world->note));
+    cr_assert_eq(hands, 1, "the same hand");
+    world_ok(world, store_suspect(world->store, STR("m1"), STR("two epoch 2"), &hands, &world->note));
+    cr_assert_eq(hands, 2);
+    world_ok(world, store_suspect(world->store, STR("m2"), STR("two epoch 2"), &hands, &world->note));
+    cr_assert_eq(hands, 1, "another message");
+    world_ok(world, store_suspect_clear(world->store, STR("m1"), &world->note));
+    world_ok(world, store_suspect(world->store, STR("m1"), STR("three epoch 3"), &hands, &world->note));
+    cr_assert_eq(hands, 1);
+    world_ok(world, store_suspect(world->store, STR("m2"), STR("three epoch 3"), &hands, &world->note));
+    cr_assert_eq(hands, 2);
+}
