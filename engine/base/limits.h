@@ -22,6 +22,9 @@ enum {
     LIMITS_ITEMS = 1000,      /* of one foreach */
     LIMITS_CASES = 64,        /* of a switch, branches of a parallel */
     LIMITS_CHILD_DEPTH = 16,  /* sagas above a child saga: two definitions that start each other end here */
+    LIMITS_FAMILY = 100000,   /* sagas that one brings about, itself and all below it included: a foreach that
+                                 starts   its own definition would make 100^16. Part of the rules that journals
+                                 are replayed   by */
     LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
     LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */

@@ -110,6 +110,8 @@ void envelope_child(const struct envelope_child *child, struct arena *arena, str
     bus_header_add(message, STR("Saga-Reply-To"), reply_subject(arena, child->parent));
     bus_header_add(message, STR("Saga-Child"), arena_copy(arena, str_from(text)));
     add_number(message, arena, STR("Saga-Depth"), child->depth);
+    if (child->family > 0)
+        add_number(message, arena, STR("Saga-Family"), child->family);
     if (child->version > 0)
         add_number(message, arena, STR("Saga-Version"), child->version);
     bus_header_add(message, STR("Saga-Definition"), child->parent_definition);

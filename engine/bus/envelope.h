@@ -85,6 +85,7 @@ struct envelope_child {
     uint32_t attempt;
     struct id child; /* core_child: the same over all attempts */
     uint32_t depth;  /* sagas above the child, at least 1 */
+    uint32_t family; /* sagas it may bring about, itself included; 0: not told, by an older engine */
     struct str definition;
     int32_t version; /* 0: the newest */
     struct str correlation;

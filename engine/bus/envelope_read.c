@@ -382,6 +382,21 @@ static bool read_depth(const struct bus_message *message, struct arena *arena, s
     return false;
 }
 
+/* Absent is 0: engines that know no such header send none. */
+static bool read_family(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
+                        struct str *reason)
+{
+    struct str text = bus_header(message, STR("Saga-Family"));
+    int64_t family = 0;
+    if (text.size == 0 || (str_to_i64(text, &family) && family > 0 && family <= LIMITS_FAMILY)) {
+        child->family = (uint32_t)family;
+        return true;
+    }
+    *reason = arena_printf(arena, "Saga-Family \"%.*s\" is not a number of sagas from 1 to %d",
+                           STR_ARG(quote(arena, text)), LIMITS_FAMILY);
+    return false;
+}
+
 bool envelope_child_read(const struct bus_message *message, struct arena *arena, struct envelope_child *child,
                          struct str *reason)
 {
@@ -389,7 +404,7 @@ bool envelope_child_read(const struct bus_message *message, struct arena *arena,
     if (!read_name(message, SUBJECT_CHILD, arena, &child->definition, reason) ||
         !read_child_command(message, arena, child, reason) ||
         !read_id(message, "Saga-Child", arena, &child->child, reason) ||
-        !read_depth(message, arena, child, reason) ||
+        !read_depth(message, arena, child, reason) || !read_family(message, arena, child, reason) ||
         !read_version(message, arena, &child->version, reason) ||
         !read_body(message->body, arena, &child->input, reason))
         return false;

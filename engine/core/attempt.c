@@ -4,6 +4,7 @@
 #include "engine/core/back.h"
 #include "engine/core/budget.h"
 #include "engine/core/evaluate.h"
+#include "engine/core/family.h"
 #include "engine/core/forward.h"
 #include "engine/core/signal.h"
 
@@ -43,10 +44,15 @@ static void faulted(struct work *work, uint16_t step, enum core_kind kind, struc
 static void send(struct work *work, uint16_t step, enum core_kind kind)
 {
     const struct plan_action *action = work_action(work, step, kind);
-    struct str code, message;
+    bool begins = kind == CORE_DO && !work->saga->unbounded && work_node(work, step)->kind == PLAN_SAGA;
+    uint32_t family = begins ? family_share(work, step) : 0;
+    struct str code = core_code_text(CORE_CODE_CHILD_QUOTA);
+    struct str message = STR("the saga that began all this has brought about as many as one may");
     const struct json *body = NULL;
     check(!work_held(work->saga));
-    if (kind == CORE_UNDO)
+    if (begins && family == 0)
+        body = NULL;
+    else if (kind == CORE_UNDO)
         body = evaluate_undo(work, step, action->with, &code, &message);
     else if (kind == CORE_VERIFY || !work_is_heavy(work, &code, &message)) /* going back is always possible */
         body = evaluate(work, work_step(work, step)->frame, action->with, &code, &message);
@@ -58,6 +64,7 @@ static void send(struct work *work, uint16_t step, enum core_kind kind)
                                            .step = step,
                                            .command = kind,
                                            .attempt = work_step(work, step)->attempts[kind] + 1,
+                                           .family = family,
                                            .due_us = work_after(work, action->timeout_us),
                                            .body = body});
 }

@@ -94,9 +94,11 @@ struct core_event {
     struct str parent_step;  /* path */
     uint32_t parent_attempt; /* of the do that started it */
     uint32_t depth;          /* sagas above it: 1 for the child of a saga without a parent */
-    bool stillborn;          /* undone by its parent before it began: ends compensated at once */
-    bool unbounded; /* read from a journal begun before transitions were bounded: its saga keeps the former
-                       rules to its end, so that replaying it decides what it decided then */
+    uint32_t family; /* of a child: sagas that it may bring about, itself included; 0: not told, which is
+                        LIMITS_FAMILY, as for a saga without a parent */
+    bool stillborn;  /* undone by its parent before it began: ends compensated at once */
+    bool unbounded;  /* read from a journal begun before transitions were bounded: its saga keeps the former
+                        rules to its end, so that replaying it decides what it decided then */
 
     /* SIGNAL: also body */
     struct str signal;    /* "delivery.signed" */
@@ -181,7 +183,8 @@ struct core_change {
     enum core_step_state state;
     enum core_kind command;
     uint32_t attempt;
-    int64_t due_us; /* 0: none */
+    uint32_t family; /* SEND of a child saga's do: what it may bring about, itself included */
+    int64_t due_us;  /* 0: none */
     const struct json *body;
     struct str code;
     struct str message;
@@ -236,6 +239,7 @@ struct core_step {
     uint32_t undo_floor;    /* undo attempts up to this one were made before the first success was known: they
                                count no more */
     uint32_t pending_count; /* of the present attempt */
+    uint32_t family;        /* of a child saga: what it was given */
     uint32_t noted[CORE_KIND_COUNT]; /* newest attempt whose answer could not be used; 0: none */
     int64_t due_us;                  /* 0: no timer */
     int64_t opened_us;
@@ -315,6 +319,7 @@ struct core_saga {
     uint32_t parent_attempt;
     uint32_t depth;        /* 0: no parent */
     uint32_t undo_attempt; /* newest that the parent asked for; 0: it did not */
+    uint32_t family_left;  /* sagas that it may still bring about, itself not counted */
     bool unbounded;        /* begun before transitions were bounded */
     bool unfinished;       /* the last transition was cut: the next event goes on with it */
     uint64_t stored_bytes; /* of all bodies in its journal; see LIMITS_SAGA_BYTES */

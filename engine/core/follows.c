@@ -128,6 +128,9 @@ static const char *send_follows(const struct core_saga *saga, const struct core_
         return "a command is sent that nothing waited for";
     if (change->attempt != step->attempts[change->command] + 1)
         return "the attempts have a gap";
+    if (change->family > 0 && change->family != step->family &&
+        (step->family > 0 || change->family > saga->family_left))
+        return "a child saga is given more than is left";
     return change->due_us > 0 ? NULL : "a command is sent without a time to wait";
 }
 

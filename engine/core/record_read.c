@@ -59,6 +59,18 @@ static bool read_due(const struct json *from, int64_t *due_us)
     return value == NULL || (json_to_i64(value, due_us) && *due_us > 0);
 }
 
+/* Absent is 0. */
+static bool read_u32(const struct json *from, struct str key, uint32_t *number)
+{
+    const struct json *value = json_get(from, key);
+    int64_t wide = 0;
+    check(key.size > 0);
+    if (value != NULL && (!json_to_i64(value, &wide) || wide < 0 || wide > UINT32_MAX))
+        return false;
+    *number = (uint32_t)wide;
+    return true;
+}
+
 /* Steps opened by this very record are not in the saga yet. */
 static uint16_t find_step(const struct reader *reader, struct str path)
 {
@@ -130,6 +142,8 @@ static enum err read_send(struct reader *reader, const struct json *from, struct
         return wrong(reader, "kind");
     if (!read_attempt(from, &change->attempt))
         return wrong(reader, "attempt");
+    if (!read_u32(from, STR("family"), &change->family) || change->family > LIMITS_FAMILY)
+        return wrong(reader, "family");
     change->body = json_get(from, STR("body"));
     if (change->body == NULL)
         return wrong(reader, "body");
@@ -261,18 +275,6 @@ static bool read_seed(const struct json *from, uint64_t *seed)
     return text.size > 0;
 }
 
-/* Absent is 0. */
-static bool read_u32(const struct json *from, struct str key, uint32_t *number)
-{
-    const struct json *value = json_get(from, key);
-    int64_t wide = 0;
-    check(key.size > 0);
-    if (value != NULL && (!json_to_i64(value, &wide) || wide < 0 || wide > UINT32_MAX))
-        return false;
-    *number = (uint32_t)wide;
-    return true;
-}
-
 static const char *read_parent(const struct json *from, struct core_event *event)
 {
     check(event->kind == CORE_EVENT_START);
@@ -288,6 +290,8 @@ static const char *read_parent(const struct json *from, struct core_event *event
     event->stillborn = stillborn != NULL && stillborn->kind == JSON_BOOL && stillborn->boolean;
     if (!read_u32(from, STR("parent_attempt"), &event->parent_attempt))
         return "parent_attempt";
+    if (!read_u32(from, STR("family"), &event->family) || event->family > LIMITS_FAMILY)
+        return "family";
     return read_u32(from, STR("depth"), &event->depth) ? NULL : "depth";
 }
 

@@ -53,6 +53,8 @@ static void write_parent(struct buf *out, const struct core_event *event)
     put_text(out, STR("parent_step"), event->parent_step);
     put_number(out, STR("parent_attempt"), event->parent_attempt);
     put_number(out, STR("depth"), event->depth);
+    if (event->family > 0)
+        put_number(out, STR("family"), event->family);
     if (event->stillborn) {
         name(out, STR("stillborn"));
         buf_put(out, STR("true"));
@@ -190,6 +192,8 @@ static void write_send(struct buf *out, const struct core_saga *saga, const stru
     put_text(out, STR("kind"), core_kind_text(change->command));
     put_number(out, STR("attempt"), change->attempt);
     put_due(out, change->due_us);
+    if (change->family > 0)
+        put_number(out, STR("family"), change->family);
     put_text(out, STR("to"), action->command);
     put_json(out, STR("body"), change->body);
 }

@@ -173,6 +173,11 @@ static void count_send(struct core_saga *saga, struct core_step *step, const str
 {
     check(step->state == state_waiting(change->command));
     check(change->attempt == step->attempts[change->command] + 1);
+    if (change->family > 0 && step->family == 0) {
+        check(change->family <= saga->family_left);
+        saga->family_left -= change->family;
+        step->family = change->family;
+    }
     step->state = state_sent(change->command);
     step->due_us = change->due_us;
     step->sent_us = saga->updated_us;

@@ -42,6 +42,7 @@ void state_start(struct core_saga *saga, const struct core_event *event)
     saga->search = json_copy(saga->arena, event->search);
     saga->shards = event->shards > 0 ? event->shards : 1;
     saga->unbounded = event->unbounded;
+    saga->family_left = (event->has_parent && event->family > 0 ? event->family : LIMITS_FAMILY) - 1;
     saga->rules = event->rules;
     check(saga->rules >= CORE_RULES_FIRST);
     check(saga->rules <= CORE_RULES_NEWEST);

@@ -101,6 +101,7 @@ static struct resident_entry *begin(struct runner *runner, struct inbox_item *it
     start.parent_step = child->step;
     start.parent_attempt = child->attempt;
     start.depth = child->depth;
+    start.family = child->family;
     start.stillborn = child->kind == CORE_UNDO;
     resident_place(&runner->resident, entry, item->task.start.plan);
     uint32_t row = decide_step(runner, entry, &start, &update);

@@ -67,8 +67,10 @@ static void write_child(struct buf *out, const struct inbox_task *task)
     const struct envelope_child *child = &task->child;
     char parent[ID_TEXT_SIZE + 1];
     id_format(child->parent, parent);
-    buf_printf(out, "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32 ",\"depth\":%" PRIu32,
-               child->version, child->attempt, child->depth);
+    buf_printf(out,
+               "{\"op\":\"child\",\"version\":%d,\"attempt\":%" PRIu32 ",\"depth\":%" PRIu32
+               ",\"family\":%" PRIu32,
+               child->version, child->attempt, child->depth, child->family);
     member(out, "definition", child->definition);
     identity(out, child->child);
     member(out, "parent", str_from(parent));
@@ -148,7 +150,7 @@ static enum err read_verb(const struct json *body, struct inbox_task *task, stru
 
 static enum err read_child(const struct json *body, struct inbox_task *task, struct str *reason)
 {
-    int64_t version = -1, attempt = 0, depth = 0;
+    int64_t version = -1, attempt = 0, depth = 0, family = 0;
     struct envelope_child *child = &task->child;
     *child = (struct envelope_child){.step = json_get_str(body, STR("step")),
                                      .definition = json_get_str(body, STR("definition")),
@@ -161,16 +163,19 @@ static enum err read_child(const struct json *body, struct inbox_task *task, str
                 child->kind != CORE_VERIFY && json_get_i64(body, STR("version"), &version) && version >= 0 &&
                 version <= INT32_MAX && json_get_i64(body, STR("attempt"), &attempt) && attempt > 0 &&
                 attempt <= LIMITS_ATTEMPTS_MAX && json_get_i64(body, STR("depth"), &depth) && depth > 0 &&
-                depth <= LIMITS_ATTEMPTS_MAX && child->step.size > 0 && child->definition.size > 0 &&
-                child->input != NULL;
+                depth <= LIMITS_ATTEMPTS_MAX &&
+                (json_get(body, STR("family")) == NULL ||
+                 (json_get_i64(body, STR("family"), &family) && family >= 0 && family <= LIMITS_FAMILY)) &&
+                child->step.size > 0 && child->definition.size > 0 && child->input != NULL;
     if (!fine)
-        return refuse(reason, STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\", \"depth\" or "
-                                  "\"input\" is not one"));
+        return refuse(reason, STR("\"id\", \"parent\", \"kind\", \"version\", \"attempt\", \"depth\", "
+                                  "\"family\" or \"input\" is not one"));
     task->has_id = true;
     task->id = child->child;
     child->version = (int32_t)version;
     child->attempt = (uint32_t)attempt;
     child->depth = (uint32_t)depth;
+    child->family = (uint32_t)family;
     return ERR_OK;
 }
 

@@ -16,6 +16,7 @@ static struct bus_message *child_message(const struct core_saga *saga, uint16_t 
                                    .attempt = attempt,
                                    .child = core_child(saga, step),
                                    .depth = saga->depth + 1,
+                                   .family = saga->steps[step].family,
                                    .definition = wanted->name,
                                    .version = wanted->version,
                                    .correlation = saga->correlation,

@@ -275,3 +275,48 @@ Test(bounds, what_a_saga_stores_has_an_end)
     answer_all();
     cr_expect_eq(twin.live.status, CORE_COMPENSATED, "what was done is undone all the same");
 }
+
+static const char children[] = "saga: parent\nversion: 1\nsteps:\n"
+                               "  - foreach:\n      id: all\n      in: ${ $input.items }\n      as: item\n"
+                               "      max_items: 1000\n      max_concurrency: 100\n      steps:\n"
+                               "        - saga: { id: one, name: parent, with: '${ $input }' }\n";
+
+static uint32_t given(void)
+{
+    uint32_t sum = 0;
+    for (uint16_t i = 0; i < twin.live.step_count; i++)
+        sum += twin.live.steps[i].family;
+    return sum;
+}
+
+/* A definition that starts itself, a hundred times each, ends in a sum and not in a power. */
+Test(bounds, children_share_what_their_parent_may_bring_about)
+{
+    define(children);
+    start(input_of(1, 1, 100), false);
+    cr_expect_eq(tally.sends, 100);
+    cr_expect_eq(twin.live.steps[0].family, (LIMITS_FAMILY - 1) / 100, "the list counts as long as it is");
+    cr_expect_leq(given(), (uint32_t)LIMITS_FAMILY - 1);
+    cr_expect_eq(twin.live.family_left, LIMITS_FAMILY - 1 - given());
+}
+
+Test(bounds, a_child_for_which_nothing_is_left_is_a_named_fault)
+{
+    const struct json *input = NULL;
+    struct err_note note;
+    define(children);
+    cr_assert_eq(json_parse(&arena, input_of(1, 1, 10), SIZE_MAX, &input, &note), ERR_OK);
+    give(&(struct core_event){.kind = CORE_EVENT_START,
+                              .at_us = now_us,
+                              .input = input,
+                              .has_parent = true,
+                              .parent_step = STR("one"),
+                              .parent_attempt = 1,
+                              .depth = 3,
+                              .family = 6});
+    settle();
+    cr_expect_eq(given(), 5, "five are begun");
+    answer_all();
+    cr_expect(str_equal(twin.live.cause_code, STR("CHILD_QUOTA")), "%.*s", STR_ARG(twin.live.cause_code));
+    cr_expect_eq(twin.live.status, CORE_COMPENSATED);
+}

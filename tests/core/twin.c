@@ -132,7 +132,8 @@ static const char *outside_difference(const struct core_saga *a, const struct co
         !id_equal(a->parent, b->parent) || !str_equal(a->parent_step, b->parent_step) ||
         a->parent_attempt != b->parent_attempt || a->depth != b->depth || a->undo_attempt != b->undo_attempt)
         return "shards or the parent";
-    if (a->unbounded != b->unbounded || a->unfinished != b->unfinished || a->stored_bytes != b->stored_bytes)
+    if (a->unbounded != b->unbounded || a->unfinished != b->unfinished ||
+        a->stored_bytes != b->stored_bytes || a->family_left != b->family_left)
         return "the bounds";
     if (a->signal_count != b->signal_count)
         return "count of signals";
