@@ -236,18 +236,21 @@ Test(faults, two_engines_serve_side_by_side)
 /* Longer than its lease: when it wakes up, what it wanted to store is refused by the fence (M1). */
 Test(faults, a_frozen_engine_comes_back)
 {
-    static const struct world_plan silent = {"brisk", {"die_after", "slow", NULL}, {NULL}};
+    static const struct world_plan pausing = {"wait", {NULL}, {NULL}};
     struct world world;
     world_open(&world);
     world_serve(&world, 0, NULL);
     world_serve(&world, 1, NULL);
     for (uint32_t i = 0; i < SAGAS; i++)
-        (void)world_start(&world, 0, &silent);
-    world_await_lines(&world, "recv", "do", SAGAS); /* it has nothing to do until their time is over */
+        (void)world_start(&world, 0, &pausing);
+    world_await_query(&world, "select count(*) > 0 from saga where waiting like 'waiting at b %'",
+                      TAKEOVER_MS); /* it has nothing to do until the pause is over */
     process_freeze(&world.engines[0].program.process);
     await_owner(&world, 1);
     for (uint32_t i = 0; i < SAGAS; i++)
         (void)world_start(&world, 1, &slow_plans[0]);
+    world_await_query(&world, "select count(*) = 0 from saga where waiting like 'waiting at b %'",
+                      TAKEOVER_MS); /* so that it finds pauses that are over */
     process_thaw(&world.engines[0].program.process);
     world_await_rest(&world, REST_MS);
     cr_expect(log_has(&world, 0, "event=batch_not_committed"), "no commit under the old fence was refused");
