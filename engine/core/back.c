@@ -4,6 +4,7 @@
 #include "engine/core/back_order.h"
 #include "engine/core/forward.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 
 /* Why the part of the saga that the step stands in goes back. */
 static void cause_of(struct work *work, uint16_t step, struct str *code, struct str *message)
@@ -82,9 +83,12 @@ void back_begin(struct work *work, uint16_t step, struct str code, struct str me
 {
     check(work->saga->direction == CORE_FORWARD);
     check(!core_ended(work->saga));
+    bool held = lost_holds(work->saga) &&
+                work->event.kind != CORE_EVENT_CANCEL; /* by a human, until a human says so */
     work_cause(work, step, code, message);
-    work_unpark(work);
-    work_status(work, CORE_COMPENSATING, CORE_BACK);
+    if (!held)
+        work_unpark(work);
+    work_status(work, held ? CORE_PARKED : CORE_COMPENSATING, CORE_BACK);
     back_settle_within(work, FRAMES_ROOT);
 }
 

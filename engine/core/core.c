@@ -5,6 +5,7 @@
 #include "engine/core/delivery.h"
 #include "engine/core/flow.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 #include "engine/core/operator.h"
 #include "engine/core/reply.h"
 #include "engine/core/signal.h"
@@ -25,6 +26,12 @@ bool core_ended(const struct core_saga *saga)
     check((unsigned)saga->status <= CORE_TERMINATED);
     return saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED ||
            saga->status == CORE_TERMINATED;
+}
+
+bool core_history_lost(const struct core_saga *saga)
+{
+    check(saga->plan != NULL);
+    return lost_holds(saga);
 }
 
 struct str core_step_path(const struct core_saga *saga, uint16_t step)
@@ -144,6 +151,9 @@ static void decide(struct work *work)
         return;
     case CORE_EVENT_UNDELIVERED:
         delivery_none(work);
+        return;
+    case CORE_EVENT_LOST:
+        lost_mark(work);
         return;
     }
     check_never("an event of no kind");

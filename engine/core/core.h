@@ -59,6 +59,8 @@ enum core_event_kind {
                              again */
     CORE_EVENT_UNDELIVERED, /* an attempt has reached nobody and never will: error_code and error_message say
                                why */
+    CORE_EVENT_LOST, /* the database has lost records of this saga that the engine knew; reason: what it knew
+                      */
 };
 /* The first four are what participants say; the others are what the engine makes of an answer that says none
  * of them: an error of a service that may have acted before it (`via: request`), and an answer that cannot be
@@ -323,6 +325,7 @@ struct core_saga {
     bool unbounded;        /* begun before transitions were bounded */
     bool unfinished;       /* the last transition was cut: the next event goes on with it */
     uint64_t stored_bytes; /* of all bodies in its journal; see LIMITS_SAGA_BYTES */
+    bool history_lost;     /* records of it were lost once: answers to what they sent still come */
 };
 
 /* An empty saga: seq 0, not started. Borrows plan and arena. */
@@ -342,6 +345,9 @@ int64_t core_wake(const struct core_saga *saga);
 int64_t core_next(const struct core_saga *saga, bool (*holds)(const void *context, uint16_t step),
                   const void *context, uint16_t *step);
 bool core_ended(const struct core_saga *saga);
+/* Parked with HISTORY_LOST: nothing of it is sent, not even what the journal has as outstanding, until a
+ * human decides. */
+bool core_history_lost(const struct core_saga *saga);
 /* The step's path ("charge", "book[3]"); lives as long as the saga. */
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
 /* The newest instance with this path; CORE_NO_STEP when there is none. */

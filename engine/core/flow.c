@@ -4,6 +4,7 @@
 #include "engine/core/enter.h"
 #include "engine/core/evaluate.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 
 static void end_block(struct work *work, uint16_t frame, enum core_block block, uint16_t step,
                       struct str code, struct str message)
@@ -182,7 +183,7 @@ static void end_saga(struct work *work)
     if (core_ended(saga))
         return;
     bool at_end = frames_at_end(saga);
-    if (saga->direction == CORE_BACK && back_is_over(work))
+    if (saga->direction == CORE_BACK && !lost_holds(saga) && back_is_over(work))
         work_status(work, CORE_COMPENSATED, CORE_BACK);
     else if (saga->direction == CORE_FORWARD && saga->status == CORE_RUNNING && at_end && back_is_over(work))
         complete(work);

@@ -1,6 +1,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 #include "engine/core/state.h"
 
 /* Journals come from a disk: what core_step can only produce as a bug, core_fold must be able to refuse. */
@@ -302,8 +303,9 @@ static const char *step_inconsistent(const struct core_saga *saga, uint16_t inde
         return "a step is done without an output";
     if (state_is_active(step->state) && (saga->status == CORE_COMPLETED || saga->status == CORE_COMPENSATED))
         return "it has ended with a step under way";
-    bool asked = saga->status == CORE_PARKED &&
-                 (saga->park_step != CORE_NO_STEP || saga->plan->timeout_us > 0); /* its deadline parked it */
+    bool asked = saga->status == CORE_PARKED && (saga->park_step != CORE_NO_STEP ||
+                                                 saga->plan->timeout_us > 0 || /* its deadline parked it */
+                                                 lost_holds(saga));
     if (state_is_stuck(step->state) && !asked && saga->status != CORE_TERMINATED)
         return "nobody is asked about a step that is stuck";
     bool begins = step->state == CORE_STEP_WAITING || step->state == CORE_STEP_AWAITING ||

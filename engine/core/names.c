@@ -37,6 +37,7 @@ static const struct str event_names[] = {
     [CORE_EVENT_UNDO] = NAME("undo"),
     [CORE_EVENT_DELIVERED] = NAME("delivered"),
     [CORE_EVENT_UNDELIVERED] = NAME("undelivered"),
+    [CORE_EVENT_LOST] = NAME("lost"),
 };
 static const struct str reply_names[] = {
     [CORE_REPLY_OK] = NAME("ok"),           [CORE_REPLY_REJECTED] = NAME("rejected"),

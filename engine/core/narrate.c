@@ -140,6 +140,10 @@ static void head(struct buf *out, const struct core_event *event)
         buf_printf(out, "undo, attempt %u, for the parent", event->attempt);
         put_actor(out, event);
         break;
+    case CORE_EVENT_LOST:
+        buf_puts(out, "history lost, found");
+        put_actor(out, event);
+        break;
     }
 }
 

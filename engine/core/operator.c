@@ -3,6 +3,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 #include "engine/core/resolve.h"
 #include "engine/core/timer.h"
 
@@ -17,7 +18,8 @@ static void cancel(struct work *work)
     const struct core_saga *saga = work->saga;
     check(!core_ended(saga));
     if (saga->direction == CORE_BACK) {
-        work_leave(work, CORE_REFUSED, "it is compensating already");
+        work_leave(work, CORE_REFUSED, "it is compensating already%s",
+                   lost_holds(saga) ? "; possible: retry without a step, terminate" : "");
         return;
     }
     if (saga->pivot_commanded) {

@@ -28,15 +28,18 @@ static bool belongs(struct work *work, uint16_t *step)
     check((unsigned)event->command_kind < CORE_KIND_COUNT);
     *step = core_find(work->saga, event->step);
     struct str kind = core_kind_text(event->command_kind);
+    const char *past = work->saga->history_lost
+                           ? " in the history that is left: its command was part of what the database lost"
+                           : "";
     if (*step != CORE_NO_STEP && work_node(work, *step)->step == NULL)
         *step = CORE_NO_STEP;
     if (*step == CORE_NO_STEP) {
-        work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded", WORDS(event->step));
+        work_leave(work, CORE_DEAD, "no step \"%.*s\" was commanded%s", WORDS(event->step), past);
         return false;
     }
     if (event->attempt == 0 || event->attempt > work_step(work, *step)->attempts[event->command_kind]) {
-        work_leave(work, CORE_DEAD, "%.*s attempt %u of %.*s was never sent", WORDS(kind), event->attempt,
-                   WORDS(event->step));
+        work_leave(work, CORE_DEAD, "%.*s attempt %u of %.*s was never sent%s", WORDS(kind), event->attempt,
+                   WORDS(event->step), past);
         return false;
     }
     struct str owner = work_action(work, *step, event->command_kind)->participant;

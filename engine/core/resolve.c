@@ -4,6 +4,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/lost.h"
 #include "engine/core/words.h"
 
 enum { MOST_NAMES_BYTES = 300 }; /* of a sentence */
@@ -78,7 +79,10 @@ static void leave_not_stuck(struct work *work)
 {
     const struct core_saga *saga = work->saga;
     check(!core_ended(saga));
-    if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
+    if (lost_holds(saga))
+        work_leave(work, CORE_REFUSED, "its history was lost; possible: retry without a step, %sterminate",
+                   saga->direction == CORE_FORWARD && !saga->pivot_commanded ? "cancel, " : "");
+    else if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
         work_leave(work, CORE_REFUSED,
                    "it is parked by its deadline; possible: retry without a step, terminate");
     else if (saga->status == CORE_PARKED)
@@ -129,13 +133,15 @@ static void unstick(struct work *work, uint16_t step)
     attempt_go(work, step);
 }
 
-static void lift_deadline(struct work *work)
+/* What parked the whole saga: its deadline, or that its history was lost. */
+static void lift_park(struct work *work)
 {
     check(work->saga->status == CORE_PARKED);
     check(work->saga->park_step == CORE_NO_STEP);
     work_take(work);
+    enum core_direction direction = work->saga->direction;
     work_unpark(work);
-    work_status(work, CORE_RUNNING, CORE_FORWARD);
+    work_status(work, direction == CORE_BACK ? CORE_COMPENSATING : CORE_RUNNING, direction);
     for (uint16_t i = 0; i < work->saga->step_count; i++)
         attempt_go_if_due(work, i);
 }
@@ -143,10 +149,10 @@ static void lift_deadline(struct work *work)
 void resolve_retry(struct work *work)
 {
     uint16_t step;
-    bool deadline = work->saga->status == CORE_PARKED && work->saga->park_step == CORE_NO_STEP;
+    bool whole = work->saga->status == CORE_PARKED && work->saga->park_step == CORE_NO_STEP;
     check(!core_ended(work->saga));
-    if (deadline && work->event.step.size == 0) {
-        lift_deadline(work);
+    if (whole && work->event.step.size == 0) {
+        lift_park(work);
         return;
     }
     if (!find(work, true, &step))
@@ -158,7 +164,7 @@ void resolve_retry(struct work *work)
         unstick(work, step);
         return;
     }
-    if (step == CORE_NO_STEP || !is_waiting(work_step(work, step)->state) || deadline) {
+    if (step == CORE_NO_STEP || !is_waiting(work_step(work, step)->state) || whole) {
         leave_not_stuck(work);
         return;
     }

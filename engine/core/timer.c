@@ -5,6 +5,7 @@
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 #include "engine/core/unclear.h"
 #include "engine/core/words.h"
 
@@ -21,7 +22,7 @@ int64_t timer_next(const struct core_saga *saga, bool (*holds)(const void *conte
 {
     check(saga->step_count <= saga->step_room);
     *step = CORE_NO_STEP;
-    if (core_ended(saga))
+    if (core_ended(saga) || lost_holds(saga))
         return INT64_MAX;
     if (saga->unfinished)
         return saga->updated_us;

@@ -3,6 +3,7 @@
 #include "engine/base/duration.h"
 #include "engine/core/budget.h"
 #include "engine/core/frames.h"
+#include "engine/core/lost.h"
 #include "engine/core/state.h"
 #include "engine/core/work.h"
 #include "engine/core/words.h"
@@ -118,7 +119,7 @@ void view_waiting(struct buf *out, const struct core_saga *saga)
         buf_puts(out, saga->paused ? "; " : "");
         put_park(out, saga);
     }
-    for (uint16_t i = 0; i < saga->step_count; i++) {
+    for (uint16_t i = 0; i < saga->step_count && !lost_holds(saga); i++) {
         enum core_step_state state = saga->steps[i].state;
         bool held = state_commands(state) && state == state_waiting(state_kind(state)) && work_held(saga);
         if (!state_is_active(state) || held)

@@ -31,7 +31,7 @@ static bool fits_journal(const struct json *value)
 
 static void clean_texts(struct core_event *event)
 {
-    check((unsigned)event->kind <= CORE_EVENT_UNDELIVERED);
+    check((unsigned)event->kind <= CORE_EVENT_LOST);
     event->signal = clean(event->signal, LIMITS_REASON_BYTES); /* longer than any name */
     event->signal_id = clean(event->signal_id, LIMITS_KEY_BYTES);
     event->parent_step = clean(event->parent_step, LIMITS_REASON_BYTES);
