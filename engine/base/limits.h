@@ -125,5 +125,9 @@ enum {
         2000, /* for a table's lock: engines wait behind it; autovacuum yields after 1 s */
     LIMITS_STORE_MIGRATE_PAUSE_MS = 1000, /* between tries: time for what waited */
     LIMITS_STORE_MIGRATE_TRIES = 40,      /* two minutes of them */
-    LIMITS_STORE_LIST = 1000,             /* rows of one list or one report */
+    LIMITS_DEAD_CLASS_BYTES =
+        64,                /* who and the first words of why: enough to tell kinds of dead letters apart */
+    LIMITS_TRAIL = 131072, /* of a runner: seconds of the fastest load, more than a replica is behind; 5 MiB;
+                              a power of two */
+    LIMITS_STORE_LIST = 1000, /* rows of one list or one report */
 };

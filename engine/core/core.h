@@ -325,7 +325,8 @@ struct core_saga {
     bool unbounded;        /* begun before transitions were bounded */
     bool unfinished;       /* the last transition was cut: the next event goes on with it */
     uint64_t stored_bytes; /* of all bodies in its journal; see LIMITS_SAGA_BYTES */
-    bool history_lost;     /* records of it were lost once: answers to what they sent still come */
+    int64_t lost_seq; /* of the newest record that says that others were lost; 0: none. Answers to what those
+                         sent still come */
 };
 
 /* An empty saga: seq 0, not started. Borrows plan and arena. */

@@ -28,7 +28,7 @@ static bool belongs(struct work *work, uint16_t *step)
     check((unsigned)event->command_kind < CORE_KIND_COUNT);
     *step = core_find(work->saga, event->step);
     struct str kind = core_kind_text(event->command_kind);
-    const char *past = work->saga->history_lost
+    const char *past = work->saga->lost_seq > 0
                            ? " in the history that is left: its command was part of what the database lost"
                            : "";
     if (*step != CORE_NO_STEP && work_node(work, *step)->step == NULL)

@@ -140,7 +140,7 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
     saga->stored_bytes += weight(event->input) + weight(event->search) + weight(stores ? event->body : NULL);
     saga->unfinished = false;
     if (event->kind == CORE_EVENT_LOST)
-        saga->history_lost = true;
+        saga->lost_seq = seq;
     saga->seq = seq;
     saga->updated_us = event->at_us;
 }

@@ -19,6 +19,7 @@ struct batch_saga {
     struct resident_entry *entry;
     bool created;
     bool changed;        /* has records in this batch */
+    int64_t before_seq;  /* then: the seq before the first of them */
     bool rejected;       /* by the database */
     struct str reason;   /* why, then */
     uint32_t item_count; /* items whose effect depends on it, watches not counted */

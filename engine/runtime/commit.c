@@ -21,6 +21,7 @@ static struct store_shard *shard_rows(struct runner *runner)
         if (shard->next_lsn == shard->store.last_lsn)
             shard->next_lsn++; /* every batch raises it, so that it tells whether the batch was committed */
         rows[i] = shard->store;
+        rows[i].before_lsn = shard->store.last_lsn;
         rows[i].last_lsn = shard->next_lsn;
         rows[i].published_lsn = outbox_mark(&shard->outbox);
     }
@@ -36,9 +37,11 @@ static struct store_batch rows_of(struct runner *runner)
         if (!batch->sagas[i].changed)
             continue;
         loader_row(batch->sagas[i].entry->saga, &batch->arena, &sagas[count]);
-        sagas[count++].created = batch->sagas[i].created;
+        sagas[count].created = batch->sagas[i].created;
+        sagas[count++].before_seq = batch->sagas[i].before_seq;
     }
-    return (struct store_batch){.shards = shard_rows(runner),
+    return (struct store_batch){.owner = str_from(runner->name),
+                                .shards = shard_rows(runner),
                                 .shard_count = batch->shard_count,
                                 .sagas = sagas,
                                 .saga_count = count,
@@ -106,17 +109,37 @@ static void mark_rejected(struct runner *runner)
 
 static void accept(struct runner *runner, const struct store_batch *rows)
 {
-    for (uint32_t i = 0; i < rows->shard_count; i++)
-        runner_shard(runner, rows->shards[i].shard)->store = rows->shards[i];
+    for (uint32_t i = 0; i < rows->shard_count; i++) {
+        struct runner_shard *shard = runner_shard(runner, rows->shards[i].shard);
+        shard->store = rows->shards[i];
+        shard->known_lsn = shard->store.last_lsn;
+    }
+}
+
+/* What would be lost, should the database forget this batch. */
+static void remember(struct runner *runner)
+{
+    for (uint32_t i = 0; i < runner->batch.saga_count; i++) {
+        const struct batch_saga *row = &runner->batch.sagas[i];
+        if (!row->changed || row->rejected)
+            continue;
+        const struct core_saga *saga = row->entry->saga;
+        trail_add(&runner->trail,
+                  &(struct trail_mark){.id = saga->id,
+                                       .lsn = runner_shard(runner, id_shard(saga->id))->store.last_lsn,
+                                       .seq = saga->seq,
+                                       .status = saga->status});
+    }
 }
 
 static bool still_held(struct runner *runner, const struct runner_shard *shard)
 {
     struct err_note note = {""};
+    struct store_shard found;
     bool kept = false;
     int64_t now_us = 0;
     enum err error = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
-                                 &shard->store, 1, &kept, &now_us, &note);
+                                 &shard->store, 1, &kept, &found, &now_us, &note);
     return error == ERR_OK && kept;
 }
 
@@ -140,6 +163,7 @@ static void lose(struct runner *runner, enum err error, const struct err_note *n
             runner_drop_shard(runner, rows->shards[i].shard,
                               error == ERR_FENCED ? "another engine owns the shard"
                                                   : "a batch of it could not be stored");
+    runner->renew_at_us = 0; /* to claim what is free, and to compare the others' marks */
 }
 
 /* The database is there and has not taken the batch, twice: it may be too much for it, now at least. */
@@ -198,6 +222,7 @@ void commit_try(struct runner *runner)
     accept(runner, &commit->rows);
     runner_recover(runner);
     mark_rejected(runner);
+    remember(runner);
     act_on_batch(runner);
 }
 

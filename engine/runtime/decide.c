@@ -31,6 +31,8 @@ static void add_record(struct runner *runner, uint32_t row, const struct core_sa
         .data = buf_str(&data),
     };
     batch->bytes += data.size;
+    if (!batch->sagas[row].changed)
+        batch->sagas[row].before_seq = record->seq - 1;
     batch->sagas[row].changed = true;
     batch->sagas[row].created = batch->sagas[row].created || record->seq == 1;
 }

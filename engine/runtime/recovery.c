@@ -128,7 +128,8 @@ static void send_change(struct runner *runner, const struct core_saga *saga, con
         !json_get_i64(change, STR("attempt"), &attempt))
         return;
     for (uint16_t i = 0; i < saga->step_count; i++) {
-        if (!str_equal(core_step_path(saga, i), path) || !core_outstanding(saga, i, kind, (uint32_t)attempt))
+        if (!str_equal(core_step_path(saga, i), path) || core_history_lost(saga) ||
+            !core_outstanding(saga, i, kind, (uint32_t)attempt))
             continue;
         struct batch_send send =
             sending_command(saga, i, kind, (uint32_t)attempt, json_get(change, STR("body")), row->lsn, arena);

@@ -380,6 +380,26 @@ enum err registry_put(struct registry *registry, struct store *store, struct str
     return keep(registry, store, own, loaded, plan, created, note);
 }
 
+enum err registry_put_back(struct registry *registry, struct store *store, struct err_note *note)
+{
+    struct arena arena;
+    uint32_t count = 0;
+    enum err error = ERR_OK;
+    arena_init(&arena, 0);
+    const struct plan **plans = registry_list(registry, &arena, &count);
+    for (uint32_t i = 0; i < count && error == ERR_OK; i++) {
+        struct store_definition row = {.name = plans[i]->name,
+                                       .version = plans[i]->version,
+                                       .hash = str_from(plans[i]->hash),
+                                       .bundle = plans[i]->bundle,
+                                       .enabled = registry_is_enabled(registry, plans[i])};
+        error = store_definition_put(store, &row, note);
+        error = error == ERR_CONFLICT ? ERR_OK : error;
+    }
+    arena_fini(&arena);
+    return error;
+}
+
 static bool is_yaml(const char *name)
 {
     struct str text = str_from(name);

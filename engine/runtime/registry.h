@@ -53,6 +53,9 @@ enum err registry_delete(struct registry *registry, struct store *store, struct 
 enum err registry_put(struct registry *registry, struct store *store, struct str file, struct str text,
                       const struct definition_files *files, struct arena *arena, struct diag_list *diags,
                       const struct plan **plan, bool *created, struct err_note *note);
+/* Stores again what this process knows and the database has forgotten. One that it has with another hash
+ * stays so. */
+enum err registry_put_back(struct registry *registry, struct store *store, struct err_note *note);
 /* Every *.yaml and *.yml of a folder (not below it). Problems are rendered into report, the good ones are
  * taken; counts of both. */
 enum err registry_put_folder(struct registry *registry, struct store *store, const char *folder,

@@ -13,6 +13,7 @@
 #include "engine/runtime/commit.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/intake.h"
+#include "engine/runtime/mend.h"
 #include "engine/runtime/meter.h"
 #include "engine/runtime/recovery.h"
 #include "engine/runtime/suspect.h"
@@ -37,6 +38,7 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     inbox_init(&runner->inbox, options->inbox_events, LIMITS_INBOX_BYTES);
     resident_init(&runner->resident);
     batch_init(&runner->batch);
+    trail_init(&runner->trail);
     map_init(&runner->asked);
     delivery_init(&runner->delivery);
     uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
@@ -62,6 +64,8 @@ void runner_close(struct runner *runner)
     delivery_fini(&runner->delivery);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
+    trail_fini(&runner->trail);
+    memory_free(runner->mend.lost);
     inbox_fini(&runner->inbox);
     pthread_mutex_destroy(&runner->answers_lock);
     memory_free(runner->answers);
@@ -186,7 +190,7 @@ void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why)
         resident_forget(&runner->resident, entry);
     }
     outbox_fini(&lost->outbox);
-    *lost = (struct runner_shard){0};
+    *lost = (struct runner_shard){.known_lsn = lost->known_lsn};
     runner->owned_count--;
     log_info("shard_dropped", "shard=%u why=%s", shard, why);
 }
@@ -205,7 +209,11 @@ static void own(struct runner *runner, const struct store_shard *claimed)
     *shard = (struct runner_shard){.owned = true,
                                    .store = *claimed,
                                    .next_lsn = claimed->last_lsn,
-                                   .claimed_us = engine_clock_us(runner->engine)};
+                                   .claimed_us = engine_clock_us(runner->engine),
+                                   .known_lsn = shard->known_lsn};
+    if (claimed->last_lsn < shard->known_lsn)
+        mend_begin(runner, claimed->shard, claimed->last_lsn);
+    shard->known_lsn = claimed->last_lsn;
     outbox_init(&shard->outbox, claimed->published_lsn, claimed->epoch);
     runner->owned_count++;
     if (recovery_enter(runner, claimed->shard, &note) != ERR_OK) {
@@ -266,13 +274,13 @@ static enum err renew(struct runner *runner, struct err_note *note)
     int64_t now_us = 0;
     arena_init(&arena, 0);
     struct store_shard *held = arena_array(&arena, runner->owned_count, sizeof *held);
+    struct store_shard *found = arena_array(&arena, runner->owned_count, sizeof *found);
     bool *kept = arena_array(&arena, runner->owned_count, sizeof *kept);
     uint32_t count = held_shards(runner, held);
     enum err error = store_renew(runner->store, str_from(runner->name), runner->engine->options.lease_us,
-                                 held, count, kept, &now_us, note);
+                                 held, count, kept, found, &now_us, note);
     for (uint32_t i = 0; i < count && error == ERR_OK; i++)
-        if (!kept[i])
-            runner_drop_shard(runner, held[i].shard, "another engine owns the shard");
+        mend_compare(runner, &held[i], kept[i], &found[i]);
     /* Time never goes back in a runner: the offset only grows, so that a step of the database's clock cannot
      * fire a timer twice. */
     int64_t offset_us =
@@ -420,6 +428,8 @@ static int64_t next_turn(const struct runner *runner, bool behind)
 {
     if (runner->commit.open)
         return runner->commit.try_at_us;
+    if (mend_is_open(runner))
+        return runner->mend.at_us;
     if (runner->again.first != NULL)
         return earlier(runner->again.at_us, next_duty(runner, behind));
     return next_duty(runner, behind);
@@ -427,6 +437,10 @@ static int64_t next_turn(const struct runner *runner, bool behind)
 
 static void new_batch(struct runner *runner, bool behind, bool wait)
 {
+    if (mend_is_open(runner)) {
+        mend_turn(runner, wait);
+        return;
+    }
     struct inbox_item *items = wait_for_items(runner, behind, wait);
     batch_begin(&runner->batch, runner_now_us(runner));
     bool timers_first = runner->timers_first;
@@ -457,8 +471,9 @@ int64_t runner_turn(struct runner *runner, bool wait)
     } else {
         keep_shards(runner);
         answers_take(runner);
-        behind = recovery_resend(runner);
-        delivery_turn(runner);
+        behind = mend_is_open(runner) || recovery_resend(runner);
+        if (!mend_is_open(runner))
+            delivery_turn(runner);
         new_batch(runner, behind, wait);
     }
     act_on_late_watches(runner);
@@ -481,7 +496,7 @@ static bool work_left(struct runner *runner)
     uint32_t depth = 0;
     int64_t oldest_us = 0;
     inbox_look(&runner->inbox, &depth, &oldest_us);
-    return depth > 0 || runner->again.first != NULL || runner->commit.open;
+    return depth > 0 || runner->again.first != NULL || runner->commit.open || mend_is_open(runner);
 }
 
 /* What is in the inbox is finished, the broker's answers are awaited so that the next owner has nothing to

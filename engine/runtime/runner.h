@@ -19,6 +19,7 @@
 #include "engine/runtime/inbox.h"
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/resident.h"
+#include "engine/runtime/trail.h"
 
 enum { RUNNER_NUMBER_BITS = 40 }; /* of a cookie's number; the runner's index stands above */
 struct runner_shard {
@@ -31,6 +32,15 @@ struct runner_shard {
     int64_t resent_us;     /* monotonic: when the last repair began */
     uint32_t resend_tries; /* repairs in a row that the broker refused some of */
     int64_t claimed_us;    /* monotonic */
+    int64_t known_lsn; /* the highest this runner has seen in the database, whoever owned it then: kept when
+                          it is dropped */
+};
+/* Sagas whose past the database has lost, to be decided before anything else (mend.h). */
+struct runner_mend {
+    struct trail_mark *lost;
+    uint32_t count;
+    bool definitions; /* may have been lost, too: this process knows them */
+    int64_t at_us;    /* monotonic: not before */
 };
 /* A `via: request` command whose answer is outstanding. */
 struct runner_asked {
@@ -81,6 +91,8 @@ struct runner {
     uint32_t batch_most; /* items, and timers, of one batch: halved while the database takes none so large */
     uint32_t batches_fine; /* stored in turn since */
     bool timers_first;     /* the last batch was full before it came to them */
+    struct trail trail;
+    struct runner_mend mend;
     struct rng rng;
     struct runner_shard *shards; /* by number; shard_count of the engine */
     uint32_t owned_count;

@@ -46,6 +46,14 @@ static struct bus_message *command_message(const struct core_saga *saga, uint16_
     return message;
 }
 
+/* What a message is known by to the broker. Messages of the part of a saga's history that was lost may have
+ * borne the same names, and the broker would take the new ones for those. */
+static struct str renamed(const struct core_saga *saga, struct str id, struct arena *arena)
+{
+    return saga->lost_seq == 0 ? id
+                               : arena_printf(arena, "%.*s~%lld", STR_ARG(id), (long long)saga->lost_seq);
+}
+
 struct batch_send sending_command(const struct core_saga *saga, uint16_t step, enum core_kind kind,
                                   uint32_t attempt, const struct json *body, int64_t lsn, struct arena *arena)
 {
@@ -60,11 +68,13 @@ struct batch_send sending_command(const struct core_saga *saga, uint16_t step, e
                               .attempt = attempt};
     if (node->kind == PLAN_SAGA) {
         send.message = child_message(saga, step, kind, attempt, text, arena, &send.id);
+        send.id = renamed(saga, send.id, arena);
         send.proven = true;
         return send;
     }
     const struct plan_action *action = core_action(node->step, kind);
     send.message = command_message(saga, step, kind, attempt, text, arena, &send.id);
+    send.id = renamed(saga, send.id, arena);
     send.request = action->via == PLAN_VIA_REQUEST;
     send.timeout_us = action->timeout_us;
     send.start_within_us = node->step->start_within_us;
@@ -78,6 +88,7 @@ struct batch_send sending_event(const struct core_saga *saga, struct str what, i
     struct batch_send send = {
         .shard = id_shard(saga->id), .lsn = lsn, .message = arena_new(arena, struct bus_message)};
     envelope_event(saga, what, arena, send.message, &send.id);
+    send.id = renamed(saga, send.id, arena);
     return send;
 }
 
@@ -133,5 +144,7 @@ struct batch_send sending_end(const struct core_saga *child, int64_t lsn, struct
                                          .attempt = undone ? child->undo_attempt : child->parent_attempt};
     bool ended = sending_outcome(child, undone ? CORE_UNDO : CORE_DO, &reply, arena);
     check(ended);
-    return sending_reply(&reply, lsn, arena);
+    struct batch_send send = sending_reply(&reply, lsn, arena);
+    send.id = renamed(child, send.id, arena);
+    return send;
 }

@@ -50,8 +50,8 @@ PASS(claim,
      (store, instance, lease_us, most, arena, shards, count, note))
 PASS(renew,
      (struct store * store, struct str instance, int64_t lease_us, const struct store_shard *shards,
-      uint32_t count, bool *kept, int64_t *now_us, struct err_note *note),
-     (store, instance, lease_us, shards, count, kept, now_us, note))
+      uint32_t count, bool *kept, struct store_shard *found, int64_t *now_us, struct err_note *note),
+     (store, instance, lease_us, shards, count, kept, found, now_us, note))
 PASS(release, (struct store * store, const struct store_shard *shards, uint32_t count, struct err_note *note),
      (store, shards, count, note))
 PASS(committed,
@@ -86,6 +86,9 @@ PASS(dead_letters,
      (struct store * store, int64_t before_number, uint32_t limit, struct arena *arena,
       struct store_dead_letter **letters, uint32_t *count, struct err_note *note),
      (store, before_number, limit, arena, letters, count, note))
+PASS(forget_dead,
+     (struct store * store, int64_t before_us, uint32_t most, uint32_t *gone, struct err_note *note),
+     (store, before_us, most, gone, note))
 PASS(definition_put, (struct store * store, const struct store_definition *definition, struct err_note *note),
      (store, definition, note))
 PASS(definition_get,
@@ -182,6 +185,7 @@ static const struct store_ops ops = {
     .dead_letters = dead_letters,
     .suspect = suspect,
     .suspect_clear = suspect_clear,
+    .forget_dead = forget_dead,
     .definition_put = definition_put,
     .definition_delete = definition_delete,
     .definition_get = definition_get,

@@ -16,17 +16,30 @@ static bool is_json(struct str text, struct arena *scratch)
     return error == ERR_OK || error == ERR_LIMIT;
 }
 
+static enum err check_fence(const struct memory_shard *found, const struct store_batch *batch,
+                            const struct store_shard *mine, struct err_note *note)
+{
+    const struct store_shard *marks = &found->marks;
+    if (marks->epoch < mine->epoch || (marks->epoch == mine->epoch && marks->last_lsn < mine->before_lsn))
+        return err_note(note, ERR_CONFLICT, "the database has lost commits of shard %u", mine->shard);
+    if (marks->epoch != mine->epoch || (batch->owner.size > 0 && !str_equal(found->owner, batch->owner)))
+        return err_note(note, ERR_FENCED, "another engine owns shard %u", mine->shard);
+    if (marks->last_lsn != mine->before_lsn || mine->last_lsn <= mine->before_lsn)
+        return err_note(note, ERR_CONFLICT, "the batch does not follow last_lsn of its shards");
+    return ERR_OK;
+}
+
 static enum err check_fences(const struct memory_store_world *world, const struct store_batch *batch,
                              struct err_note *note)
 {
-    bool rises = true;
-    for (uint32_t i = 0; i < batch->shard_count; i++) {
+    enum err error = ERR_OK;
+    for (uint32_t i = 0; i < batch->shard_count && error == ERR_OK; i++) {
         const struct store_shard *mine = &batch->shards[i];
-        if (mine->shard >= world->shard_count || world->shards[mine->shard].marks.epoch != mine->epoch)
-            return err_note(note, ERR_FENCED, "another engine owns shard %u", mine->shard);
-        rises = rises && mine->last_lsn > world->shards[mine->shard].marks.last_lsn;
+        error = mine->shard < world->shard_count
+                    ? check_fence(&world->shards[mine->shard], batch, mine, note)
+                    : err_note(note, ERR_FENCED, "there is no shard %u", mine->shard);
     }
-    return rises ? ERR_OK : err_note(note, ERR_CONFLICT, "the batch does not raise last_lsn of its shards");
+    return error;
 }
 
 /* keys: those of the batch so far. */
@@ -40,8 +53,8 @@ static enum err check_saga(const struct memory_store_world *world, const struct 
         return err_note(note, ERR_BAD_DATA, "a value of the saga's row is not valid text or JSON");
     if (saga->created && old)
         return err_note(note, ERR_BAD_DATA, "the saga exists already");
-    if (!saga->created && (!old || old->row.seq >= saga->seq))
-        return err_note(note, ERR_BAD_DATA, "a saga of the batch has no row, or one that is not older");
+    if (!saga->created && (!old || old->row.seq != saga->before_seq))
+        return err_note(note, ERR_BAD_DATA, "a saga of the batch has no row, or one of another seq");
     if (!saga->created || saga->key.size == 0)
         return ERR_OK;
     struct str key = memory_world_key(scratch, saga->definition, saga->key);
@@ -135,26 +148,6 @@ static void put_record(struct memory_store_world *world, const struct store_reco
     shard->records[shard->record_count++] = copy;
 }
 
-static void put_dead(struct memory_store_world *world, const struct store_dead_letter *dead)
-{
-    if (dead->message.size > 0 && map_get(&world->by_message, dead->message) != NULL)
-        return;
-    world->dead = memory_world_grow(world->dead, world->dead_count, &world->dead_room, sizeof *world->dead);
-    struct store_dead_letter *row = &world->dead[world->dead_count];
-    *row = (struct store_dead_letter){.number = ++world->dead_count,
-                                      .at_us = dead->at_us,
-                                      .shard = dead->shard,
-                                      .reason = arena_copy(&world->arena, dead->reason),
-                                      .subject = arena_copy(&world->arena, dead->subject),
-                                      .saga = arena_copy(&world->arena, dead->saga),
-                                      .command = arena_copy(&world->arena, dead->command),
-                                      .headers = arena_copy(&world->arena, dead->headers),
-                                      .body = arena_copy(&world->arena, dead->body),
-                                      .message = arena_copy(&world->arena, dead->message)};
-    if (row->message.size > 0)
-        map_set(&world->by_message, row->message, world);
-}
-
 static void put_batch(struct memory_store_world *world, const struct store_batch *batch)
 {
     for (uint32_t i = 0; i < batch->shard_count; i++) {
@@ -167,8 +160,7 @@ static void put_batch(struct memory_store_world *world, const struct store_batch
         put_saga(world, &batch->sagas[i]);
     for (uint32_t i = 0; i < batch->record_count; i++)
         put_record(world, &batch->records[i]);
-    for (uint32_t i = 0; i < batch->dead_count; i++)
-        put_dead(world, &batch->dead[i]);
+    memory_world_bury(world, batch);
 }
 
 static enum err append(struct memory_store *handle, const struct store_batch *batch, struct err_note *note)
@@ -223,7 +215,9 @@ enum err memory_world_committed(struct store *store, const struct store_batch *b
         const struct store_shard *mine = &batch->shards[i];
         check(mine->shard < world->shard_count);
         const struct store_shard *found = &world->shards[mine->shard].marks;
-        if (found->epoch != mine->epoch)
+        if (found->epoch < mine->epoch || (found->epoch == mine->epoch && found->last_lsn < mine->before_lsn))
+            error = err_note(note, ERR_CONFLICT, "the database has lost commits of shard %u", mine->shard);
+        else if (found->epoch != mine->epoch)
             error = err_note(note, ERR_FENCED, "another engine owns shard %u", mine->shard);
         *committed = *committed && found->last_lsn >= mine->last_lsn;
     }

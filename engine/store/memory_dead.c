@@ -1,5 +1,5 @@
-/* Dead letters of the in-memory store, with the bounds that migrations/0003_fences.sql keeps: the oldest of the largest class
- * of a shard go first. */
+/* Dead letters of the in-memory store, with the bounds that migrations/0007_fences.sql keeps: the oldest of
+ * the largest class of a shard go first. */
 #include "engine/store/memory_world.h"
 #include "engine/store/store_dead.h"
 
@@ -38,7 +38,8 @@ static struct total total_of(const struct memory_store_world *world, uint32_t sh
 }
 
 /* Index of the oldest letter of the shard's largest class. */
-static uint32_t victim(const struct memory_store_world *world, uint32_t shard, bool by_bytes, struct arena *scratch)
+static uint32_t victim(const struct memory_store_world *world, uint32_t shard, bool by_bytes,
+                       struct arena *scratch)
 {
     uint32_t found = world->dead_count;
     int64_t most = -1;

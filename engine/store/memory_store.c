@@ -16,11 +16,12 @@ static struct memory_store *handle_of(struct store *store)
 enum err memory_world_enter(struct store *store, struct memory_store_world **world, struct err_note *note)
 {
     struct memory_store *handle = handle_of(store);
-    if (handle->broken)
-        return err_note(note, ERR_UNAVAILABLE, "the connection is broken");
     *world = handle->world;
     pthread_mutex_lock(&handle->world->lock);
-    return ERR_OK;
+    if (!handle->broken && handle->breaks == handle->world->breaks)
+        return ERR_OK;
+    memory_world_leave(handle->world);
+    return err_note(note, ERR_UNAVAILABLE, "the connection is broken");
 }
 
 void memory_world_leave(struct memory_store_world *world)
@@ -88,6 +89,7 @@ void memory_store_free(struct memory_store_world *world)
 {
     for (struct memory_store *handle = world->handles; handle != NULL; handle = handle->next)
         handle->world = NULL;
+    memory_world_drop_moment(world);
     for (uint32_t i = 0; i < world->shard_count; i++)
         memory_free(world->shards[i].records);
     for (uint32_t i = 0; i < world->saga_count; i++)
@@ -122,8 +124,12 @@ void memory_store_fail(struct memory_store_world *world, enum memory_store_fault
 
 static enum err reconnect(struct store *store, struct err_note *note)
 {
+    struct memory_store *handle = handle_of(store);
     (void)note;
-    handle_of(store)->broken = false;
+    pthread_mutex_lock(&handle->world->lock);
+    handle->broken = false;
+    handle->breaks = handle->world->breaks;
+    memory_world_leave(handle->world);
     return ERR_OK;
 }
 
@@ -203,8 +209,8 @@ static bool holds(const struct memory_store_world *world, const struct store_sha
 }
 
 static enum err renew(struct store *store, struct str instance, int64_t lease_us,
-                      const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                      struct err_note *note)
+                      const struct store_shard *shards, uint32_t count, bool *kept, struct store_shard *found,
+                      int64_t *now_us, struct err_note *note)
 {
     struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
@@ -212,6 +218,8 @@ static enum err renew(struct store *store, struct str instance, int64_t lease_us
         return error;
     for (uint32_t i = 0; i < count; i++) {
         kept[i] = holds(world, &shards[i]) && str_equal(world->shards[shards[i].shard].owner, instance);
+        found[i] = shards[i].shard < world->shard_count ? world->shards[shards[i].shard].marks
+                                                        : (struct store_shard){.shard = shards[i].shard};
         if (kept[i])
             world->shards[shards[i].shard].lease_until_us = world->now_us + lease_us;
     }
@@ -466,6 +474,7 @@ static const struct store_ops ops = {
     .dead_letters = memory_world_dead_letters,
     .suspect = suspect,
     .suspect_clear = suspect_clear,
+    .forget_dead = memory_world_forget_dead,
     .definition_put = definition_put,
     .definition_enable = definition_enable,
     .definition_delete = definition_delete,
@@ -489,6 +498,7 @@ struct store *memory_store_open_as(struct memory_store_world *world, const struc
     pthread_mutex_lock(&world->lock);
     if (instance != NULL)
         handle->incarnation = arena_copy(&world->arena, instance->incarnation);
+    handle->breaks = world->breaks;
     handle->next = world->handles;
     world->handles = handle;
     memory_world_leave(world);

@@ -15,6 +15,10 @@ void memory_store_free(struct memory_store_world *world);
  * by this. */
 void memory_store_clock(struct memory_store_world *world, int64_t now_us);
 void memory_store_fail(struct memory_store_world *world, enum memory_store_fault fault);
+/* F7, a failover that loses the last commits: keep remembers this moment, go_back returns to it (as often as
+ * wanted) and breaks all connections. */
+void memory_store_keep(struct memory_store_world *world);
+void memory_store_go_back(struct memory_store_world *world);
 struct store *memory_store_open(struct memory_store_world *world);
 /* The same as a session of this engine, which lives while it has one (store_enter). */
 struct store *memory_store_open_as(struct memory_store_world *world, const struct store_instance *instance);

@@ -33,6 +33,7 @@ struct memory_suspect {
     struct str hand;
 };
 struct memory_store;
+struct memory_store_moment; /* memory_failover.c */
 struct memory_store_world {
     pthread_mutex_t lock;
     struct arena arena; /* everything stored */
@@ -49,9 +50,12 @@ struct memory_store_world {
     struct store_dead_letter *dead;
     uint32_t dead_count;
     uint32_t dead_room;
+    int64_t dead_number;                  /* of the newest */
     struct store_definition *definitions; /* by name, then version */
     uint32_t definition_count;
     uint32_t definition_room;
+    struct memory_store_moment *moment; /* NULL: none kept */
+    uint32_t breaks;                    /* times that all connections were broken */
     struct memory_instance *instances;
     uint32_t instance_count;
     uint32_t instance_room;
@@ -65,6 +69,7 @@ struct memory_store {
     struct memory_store_world *world; /* NULL: freed before the handle */
     struct memory_store *next;
     struct str incarnation; /* whose session it is; "" : nobody's */
+    uint32_t breaks;        /* of the world, when it was connected */
     bool broken;            /* as a connection is after an answer was lost, until reconnect */
 };
 
@@ -86,12 +91,18 @@ enum err memory_world_instance_enter(struct store *store, const struct store_ins
                                      struct err_note *note);
 enum err memory_world_instance_leave(struct store *store, const struct store_instance *instance,
                                      struct err_note *note);
+/* memory_failover.c */
+void memory_world_drop_moment(struct memory_store_world *world);
 /* memory_append.c */
 enum err memory_world_append_once(struct store *store, const struct store_batch *batch,
                                   struct err_note *note);
 enum err memory_world_append_try(struct store *store, const struct store_batch *batch, struct err_note *note);
 enum err memory_world_committed(struct store *store, const struct store_batch *batch, bool *committed,
                                 struct err_note *note);
+/* memory_dead.c */
+void memory_world_bury(struct memory_store_world *world, const struct store_batch *batch);
+enum err memory_world_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                                  struct err_note *note);
 /* memory_read.c */
 enum err memory_world_open_sagas(struct store *store, uint32_t shard, struct arena *arena,
                                  struct store_open_saga **sagas, uint32_t *count, struct err_note *note);

@@ -70,6 +70,7 @@ static const struct store_ops ops = {
     .dead_letters = postgres_dead_letters,
     .suspect = postgres_suspect,
     .suspect_clear = postgres_suspect_clear,
+    .forget_dead = postgres_forget_dead,
     .definition_put = postgres_definition_put,
     .definition_enable = postgres_definition_enable,
     .definition_delete = postgres_definition_delete,

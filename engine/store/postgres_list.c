@@ -89,6 +89,22 @@ enum err postgres_dead_letters(struct store *store, int64_t before_number, uint3
     return error;
 }
 
+enum err postgres_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                              struct err_note *note)
+{
+    static const struct pq_wire_column column[] = {{PQ_WIRE_INT8, 0}};
+    struct pq_wire_params params;
+    uint32_t count = 0;
+    void *rows = NULL;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TIME, &before_us);
+    pq_wire_put(&params, PQ_WIRE_INT4, &most);
+    enum err error = postgres_rows(store, PQ_QUERY_ID_FORGET_DEAD, &params, POSTGRES_COLUMNS(column),
+                                   sizeof(int64_t), params.arena, &rows, &count, note);
+    *gone = error == ERR_OK ? (uint32_t) * (const int64_t *)rows : 0;
+    return error;
+}
+
 enum err postgres_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                          uint32_t *count, struct err_note *note)
 {

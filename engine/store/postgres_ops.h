@@ -29,8 +29,8 @@ enum err postgres_claim(struct store *store, struct str instance, int64_t lease_
                         struct arena *arena, struct store_shard **shards, uint32_t *count,
                         struct err_note *note);
 enum err postgres_renew(struct store *store, struct str instance, int64_t lease_us,
-                        const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                        struct err_note *note);
+                        const struct store_shard *shards, uint32_t count, bool *kept,
+                        struct store_shard *found, int64_t *now_us, struct err_note *note);
 enum err postgres_release(struct store *store, const struct store_shard *shards, uint32_t count,
                           struct err_note *note);
 enum err postgres_probe(struct store *store, struct err_note *note);
@@ -58,6 +58,8 @@ enum err postgres_list(struct store *store, const struct store_filter *filter, s
 enum err postgres_dead_letters(struct store *store, int64_t before_number, uint32_t limit,
                                struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
                                struct err_note *note);
+enum err postgres_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                              struct err_note *note);
 enum err postgres_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                          uint32_t *count, struct err_note *note);
 enum err postgres_suspect(struct store *store, struct str message, struct str hand, uint32_t *hands,

@@ -76,32 +76,57 @@ static void put_held(struct pq_wire_params *params, const struct store_shard *sh
     pq_wire_put_columns(params, shard_columns, 2, rows, count); /* id and epoch */
 }
 
-enum err postgres_renew(struct store *store, struct str instance, int64_t lease_us,
-                        const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                        struct err_note *note)
+static void find_kept(const PGresult *result, struct arena *arena, const struct store_shard *shards,
+                      uint32_t count, bool *kept)
 {
-    struct pq_wire_params params;
     uint32_t row_count = 0;
-    postgres_params(store, &params);
-    pq_wire_put(&params, PQ_WIRE_TEXT, &instance);
-    pq_wire_put(&params, PQ_WIRE_INT8, &lease_us);
-    put_held(&params, shards, count);
-    struct pq_call calls[] = {{.query = PQ_QUERY_ID_RENEW, .params = &params},
-                              {.query = PQ_QUERY_ID_NOW},
-                              {.query = PQ_QUERY_ID_SCHEMA}};
-    enum err error = pq_session_run(&postgres_of(store)->session, calls, 3, PQ_SESSION_LOSS_HARMLESS, note);
-    if (error != ERR_OK)
-        return error;
-    const uint32_t *held = pq_wire_get_rows(calls[0].result, POSTGRES_COLUMNS(int4_column), sizeof *held,
-                                            params.arena, &row_count);
+    const uint32_t *held =
+        pq_wire_get_rows(result, POSTGRES_COLUMNS(int4_column), sizeof *held, arena, &row_count);
     for (uint32_t i = 0; i < count; i++) {
         kept[i] = false;
         for (uint32_t k = 0; k < row_count; k++)
             kept[i] = kept[i] || held[k] == shards[i].shard;
     }
-    pq_wire_get(calls[1].result, 0, POSTGRES_COLUMNS(time_column), params.arena, now_us);
-    error = pq_schema_still(calls[2].result, params.arena, note);
-    pq_session_clear(calls, 3);
+}
+
+static void find_marks(const PGresult *result, struct arena *arena, const struct store_shard *shards,
+                       uint32_t count, struct store_shard *found)
+{
+    uint32_t row_count = 0;
+    const struct store_shard *rows =
+        pq_wire_get_rows(result, POSTGRES_COLUMNS(shard_columns), sizeof *rows, arena, &row_count);
+    for (uint32_t i = 0; i < count; i++) {
+        found[i] = (struct store_shard){.shard = shards[i].shard};
+        for (uint32_t k = 0; k < row_count; k++)
+            if (rows[k].shard == shards[i].shard)
+                found[i] = rows[k];
+    }
+}
+
+enum err postgres_renew(struct store *store, struct str instance, int64_t lease_us,
+                        const struct store_shard *shards, uint32_t count, bool *kept,
+                        struct store_shard *found, int64_t *now_us, struct err_note *note)
+{
+    struct pq_wire_params params, marks;
+    postgres_params(store, &params);
+    pq_wire_put(&params, PQ_WIRE_TEXT, &instance);
+    pq_wire_put(&params, PQ_WIRE_INT8, &lease_us);
+    put_held(&params, shards, count);
+    const void **rows = pq_wire_rows(params.arena, shards, sizeof *shards, count);
+    pq_wire_init(&marks, params.arena);
+    pq_wire_put_columns(&marks, shard_columns, 1, rows, count);
+    struct pq_call calls[] = {{.query = PQ_QUERY_ID_RENEW, .params = &params},
+                              {.query = PQ_QUERY_ID_MARKS, .params = &marks},
+                              {.query = PQ_QUERY_ID_NOW},
+                              {.query = PQ_QUERY_ID_SCHEMA}};
+    enum err error = pq_session_run(&postgres_of(store)->session, calls, 4, PQ_SESSION_LOSS_HARMLESS, note);
+    if (error != ERR_OK)
+        return error;
+    find_kept(calls[0].result, params.arena, shards, count, kept);
+    find_marks(calls[1].result, params.arena, shards, count, found);
+    pq_wire_get(calls[2].result, 0, POSTGRES_COLUMNS(time_column), params.arena, now_us);
+    error = pq_schema_still(calls[3].result, params.arena, note);
+    pq_session_clear(calls, 4);
     return error;
 }
 

@@ -11,7 +11,7 @@
 #include "engine/base/str.h"
 
 /* The most parameters any statement has: `append`. */
-enum { PQ_WIRE_PARAMS_MAX = 48 };
+enum { PQ_WIRE_PARAMS_MAX = 54 };
 
 /* C type of the field beside each. */
 enum pq_wire_type {

@@ -1,11 +1,12 @@
 -- Batches, and reading sagas back. Each block is one statement, found by its name (query.h).
 
 -- name: append
-select saga_append($1, $2, $3, $4,
-                   $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                   $22, $23, $24, $25, $26, $27, $28, $29, $30,
-                   $31, $32, $33, $34, $35, $36, $37, $38, $39,
-                   $40, $41, $42, $43, $44, $45, $46, $47, $48)
+select saga_append_7($1, $2, $3, $4, $5, $6,
+                     $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+                     $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,
+                     $34, $35, $36, $37, $38, $39, $40, $41, $42,
+                     $43, $44, $45, $46, $47, $48, $49, $50, $51, $52,
+                     $53, $54)
 
 -- name: begin_snapshot
 begin isolation level repeatable read read only
@@ -78,6 +79,9 @@ select number, at, shard, reason, subject, saga, command, headers, body, message
  where $1::bigint = 0 or number < $1
  order by number desc
  limit $2::integer
+
+-- name: forget_dead
+select saga_forget_dead_7($1::timestamptz, $2::integer)
 
 -- name: doctor
 -- L2: whoever is not ended waits for a timer (a command that is out has one), for a human with a named reason, or is paused; and an engine owns its

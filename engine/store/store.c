@@ -42,10 +42,10 @@ enum err store_claim(struct store *store, struct str instance, int64_t lease_us,
 }
 
 enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
-                     const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                     struct err_note *note)
+                     const struct store_shard *shards, uint32_t count, bool *kept, struct store_shard *found,
+                     int64_t *now_us, struct err_note *note)
 {
-    return store->ops->renew(store, instance, lease_us, shards, count, kept, now_us, note);
+    return store->ops->renew(store, instance, lease_us, shards, count, kept, found, now_us, note);
 }
 
 enum err store_release(struct store *store, const struct store_shard *shards, uint32_t count,
@@ -122,6 +122,12 @@ enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t
 {
     check(limit >= 1 && limit <= LIMITS_STORE_LIST);
     return store->ops->dead_letters(store, before_number, limit, arena, letters, count, note);
+}
+
+enum err store_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                           struct err_note *note)
+{
+    return store->ops->forget_dead(store, before_us, most, gone, note);
 }
 
 enum err store_definition_put(struct store *store, const struct store_definition *definition,

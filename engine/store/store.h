@@ -24,6 +24,7 @@ struct store_shard {
     int64_t epoch;    /* rises with each claim; a batch under an older one is refused */
     int64_t last_lsn; /* of the shard's newest batch */
     int64_t published_lsn;
+    int64_t before_lsn; /* in a batch: the last_lsn it was made on top of */
 };
 /* The narrow row of a saga: a projection, overwritten by each transition. */
 struct store_saga {
@@ -41,11 +42,12 @@ struct store_saga {
     struct str search;      /* JSON object text */
     int64_t started_us;
     int64_t updated_us;
-    int64_t ended_us; /* 0: not ended */
-    int64_t wake_us;  /* next timer; 0: none */
-    bool has_parent;  /* a child saga; fixed by the row's first batch */
-    struct id parent; /* right behind */
-    bool created;     /* in a batch: this batch holds its first record, so the row is inserted */
+    int64_t ended_us;   /* 0: not ended */
+    int64_t wake_us;    /* next timer; 0: none */
+    bool has_parent;    /* a child saga; fixed by the row's first batch */
+    struct id parent;   /* right behind */
+    bool created;       /* in a batch: this batch holds its first record, so the row is inserted */
+    int64_t before_seq; /* in a batch, unless created: the seq it was made on top of */
 };
 struct store_record {
     struct id id;
@@ -73,6 +75,7 @@ struct store_dead_letter {
 };
 /* One transaction. All rows of one saga stand together, in rising seq; rows of a shard in rising lsn. */
 struct store_batch {
+    struct str owner;                 /* who claimed the shards; "": not compared */
     const struct store_shard *shards; /* each shard touched, with its epoch and its new marks; last_lsn must
                                          rise with every batch */
     uint32_t shard_count;
@@ -82,6 +85,10 @@ struct store_batch {
     uint32_t record_count;
     const struct store_dead_letter *dead;
     uint32_t dead_count;
+    int64_t dead_letters_most; /* that a shard keeps, in number and in bytes; 0: as many as come. The oldest
+                                  of the largest class */
+    int64_t dead_bytes_most;   /* go first (store_dead.h) */
+    int64_t *dead_gone;        /* out, by append_once: how many went for this batch; may be NULL */
 };
 /* Sagas whose rows the database refused (a value it cannot hold, a key used twice); all else of the batch is
  * committed. */
@@ -165,8 +172,8 @@ struct store_ops {
                       struct arena *arena, struct store_shard **shards, uint32_t *count,
                       struct err_note *note);
     enum err (*renew)(struct store *store, struct str instance, int64_t lease_us,
-                      const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                      struct err_note *note);
+                      const struct store_shard *shards, uint32_t count, bool *kept, struct store_shard *found,
+                      int64_t *now_us, struct err_note *note);
     enum err (*release)(struct store *store, const struct store_shard *shards, uint32_t count,
                         struct err_note *note);
     enum err (*append_once)(struct store *store, const struct store_batch *batch, struct err_note *note);
@@ -191,6 +198,8 @@ struct store_ops {
                      struct store_saga **sagas, uint32_t *count, struct err_note *note);
     enum err (*dead_letters)(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
                              struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+    enum err (*forget_dead)(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                            struct err_note *note);
     enum err (*definition_put)(struct store *store, const struct store_definition *definition,
                                struct err_note *note);
     enum err (*definition_enable)(struct store *store, struct str name, int32_t version, bool enabled,
@@ -237,21 +246,24 @@ enum err store_engine_key(struct store *store, struct arena *arena, struct str *
 enum err store_claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,
                      struct arena *arena, struct store_shard **shards, uint32_t *count,
                      struct err_note *note);
-/* Prolongs; kept[i] false: lost. Gives the database's clock. ERR_SCHEMA: all may still be released. */
+/* Prolongs; kept[i] false: lost. found[i]: the shard as the database has it, for comparing. Gives the
+ * database's clock. ERR_SCHEMA: all may still be released. */
 enum err store_renew(struct store *store, struct str instance, int64_t lease_us,
-                     const struct store_shard *shards, uint32_t count, bool *kept, int64_t *now_us,
-                     struct err_note *note);
+                     const struct store_shard *shards, uint32_t count, bool *kept, struct store_shard *found,
+                     int64_t *now_us, struct err_note *note);
 /* Gives them back at once (drain), only those whose epoch still holds. */
 enum err store_release(struct store *store, const struct store_shard *shards, uint32_t count,
                        struct err_note *note);
 /* The batch in one transaction. When the database refuses a value, the culprits are found by bisection, in
  * transactions that are undone: `rejected` (room for saga_count; valid after ERR_UNKNOWN_OUTCOME too) names
  * them, and the rest is committed in one transaction. A saga refused leaves nothing of itself. Dead letters
- * that are refused lose their body, not their row. ERR_CONFLICT: last_lsn does not rise. */
+ * that are refused lose their body, not their row. ERR_CONFLICT: the database is not where the batch was made
+ * on top of: it was written before, or the database has lost commits (the note tells); what memory holds of
+ * its shards is worth nothing then. A saga whose row is not at its before_seq is refused alone. */
 enum err store_append(struct store *store, const struct store_batch *batch, struct arena *arena,
                       struct store_rejected *rejected, uint32_t *rejected_count, struct err_note *note);
 /* After ERR_UNKNOWN_OUTCOME: whether it was committed (last_lsn of its shards tells). ERR_FENCED when another
- * owns one of them by now. */
+ * owns one of them by now, ERR_CONFLICT when the database has lost commits from before it. */
 enum err store_committed(struct store *store, const struct store_batch *batch, bool *committed,
                          struct err_note *note);
 /* Every saga of the shard that has not ended. */
@@ -283,6 +295,9 @@ enum err store_list(struct store *store, const struct store_filter *filter, stru
 /* Newest first, numbers below before_number (0: from the newest). */
 enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
                             struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+/* Drops letters from before that time, the oldest first, at most about `most` of them. */
+enum err store_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
+                           struct err_note *note);
 /* ERR_CONFLICT when the version exists with another hash; ERR_OK when it exists with the same. */
 enum err store_definition_put(struct store *store, const struct store_definition *definition,
                               struct err_note *note);

@@ -43,11 +43,15 @@ static const uint32_t *find_records(const struct store_batch *batch, struct aren
 static struct store_batch part(const struct hunt *hunt, uint32_t end)
 {
     const struct store_batch *batch = hunt->batch;
-    struct store_batch out = {.shards = batch->shards,
+    struct store_batch out = {.owner = batch->owner,
+                              .shards = batch->shards,
                               .shard_count = batch->shard_count,
                               .sagas = hunt->sagas,
                               .records = hunt->records,
-                              .dead = hunt->dead};
+                              .dead = hunt->dead,
+                              .dead_letters_most = batch->dead_letters_most,
+                              .dead_bytes_most = batch->dead_bytes_most,
+                              .dead_gone = batch->dead_gone};
     for (uint32_t i = 0; i < batch->saga_count && i < end; i++) {
         if (hunt->bad[i])
             continue;

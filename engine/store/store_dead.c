@@ -14,8 +14,8 @@ static struct str token(struct str subject, uint32_t index)
     return str_slice(rest, 0, str_find(rest, '.'));
 }
 
-/* saga.reply.<shard>.<participant>: the broker lets each participant send as itself alone. Of anything else only the kind of
- * subject, because the rest is its sender's choice. */
+/* saga.reply.<shard>.<participant>: the broker lets each participant send as itself alone. Of anything else
+ * only the kind of subject, because the rest is its sender's choice. */
 static struct str sender(struct str subject)
 {
     struct str participant = token(subject, REPLY_SENDER_TOKEN);

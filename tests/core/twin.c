@@ -130,8 +130,8 @@ static const char *outside_difference(const struct core_saga *a, const struct co
 {
     if (a->shards != b->shards || a->rules != b->rules || a->has_parent != b->has_parent ||
         !id_equal(a->parent, b->parent) || !str_equal(a->parent_step, b->parent_step) ||
-        a->parent_attempt != b->parent_attempt || a->depth != b->depth || a->undo_attempt != b->undo_attempt ||
-        a->history_lost != b->history_lost)
+        a->parent_attempt != b->parent_attempt || a->depth != b->depth ||
+        a->undo_attempt != b->undo_attempt || a->lost_seq != b->lost_seq)
         return "shards or the parent";
     if (a->unbounded != b->unbounded || a->unfinished != b->unfinished ||
         a->stored_bytes != b->stored_bytes || a->family_left != b->family_left)

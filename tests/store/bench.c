@@ -57,7 +57,7 @@ static void advance(struct bench *bench, uint32_t i, int64_t now_us)
             .created = true};
     else
         saga->created = false;
-    saga->seq++;
+    saga->before_seq = saga->seq++;
     saga->status = saga->seq == LIFE ? STR("completed") : STR("running");
     saga->waiting = saga->seq == LIFE ? STR("") : STR("waiting for reply to charge, attempt 1");
     saga->updated_us = now_us;
@@ -90,6 +90,8 @@ static void write_batch(struct bench *bench, uint32_t rows)
                                 .record_count = rows};
     must(bench, store_append(bench->store, &batch, &bench->arena, rejected, &rejected_count, &bench->note));
     check(rejected_count == 0);
+    for (uint32_t i = 0; i < batch.shard_count; i++)
+        bench->marks[i].before_lsn = bench->marks[i].last_lsn;
     arena_reset(&bench->arena);
 }
 

@@ -197,6 +197,7 @@ WORLD_TEST(lease, that_expires_is_taken_over_with_the_marks)
     struct store_shard *mine = NULL;
     struct store_shard *theirs = NULL;
     uint32_t count = 0;
+    struct store_shard found[WORLD_SHARDS];
     bool kept[WORLD_SHARDS];
     int64_t now_us = 0;
     struct store *other = world_handle(world);
@@ -215,8 +216,8 @@ WORLD_TEST(lease, that_expires_is_taken_over_with_the_marks)
         cr_assert_eq(theirs[i].published_lsn, theirs[i].shard == 2 ? 65 : 0);
         cr_assert_eq(theirs[i].last_lsn, theirs[i].shard == 2 ? 71 : 1);
     }
-    world_ok(world,
-             store_renew(world->store, STR("one"), 100000, mine, WORLD_SHARDS, kept, &now_us, &world->note));
+    world_ok(world, store_renew(world->store, STR("one"), 100000, mine, WORLD_SHARDS, kept, found, &now_us,
+                                &world->note));
     for (uint32_t i = 0; i < WORLD_SHARDS; i++)
         cr_assert(!kept[i]);
     store_close(other);
@@ -227,6 +228,7 @@ WORLD_TEST(lease, renewed_in_time_stays)
     struct store_shard *mine = NULL;
     struct store_shard *theirs = NULL;
     uint32_t count = 0;
+    struct store_shard found[WORLD_SHARDS];
     bool kept[WORLD_SHARDS] = {false};
     int64_t before_us = 0;
     int64_t now_us = 0;
@@ -234,7 +236,8 @@ WORLD_TEST(lease, renewed_in_time_stays)
     world_ok(world, store_now(world->store, &before_us, &world->note));
     world_ok(world, store_claim(world->store, STR("one"), 200000, WORLD_SHARDS, &world->arena, &mine, &count,
                                 &world->note));
-    world_ok(world, store_renew(world->store, STR("one"), 60000000, mine, 3, kept, &now_us, &world->note));
+    world_ok(world,
+             store_renew(world->store, STR("one"), 60000000, mine, 3, kept, found, &now_us, &world->note));
     cr_assert(kept[0] && kept[1] && kept[2]);
     cr_assert_geq(now_us, before_us);
     world_pass(world, 200000);
@@ -242,7 +245,7 @@ WORLD_TEST(lease, renewed_in_time_stays)
                                 &world->note));
     cr_assert_eq(count, 1, "only the one that was not renewed");
     cr_assert_eq(theirs[0].shard, mine[3].shard);
-    world_ok(world, store_renew(world->store, STR("one"), 60000000, mine, WORLD_SHARDS, kept, &now_us,
+    world_ok(world, store_renew(world->store, STR("one"), 60000000, mine, WORLD_SHARDS, kept, found, &now_us,
                                 &world->note));
     cr_assert(kept[0] && kept[1] && kept[2] && !kept[3]);
     store_close(other);

@@ -31,8 +31,9 @@ static void note_later(const char *url, uint32_t ahead, const char *serves)
 static enum err renew(struct world *world)
 {
     bool kept[WORLD_SHARDS];
+    struct store_shard found[WORLD_SHARDS];
     int64_t now_us = 0;
-    return store_renew(world->store, STR("one"), 60000000, world->marks, WORLD_SHARDS, kept, &now_us,
+    return store_renew(world->store, STR("one"), 60000000, world->marks, WORLD_SHARDS, kept, found, &now_us,
                        &world->note);
 }
 
@@ -103,7 +104,7 @@ Test(beside, a_batch_of_the_program_before_is_stored_and_read_by_this_one)
     cr_assert(id_parse(STR(SAGA), &id));
     world_ok(&world, store_load(world.store, id, &world.arena, &saga, &records, &count, &world.note));
     cr_assert(saga.seq == 1 && count == 1);
-    world.marks[0].last_lsn = 5;
+    world.marks[0].last_lsn = world.marks[0].before_lsn = 5;
     world_go_on(&world, &saga, "{}");
     world_ok(&world, world_commit(&world));
     world_close(&world);

@@ -45,8 +45,10 @@ static void open_handle(struct world *world)
                                  &count, &world->note);
     cr_assert_eq(error, ERR_OK, "%s", world_why(world, error));
     cr_assert_eq(count, WORLD_SHARDS);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         world->marks[shards[i].shard] = shards[i];
+        world->marks[shards[i].shard].before_lsn = shards[i].last_lsn;
+    }
 }
 
 void world_open_at(struct world *world, const char *url)
@@ -147,7 +149,7 @@ struct store_saga *world_go_on(struct world *world, struct store_saga *row, cons
     struct store_saga *next = &world->sagas[world->saga_count++];
     struct store_saga copy = *row;
     *next = copy;
-    next->seq++;
+    next->before_seq = next->seq++;
     next->updated_us = world->now_us;
     next->created = false;
     struct store_record *record = put_record(world, next, "reply", data);
@@ -190,6 +192,8 @@ enum err world_commit(struct world *world)
                                   &world->rejected_count, &world->note);
     if (error == ERR_OK)
         world_forget(world);
+    for (uint32_t i = 0; error == ERR_OK && i < WORLD_SHARDS; i++)
+        world->marks[i].before_lsn = world->marks[i].last_lsn;
     return error;
 }
 

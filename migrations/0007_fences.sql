@@ -36,7 +36,7 @@ create table dead_letter_tally (
 -- The fence. Moves the marks of the shards of a batch, or fails:
 --   SG001  another engine has claimed one of them
 --   SG002  last_lsn is not the batch's predecessor: it was written before, or the database has lost commits (the message tells)
-create function saga_fence_3(in_owner text, in_shards integer[], in_epochs bigint[], in_before_lsns bigint[],
+create function saga_fence_7(in_owner text, in_shards integer[], in_epochs bigint[], in_before_lsns bigint[],
                              in_last_lsns bigint[], in_published_lsns bigint[])
     returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
@@ -72,7 +72,7 @@ begin
 end $$;
 
 -- Dead letters of a batch, each once per message, within the bounds of its shard (0: none). How many went to make room.
-create function saga_bury_3(
+create function saga_bury_7(
     dead_at timestamptz[], dead_shards integer[], dead_reasons text[], dead_subjects text[], dead_sagas text[],
     dead_commands text[], dead_headers json[], dead_bodies bytea[], dead_messages text[], dead_classes text[],
     most_letters bigint, most_bytes bigint)
@@ -93,32 +93,32 @@ begin
         insert into dead_letter_place (shard, class, number, bytes) select shard, class, number, bytes from letter
     )
     insert into dead_letter_tally as tally (shard, class, letters, bytes)
-    select shard, class, count(*), sum(bytes) from letter group by shard, class order by shard, class
+    select shard, class, count(*), sum(bytes)::bigint from letter group by shard, class order by shard, class
         on conflict (shard, class) do update
            set letters = tally.letters + excluded.letters, bytes = tally.bytes + excluded.bytes;
     for one in select distinct dead_shards[i] as shard from generate_series(1, cardinality(dead_at)) as i loop
-        gone := gone + saga_make_room_3(one.shard, most_letters, most_bytes);
+        gone := gone + saga_make_room_7(one.shard, most_letters, most_bytes);
     end loop;
     return gone;
 end $$;
 
 -- The oldest letters of a class go: `letters` of them, or as many as make up `bytes`. How many went.
-create function saga_bury_no_more_3(in_shard integer, in_class text, letters bigint, bytes bigint)
+create function saga_bury_no_more_7(in_shard integer, in_class text, letters bigint, bytes bigint)
     returns bigint language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     numbers bigint[];
     freed   bigint;
 begin
-    select array_agg(oldest.number), sum(oldest.bytes)
+    select array_agg(oldest.number), sum(oldest.bytes)::bigint
       into numbers, freed
-      from (select first.number, first.bytes, sum(first.bytes) over (order by first.number) - first.bytes as before,
+      from (select first.number, first.bytes, sum(first.bytes) over (order by first.number)::bigint - first.bytes as before,
                    row_number() over (order by first.number) as place
               from (select place.number, place.bytes
                       from dead_letter_place as place
                      where place.shard = in_shard and place.class = in_class
                      order by place.number
                      limit 1000) as first) as oldest
-     where oldest.place <= saga_bury_no_more_3.letters or oldest.before < saga_bury_no_more_3.bytes;
+     where oldest.place <= saga_bury_no_more_7.letters or oldest.before < saga_bury_no_more_7.bytes;
     if numbers is null then
         return 0;
     end if;
@@ -133,7 +133,7 @@ end $$;
 
 -- A shard is brought within its bounds, the largest class first: by letters while there are too many, then by bytes. A bound
 -- that was lowered is reached over some batches.
-create function saga_make_room_3(in_shard integer, most_letters bigint, most_bytes bigint)
+create function saga_make_room_7(in_shard integer, most_letters bigint, most_bytes bigint)
     returns bigint language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     total   record;
@@ -142,17 +142,17 @@ declare
     gone    bigint := 0;
 begin
     for turn in 1 .. 16 loop
-        select sum(tally.letters) as letters, sum(tally.bytes) as bytes into total
+        select sum(tally.letters)::bigint as letters, sum(tally.bytes)::bigint as bytes into total
           from dead_letter_tally as tally where tally.shard = in_shard;
         if most_letters > 0 and total.letters > most_letters then
             select class, letters into largest
               from dead_letter_tally where shard = in_shard order by letters desc, class limit 1;
-            went := saga_bury_no_more_3(in_shard, largest.class,
-                                        least(total.letters - most_letters, greatest(largest.letters / 8, 1)), 0);
+            went := saga_bury_no_more_7(in_shard, largest.class,
+                                        least(total.letters - most_letters, greatest(largest.letters / 8, 1)), 0::bigint);
         elsif most_bytes > 0 and total.bytes > most_bytes then
             select class, bytes into largest
               from dead_letter_tally where shard = in_shard order by bytes desc, class limit 1;
-            went := saga_bury_no_more_3(in_shard, largest.class, 0,
+            went := saga_bury_no_more_7(in_shard, largest.class, 0::bigint,
                                         least(total.bytes - most_bytes, greatest(largest.bytes / 8, 1)));
         else
             exit;
@@ -164,7 +164,7 @@ begin
 end $$;
 
 -- Letters from before a time go, the oldest first, some at a time. How many went.
-create function saga_forget_dead_3(in_before timestamptz, most integer)
+create function saga_forget_dead_7(in_before timestamptz, most integer)
     returns bigint language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     one  record;
@@ -187,7 +187,7 @@ begin
             select count(*) as letters from old
         )
         select counted.letters as all_letters, place.shard, place.class, count(place.class) as letters,
-               coalesce(sum(place.bytes), 0) as bytes
+               coalesce(sum(place.bytes), 0)::bigint as bytes
           from counted left join place on true
          group by counted.letters, place.shard, place.class
          order by place.shard, place.class
@@ -206,7 +206,7 @@ end $$;
 -- whose seq is not the batch's predecessor, fails with SG003. Arrays are read by subscript: PL/pgSQL holds them taken apart, so
 -- that a subscript is one step, while unnest would store each array as a table of its own (a tenth of the whole cost). Gives
 -- how many dead letters went to make room for those of the batch.
-create function saga_append_3(
+create function saga_append_7(
     in_owner text, in_shards integer[], in_epochs bigint[], in_before_lsns bigint[], in_last_lsns bigint[],
     in_published_lsns bigint[],
     new_ids uuid[], new_shards integer[], new_versions integer[], new_seqs bigint[], new_started timestamptz[],
@@ -225,7 +225,7 @@ declare
     updated bigint;
     odd     text;
 begin
-    perform saga_fence_3(in_owner, in_shards, in_epochs, in_before_lsns, in_last_lsns, in_published_lsns);
+    perform saga_fence_7(in_owner, in_shards, in_epochs, in_before_lsns, in_last_lsns, in_published_lsns);
     if cardinality(new_ids) > 0 then
         insert into saga (id, shard, version, seq, started_at, updated_at, ended_at, wake_at, paused, definition, hash, status,
                           waiting, reason_code, key, search, parent)
@@ -261,7 +261,7 @@ begin
            row_data[i]
       from generate_series(1, cardinality(row_ids)) as i;
     if cardinality(dead_at) > 0 then
-        return saga_bury_3(dead_at, dead_shards, dead_reasons, dead_subjects, dead_sagas, dead_commands, dead_headers,
+        return saga_bury_7(dead_at, dead_shards, dead_reasons, dead_subjects, dead_sagas, dead_commands, dead_headers,
                            dead_bodies, dead_messages, dead_classes, dead_most_letters, dead_most_bytes);
     end if;
     return 0;
