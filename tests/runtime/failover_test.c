@@ -180,7 +180,7 @@ Test(failover, puts_back_the_definitions_it_knows)
     cr_assert(start->answer.error == ERR_OK);
     go_back(&bed);
     meet_again(&bed);
-    cr_assert(store_definitions(bed.store, &bed.arena, &definitions, &count, &note) == ERR_OK);
+    cr_assert(store_definitions(bed.store, STR(""), &bed.arena, &definitions, &count, &note) == ERR_OK);
     cr_assert(eq(u32, count, 2));
     bed_close(&bed);
 }
