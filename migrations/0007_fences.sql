@@ -15,6 +15,15 @@
 --
 -- Nothing is rewritten. saga_append and saga_fence stay for the version before; their batches are refused by nothing here.
 
+-- Plans. While saga is believed to be empty all its indexes cost the same, and the planner takes the newest that fits; a session
+-- keeps what it took. saga_definition fits a search by id and then reads all of it. So in a database without sagas the primary
+-- key is made anew; one with sagas has statistics.
+do $$ begin
+    if not exists (select from saga) then
+        alter table saga drop constraint saga_pkey, add constraint saga_pkey primary key (id);
+    end if;
+end $$;
+
 alter table dead_letter add column class text;
 
 create table dead_letter_place (
@@ -204,7 +213,9 @@ end $$;
 
 -- One batch, one transaction. new_: sagas whose first record is in the batch. old_: the others; a row that is missing, or
 -- whose seq is not the batch's predecessor, fails with SG003. Arrays are read by subscript: PL/pgSQL holds them taken apart, so
--- that a subscript is one step, while unnest would store each array as a table of its own (a tenth of the whole cost). Gives
+-- that a subscript is one step. The rows of old_ are found by id first and updated at their place: a plain join is turned round
+-- on tables that are believed to be empty, and reads all of saga for each batch; unnest would store each array as a table of its
+-- own (a tenth of the whole cost). Gives
 -- how many dead letters went to make room for those of the batch.
 create function saga_append_7(
     in_owner text, in_shards integer[], in_epochs bigint[], in_before_lsns bigint[], in_last_lsns bigint[],
@@ -238,12 +249,14 @@ begin
         update saga
            set seq = u.seq, updated_at = u.updated_at, ended_at = u.ended_at, wake_at = u.wake_at, paused = u.paused,
                status = u.status, waiting = u.waiting, reason_code = u.reason_code
-          from (select old_ids[i] as id, old_before_seqs[i] as before_seq, old_seqs[i] as seq,
+          from (select found.place, old_before_seqs[i] as before_seq, old_seqs[i] as seq,
                         old_updated[i] as updated_at, old_ended[i] as ended_at,
                         old_wakes[i] as wake_at, old_paused[i] as paused, old_statuses[i] as status,
                         old_waiting[i] as waiting, old_reasons[i] as reason_code
-                  from generate_series(1, cardinality(old_ids)) as i) as u
-         where saga.id = u.id and saga.seq = u.before_seq;
+                  from generate_series(1, cardinality(old_ids)) as i
+                       cross join lateral (select one.ctid as place from saga as one where one.id = old_ids[i] offset 0)
+                                       as found) as u
+         where saga.ctid = u.place and saga.seq = u.before_seq;
         get diagnostics updated = row_count;
         if updated <> cardinality(old_ids) then
             select format('%s is at %s, the batch follows %s', u.id, coalesce(saga.seq::text, 'none'), u.before_seq)

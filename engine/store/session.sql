@@ -12,6 +12,7 @@ select set_config('statement_timeout', $1::text, false),
        set_config('enable_seqscan', 'off', false),
        set_config('enable_hashjoin', 'off', false),
        set_config('enable_mergejoin', 'off', false),
+       set_config('enable_memoize', 'off', false),
        set_config('client_min_messages', 'error', false),
        set_config('synchronous_commit',
                   case current_setting('synchronous_commit') when 'off' then 'on'
