@@ -100,7 +100,7 @@ static void check_append(const char *url, const char *when)
         NULL);
     /* One saga that is there and one that is not: refused, after everything was planned. */
     run(conn,
-        "do $$ begin perform saga_append_6('', '{0}', '{0}', (select array[last_lsn] from shard where id = "
+        "do $$ begin perform saga_append_7('', '{0}', '{0}', (select array[last_lsn] from shard where id = "
         "0), "
         "(select array[last_lsn + 1] from shard where id = 0), '{0}', '{}', '{}', '{}', '{}', '{}', '{}', "
         "'{}', '{}', '{}', "
