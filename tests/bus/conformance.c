@@ -246,14 +246,19 @@ void conformance_control_is_asked_and_answered(struct bed *bed)
 
 void conformance_control_without_an_owner_is_unavailable(struct bed *bed)
 {
+    enum { CALLS_MAX = 20 };
     struct bed_witness *asker = open_listening(bed, 8);
     call(asker, 9, "x", 60000000, 1);
     bed_await_seen(asker, 1);
     expect_end(asker, 0, 1, ERR_UNAVAILABLE, "");
     bus_unlisten(asker->bus, 8);
-    call(asker, 8, "x", 60000000, 2);
-    bed_await_seen(asker, 2);
-    expect_end(asker, 1, 2, ERR_UNAVAILABLE, "");
+    /* The broker may hear of that after the next call, which then meets silence. */
+    uint32_t calls = 1;
+    do {
+        call(asker, 8, "x", 300000, ++calls);
+        bed_await_seen(asker, calls);
+    } while (asker->seen[calls - 1].error == ERR_TIMEOUT && calls < CALLS_MAX);
+    expect_end(asker, calls - 1, calls, ERR_UNAVAILABLE, "");
 }
 
 /* One that says nothing keeps nobody else waiting: its time runs out behind the others' answers. */
