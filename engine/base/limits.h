@@ -123,8 +123,10 @@ enum {
     LIMITS_STORE_MIGRATE_MS = 600000, /* one migration, waiting for another program's included */
     LIMITS_STORE_MIGRATE_LOCK_MS =
         2000, /* for a table's lock: engines wait behind it; autovacuum yields after 1 s */
-    LIMITS_STORE_MIGRATE_PAUSE_MS = 1000, /* between tries: time for what waited */
-    LIMITS_STORE_MIGRATE_TRIES = 40,      /* two minutes of them */
+    LIMITS_STORE_MIGRATE_PAUSE_MS = 1000,   /* between tries: time for what waited */
+    LIMITS_STORE_MIGRATE_TRIES = 40,        /* two minutes of them */
+    LIMITS_DEAD_LETTERS = 100000,           /* kept, of all shards: more than anybody reads */
+    LIMITS_DEAD_BYTES = 1024 * 1024 * 1024, /* of them: what a database does not notice */
     LIMITS_DEAD_CLASS_BYTES =
         64,                /* who and the first words of why: enough to tell kinds of dead letters apart */
     LIMITS_TRAIL = 131072, /* of a runner: seconds of the fastest load, more than a replica is behind; 5 MiB;

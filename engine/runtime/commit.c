@@ -4,6 +4,7 @@
 #include "engine/ops/failpoint.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/act.h"
+#include "engine/runtime/dead.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/meter.h"
@@ -40,15 +41,17 @@ static struct store_batch rows_of(struct runner *runner)
         sagas[count].created = batch->sagas[i].created;
         sagas[count++].before_seq = batch->sagas[i].before_seq;
     }
-    return (struct store_batch){.owner = str_from(runner->name),
-                                .shards = shard_rows(runner),
-                                .shard_count = batch->shard_count,
-                                .sagas = sagas,
-                                .saga_count = count,
-                                .records = batch->records,
-                                .record_count = batch->record_count,
-                                .dead = batch->dead,
-                                .dead_count = batch->dead_count};
+    struct store_batch rows = {.owner = str_from(runner->name),
+                               .shards = shard_rows(runner),
+                               .shard_count = batch->shard_count,
+                               .sagas = sagas,
+                               .saga_count = count,
+                               .records = batch->records,
+                               .record_count = batch->record_count,
+                               .dead = batch->dead,
+                               .dead_count = batch->dead_count};
+    dead_bound(runner, &rows);
+    return rows;
 }
 
 /* Records of different sagas come in the order they were decided; the store wants those of one saga together.
@@ -223,6 +226,7 @@ void commit_try(struct runner *runner)
     runner_recover(runner);
     mark_rejected(runner);
     remember(runner);
+    dead_count(runner);
     act_on_batch(runner);
 }
 

@@ -105,6 +105,8 @@ static void fill_defaults(struct engine_options *options)
 {
     options->clock_us = options->clock_us == NULL ? machine_clock : options->clock_us;
     options->runners = options->runners == 0 ? 1 : options->runners;
+    options->dead_letters = options->dead_letters == 0 ? LIMITS_DEAD_LETTERS : options->dead_letters;
+    options->dead_bytes = options->dead_bytes == 0 ? LIMITS_DEAD_BYTES : options->dead_bytes;
     options->batch_events = options->batch_events == 0 ? LIMITS_BATCH_EVENTS : options->batch_events;
     options->inbox_events = options->inbox_events == 0 ? LIMITS_INBOX_EVENTS : options->inbox_events;
     options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;

@@ -37,7 +37,10 @@ struct engine_options {
     uint32_t forwards_max;    /* 0: LIMITS_FORWARDS */
     uint64_t backlog_max; /* commands a participant may have waiting for new sagas to be started; 0: any */
     int64_t drain_us;
-    bool events; /* publish lifecycle events */
+    int64_t dead_letters; /* kept at most; 0: LIMITS_DEAD_LETTERS */
+    int64_t dead_bytes;   /* of them, likewise; 0: LIMITS_DEAD_BYTES */
+    int64_t dead_keep_us; /* for so long; 0: for ever */
+    bool events;          /* publish lifecycle events */
     /* For tests and the simulator, which drive real runners on one thread and in virtual time. */
     uint64_t seed;                      /* of ids and jitter; 0: from the kernel */
     int64_t (*clock_us)(void *context); /* monotonic; NULL: the machine's */

@@ -11,6 +11,7 @@
 #include "engine/runtime/act.h"
 #include "engine/runtime/answers.h"
 #include "engine/runtime/commit.h"
+#include "engine/runtime/dead.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/intake.h"
 #include "engine/runtime/mend.h"
@@ -375,6 +376,8 @@ static void keep_shards(struct runner *runner)
         (void)engine_refuse_schema(runner->engine, "");
     atomic_store(&runner->store_connected, error == ERR_OK);
     listen_all(runner);
+    if (error == ERR_OK)
+        dead_forget(runner);
     runner->renew_at_us = engine_clock_us(runner->engine) + next_renewal(runner, error, connected);
 }
 

@@ -42,6 +42,13 @@ struct runner_mend {
     bool definitions; /* may have been lost, too: this process knows them */
     int64_t at_us;    /* monotonic: not before */
 };
+/* Dead letters that went to make room, or because they were too old (dead.h). */
+struct runner_dead {
+    int64_t gone; /* of the last batch */
+    int64_t untold;
+    int64_t tell_at_us;   /* monotonic: not before */
+    int64_t forget_at_us; /* likewise */
+};
 /* A `via: request` command whose answer is outstanding. */
 struct runner_asked {
     uint64_t cookie;
@@ -93,6 +100,7 @@ struct runner {
     bool timers_first;     /* the last batch was full before it came to them */
     struct trail trail;
     struct runner_mend mend;
+    struct runner_dead dead;
     struct rng rng;
     struct runner_shard *shards; /* by number; shard_count of the engine */
     uint32_t owned_count;

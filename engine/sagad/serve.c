@@ -112,6 +112,9 @@ static enum err open_engine(struct service *service, struct err_note *note)
         .resident_max = config->resident_sagas,
         .definitions_bytes = (size_t)config->definitions_mib << 20,
         .drain_us = config->drain_timeout_us,
+        .dead_letters = config->dead_letters,
+        .dead_bytes = (int64_t)config->dead_letters_mib * 1048576,
+        .dead_keep_us = config->dead_letters_keep_us,
         .events = config->events,
     };
     enum err error = engine_open(&options, &service->engine, note);

@@ -1,0 +1,61 @@
+/* Dead letters are kept within bounds, the newest, fairly; and not for ever. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include "engine/base/duration.h"
+#include "tests/runtime/bed.h"
+
+/* A host with bounds of its own; the first one is stopped. */
+static void open_bounded(struct bed *bed)
+{
+    struct err_note note = {""};
+    bed_open(bed, 1);
+    world_stop(&bed->world, 0);
+    bed->world.options.dead_letters = 20; /* ten a shard */
+    bed->world.options.dead_keep_us = 3600 * DURATION_SECOND_US;
+    cr_assert(world_boot(&bed->world, 1, &note) == ERR_OK, "%s", note.text);
+    bed_settle(bed);
+}
+
+static void send(struct bed *bed, const char *subject, uint32_t count)
+{
+    struct bus_message reply = {.subject = str_from(subject), .body = STR("{}")};
+    for (uint32_t i = 0; i < count; i++)
+        memory_bus_send(bed->world.broker, &reply);
+    bed_settle(bed);
+}
+
+static uint32_t left_of(struct bed *bed, const char *subject)
+{
+    struct store_dead_letter *letters = NULL;
+    struct err_note note;
+    uint32_t count = 0, found = 0;
+    cr_assert(store_dead_letters(bed->store, 0, 1000, &bed->arena, &letters, &count, &note) == ERR_OK);
+    for (uint32_t i = 0; i < count; i++)
+        found += str_equal(letters[i].subject, str_from(subject));
+    return found;
+}
+
+Test(dead, a_flood_pushes_out_its_own)
+{
+    struct bed bed;
+    open_bounded(&bed);
+    send(&bed, "saga.reply.0.quiet", 2);
+    for (int i = 0; i < 5; i++)
+        send(&bed, "saga.reply.0.loud", 30);
+    cr_assert(eq(u32, left_of(&bed, "saga.reply.0.quiet"), 2));
+    cr_assert(eq(u32, left_of(&bed, "saga.reply.0.loud"), 8));
+    bed_close(&bed);
+}
+
+Test(dead, letters_go_when_they_are_too_old)
+{
+    struct bed bed;
+    open_bounded(&bed);
+    send(&bed, "saga.reply.0.quiet", 2);
+    bed_advance(&bed, 1800 * DURATION_SECOND_US);
+    send(&bed, "saga.reply.0.loud", 1);
+    bed_advance(&bed, 1900 * DURATION_SECOND_US);
+    cr_assert(eq(u32, left_of(&bed, "saga.reply.0.quiet"), 0));
+    cr_assert(eq(u32, left_of(&bed, "saga.reply.0.loud"), 1));
+    bed_close(&bed);
+}
