@@ -2,6 +2,7 @@
  * does not goes on, and nothing has to be restarted. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "api/api.h"
 #include "engine/base/clock.h"
@@ -163,4 +164,68 @@ Test(outage, a_function_that_is_gone_is_noticed_by_the_next_batch, .init = open_
     (void)start("after", 503);
     cr_assert(harness_await(owns_nothing, NULL, PATIENCE_US / 1000));
     (void)await_status("GET", "/readyz", NULL, 503);
+}
+
+/* In the server's folder. */
+static void shell(const char *command)
+{
+    char line[2 * PROCESS_PATH_SIZE];
+    snprintf(line, sizeof line, "cd '%s' && %s", harness.postgres.dir, command);
+    cr_assert_eq(system(line), 0, "%s", line);
+}
+
+static bool is_parked(void *key)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql, "select status || reason_code from saga where key = '%s'", (const char *)key);
+    return strcmp(harness_query(harness.postgres.url, sql), "parkedHISTORY_LOST") == 0;
+}
+
+/* F7: an asynchronous standby takes over that has not seen the last commits, and the engine lives on. */
+Test(outage, a_failover_that_lost_commits_is_noticed_and_named, .init = open_all, .fini = close_all,
+     .timeout = 180)
+{
+    char keys[4][32], targets[4][96];
+    struct wire_answer answer = call("PUT", "/v1/definitions/one/1", definition);
+    cr_assert_eq(answer.status, 201, "%.*s", STR_ARG(answer.body));
+    for (int i = 0; i < 4; i++) {
+        snprintf(keys[i], sizeof keys[i], "before-%d", i);
+        answer = start(keys[i], 201);
+        snprintf(targets[i], sizeof targets[i], "/v1/sagas/%.*s",
+                 STR_ARG(json_get_str(answer.json, STR("id"))));
+    }
+    harness_stop_postgres(&harness);
+    shell("cp -a data standby");
+    harness_restart_postgres(&harness);
+    (void)await_status("GET", "/readyz", NULL, 200);
+    for (int i = 0; i < 2; i++) { /* these go further */
+        char target[128];
+        snprintf(target, sizeof target, "%s/pause", targets[i]);
+        (void)await_status("POST", target, "{\"reason\":\"wait\"}", 200);
+    }
+    for (int i = 0; i < 3; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "after-%d", i);
+        (void)start(key, 201);
+    }
+    process_kill(&harness.postgres.process);
+    shell("rm -rf data && mv standby data");
+    harness_restart_postgres(&harness);
+    for (int i = 0; i < 2; i++)
+        cr_assert(harness_await(is_parked, keys[i], PATIENCE_US / 1000), "%s", keys[i]);
+    (void)await_status("GET", "/readyz", NULL, 200);
+    cr_assert(!is_parked(keys[2]) && !is_parked(keys[3]), "nothing of these was lost");
+    answer = call("GET", "/metrics", NULL);
+    cr_assert_not_null(strstr(answer.body.data, "sagad_history_lost_total{outcome=\"vanished\"} 3"));
+    cr_assert_not_null(strstr(answer.body.data, "sagad_history_lost_total{outcome=\"parked\"} 2"));
+    (void)start("after-0", 201); /* its start is gone: it begins anew */
+    char target[128];
+    snprintf(target, sizeof target, "%s/cancel", targets[0]);
+    (void)await_status("POST", target, "{\"reason\":\"start anew\"}", 200);
+    cr_assert_str_eq(
+        harness_query(harness.postgres.url,
+                      "select count(*) from saga where seq <> (select count(*) from saga_journal "
+                      "where saga_id = saga.id) or seq <> (select max(seq) from saga_journal where "
+                      "saga_id = saga.id)"),
+        "0", "no journal has a gap");
 }
