@@ -34,7 +34,7 @@ static void print_text(const struct invocation *invocation, const struct store_s
     if (count == 0)
         printf("every saga that has not ended has a timer, an outstanding command or a named park\n");
     else
-        printf("%u sagas wait for nothing\n", count);
+        printf("%u sagas wait for nothing, or cannot be read\n", count);
 }
 
 int doctor_run(struct invocation *invocation)

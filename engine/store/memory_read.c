@@ -226,6 +226,40 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
     return ERR_OK;
 }
 
+/* Why nothing will move the saga; "" when something will. */
+static struct str problem_of(const struct memory_store_world *world, const struct store_saga *row)
+{
+    static const int64_t overdue_us = 300000000;
+    const struct memory_shard *shard = &world->shards[row->shard];
+    bool parked = str_equal(row->status, STR("parked"));
+    bool owned = shard->owner.size > 0 && shard->lease_until_us >= world->now_us;
+    bool overdue = row->wake_us != 0 && row->wake_us < world->now_us - overdue_us;
+    if (row->ended_us != 0 || row->paused || (parked && row->reason_code.size > 0))
+        return STR("");
+    if (row->wake_us != 0 && owned)
+        return overdue ? STR("its timer is overdue: the engine that owns its shard does not act on it")
+                       : STR("");
+    if (row->wake_us != 0)
+        return STR("no engine owns its shard: its timer will not fire");
+    return parked ? STR("parked without a reason")
+                  : STR("not ended, and neither a timer, a command nor a human will move it");
+}
+
+static bool has_gap(const struct memory_saga *saga)
+{
+    return saga->row.ended_us == 0 &&
+           (saga->record_count == 0 || saga->record_count != (uint64_t)saga->row.seq ||
+            saga->records[saga->record_count - 1].seq != saga->row.seq);
+}
+
+static void put_stuck(struct store_stuck *stuck, uint32_t *count, struct arena *arena,
+                      const struct store_saga *row, struct str problem)
+{
+    if (problem.size > 0 && *count < LIMITS_STORE_LIST)
+        stuck[(*count)++] =
+            (struct store_stuck){.id = row->id, .status = arena_copy(arena, row->status), .problem = problem};
+}
+
 enum err memory_world_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                              uint32_t *count, struct err_note *note)
 {
@@ -235,21 +269,12 @@ enum err memory_world_doctor(struct store *store, struct arena *arena, struct st
         return error;
     *stuck = arena_array(arena, LIMITS_STORE_LIST, sizeof **stuck);
     *count = 0;
-    for (uint32_t i = 0; i < world->saga_count && *count < LIMITS_STORE_LIST; i++) {
-        const struct store_saga *row = &world->sagas[i]->row;
-        bool parked = str_equal(row->status, STR("parked"));
-        const struct memory_shard *shard = &world->shards[row->shard];
-        bool owned = shard->owner.size > 0 && shard->lease_until_us >= world->now_us;
-        if (row->ended_us != 0 || row->paused || (parked && row->reason_code.size > 0) ||
-            (row->wake_us != 0 && owned))
-            continue;
-        (*stuck)[(*count)++] = (struct store_stuck){
-            .id = row->id,
-            .status = arena_copy(arena, row->status),
-            .problem = row->wake_us != 0 ? STR("no engine owns its shard: its timer will not fire")
-                       : parked          ? STR("parked without a reason")
-                                : STR("not ended, and neither a timer, a command nor a human will move it")};
-    }
+    for (uint32_t i = 0; i < world->saga_count; i++)
+        put_stuck(*stuck, count, arena, &world->sagas[i]->row, problem_of(world, &world->sagas[i]->row));
+    for (uint32_t i = 0; i < world->saga_count; i++)
+        put_stuck(*stuck, count, arena, &world->sagas[i]->row,
+                  has_gap(world->sagas[i]) ? STR("its journal cannot be read: records are missing")
+                                           : STR(""));
     memory_world_leave(world);
     return ERR_OK;
 }

@@ -105,19 +105,6 @@ enum err postgres_forget_dead(struct store *store, int64_t before_us, uint32_t m
     return error;
 }
 
-enum err postgres_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
-                         uint32_t *count, struct err_note *note)
-{
-    static const struct pq_wire_column columns[] = {{PQ_WIRE_ID, offsetof(struct store_stuck, id)},
-                                                    {PQ_WIRE_TEXT, offsetof(struct store_stuck, status)},
-                                                    {PQ_WIRE_TEXT, offsetof(struct store_stuck, problem)}};
-    void *rows = NULL;
-    enum err error = postgres_rows(store, PQ_QUERY_ID_DOCTOR, NULL, POSTGRES_COLUMNS(columns), sizeof **stuck,
-                                   arena, &rows, count, note);
-    *stuck = rows;
-    return error;
-}
-
 static const struct pq_wire_column definition_columns[] = {
     {PQ_WIRE_TEXT, offsetof(struct store_definition, name)},
     {PQ_WIRE_INT4, offsetof(struct store_definition, version)},

@@ -94,14 +94,31 @@ select saga_forget_dead_7($1::timestamptz, $2::integer)
 
 -- name: doctor
 -- L2: whoever is not ended waits for a timer (a command that is out has one), for a human with a named reason, or is paused; and an engine owns its
--- shard, or nobody would see the timer.
+-- shard, or nobody would see the timer. A timer long past on a shard that is owned: its engine cannot act on it.
 select saga.id, status,
-       case when wake_at is not null then 'no engine owns its shard: its timer will not fire'
+       case when wake_at is not null and owner is not null and lease_until >= clock_timestamp()
+                then 'its timer is overdue since ' || to_char(wake_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                     || ': the engine that owns its shard does not act on it'
+            when wake_at is not null then 'no engine owns its shard: its timer will not fire'
             when status = 'parked' then 'parked without a reason'
             else 'not ended, and neither a timer, a command nor a human will move it' end
   from saga
   join shard on shard.id = saga.shard
  where ended_at is null and not paused and not (status = 'parked' and reason_code <> '')
-   and (wake_at is null or owner is null or lease_until < clock_timestamp())
+   and (wake_at is null or owner is null or lease_until < clock_timestamp()
+        or wake_at < clock_timestamp() - interval '5 minutes')
  order by saga.id
  limit 1000
+
+-- name: doctor_gaps
+-- Open sagas of a shard that cannot be folded, because records are missing.
+select saga.id, status,
+       'its journal cannot be read: ' || journal.records || ' records, the last ' || journal.last || ', but the saga is at '
+       || saga.seq
+  from saga
+       cross join lateral (select count(*) as records, coalesce(max(seq), 0) as last
+                             from saga_journal as one
+                            where one.saga_id = saga.id
+                           offset 0) as journal
+ where shard = $1::integer and ended_at is null and (journal.records <> saga.seq or journal.last <> saga.seq)
+ limit $2::integer

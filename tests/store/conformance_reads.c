@@ -245,7 +245,8 @@ WORLD_TEST(doctor, finds_who_waits_for_nothing)
 {
     struct store_stuck *stuck = NULL;
     uint32_t count = 0;
-    world_start(world, 0, "");
+    const int64_t far_us = 4000000000000000;
+    world_start(world, 0, "")->wake_us = far_us;
     world_start(world, 0, "")->wake_us = 0;
     struct id forgotten = world->sagas[1].id;
     world_start(world, 0, "")->wake_us = 0;
@@ -270,6 +271,28 @@ WORLD_TEST(doctor, finds_who_waits_for_nothing)
     world_ok(world, store_doctor(world->store, &world->arena, &stuck, &count, &world->note));
     cr_assert_eq(count, 3);
     world_str(stuck[0].problem, "no engine owns its shard: its timer will not fire");
+}
+
+WORLD_TEST(doctor, finds_timers_nobody_acts_on_and_journals_with_a_gap)
+{
+    struct store_stuck *stuck = NULL;
+    uint32_t count = 0;
+    int64_t now_us = 0;
+    world_ok(world, store_now(world->store, &now_us, &world->note));
+    world_start(world, 0, "")->wake_us = now_us - 400000000;
+    world_start(world, 0, "")->wake_us = now_us - 100000000; /* late, but not for long */
+    struct store_saga gap = *world_start(world, 2, "");
+    world_ok(world, world_commit(world));
+    world_go_on(world, &gap, "{}");
+    world->sagas[0].wake_us = now_us + 1000000000;
+    world->sagas[0].seq = 5; /* as after a failover, with fences that only ask for older */
+    world->records[0].seq = 5;
+    world_ok(world, world_commit(world));
+    world_ok(world, store_doctor(world->store, &world->arena, &stuck, &count, &world->note));
+    cr_assert_eq(count, 2);
+    cr_assert(str_starts(stuck[0].problem, STR("its timer is overdue")));
+    cr_assert(id_equal(stuck[1].id, gap.id));
+    cr_assert(str_starts(stuck[1].problem, STR("its journal cannot be read")));
 }
 
 WORLD_TEST(glance, tells_how_far_sagas_are)
