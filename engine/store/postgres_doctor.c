@@ -1,5 +1,6 @@
-#include "engine/base/limits.h"
 #include "engine/store/postgres_ops.h"
+
+#include "engine/base/limits.h"
 
 static const struct pq_wire_column columns[] = {{PQ_WIRE_ID, offsetof(struct store_stuck, id)},
                                                 {PQ_WIRE_TEXT, offsetof(struct store_stuck, status)},
