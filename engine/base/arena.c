@@ -152,6 +152,22 @@ struct str arena_copy(struct arena *arena, struct str text)
     return (struct str){data, text.size};
 }
 
+struct str arena_join_parts(struct arena *arena, const struct str *parts, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    char *data = arena_resize(arena, NULL, 0, size + 1);
+    char *to = data;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size)
+            memcpy(to, parts[i].data, parts[i].size);
+        to += parts[i].size;
+    }
+    *to = '\0';
+    return (struct str){data, size};
+}
+
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list values, again;

@@ -57,6 +57,12 @@ void *arena_resize(struct arena *arena, void *old, size_t old_size, size_t new_s
 void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((returns_nonnull, malloc));
 /* A copy, NUL-terminated behind its size, so that data may be handed to C interfaces when it holds no NUL. */
 struct str arena_copy(struct arena *arena, struct str text);
+/* The parts in a row, NUL-terminated behind their size: where arena_printf would be felt, once for each
+ * message. */
+struct str arena_join_parts(struct arena *arena, const struct str *parts, size_t count);
+#define arena_join(arena, ...)                                                                               \
+    arena_join_parts((arena), (const struct str[]){__VA_ARGS__},                                             \
+                     sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 struct str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -11,7 +11,7 @@ void buf_init(struct buf *buf, struct arena *arena)
     *buf = (struct buf){.arena = arena};
 }
 
-static void grow(struct buf *buf, size_t more)
+void buf_grow(struct buf *buf, size_t more)
 {
     check(more < SIZE_MAX / 4 && buf->size < SIZE_MAX / 4);
     size_t room = buf->room ? buf->room * 2 : FIRST_ROOM;
@@ -21,44 +21,21 @@ static void grow(struct buf *buf, size_t more)
     buf->room = room;
 }
 
-char *buf_reserve(struct buf *buf, size_t more)
-{
-    if (buf->room - buf->size <= more) /* one byte stays for the NUL */
-        grow(buf, more);
-    return buf->data + buf->size;
-}
-
-void buf_put(struct buf *buf, struct str text)
-{
-    if (!text.size)
-        return;
-    memcpy(buf_reserve(buf, text.size), text.data, text.size);
-    buf->size += text.size;
-}
-
 void buf_puts(struct buf *buf, const char *text)
 {
     buf_put(buf, str_from(text));
 }
 
-void buf_char(struct buf *buf, char c)
+void buf_u64(struct buf *buf, uint64_t value)
 {
-    *buf_reserve(buf, 1) = c;
-    buf->size++;
+    char digits[STR_I64_SIZE];
+    buf_put(buf, str_of_u64(digits, value));
 }
 
 void buf_i64(struct buf *buf, int64_t value)
 {
-    char digits[20];
-    size_t begin = sizeof digits;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--begin] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        digits[--begin] = '-';
-    buf_put(buf, (struct str){digits + begin, sizeof digits - begin});
+    char digits[STR_I64_SIZE];
+    buf_put(buf, str_of_i64(digits, value));
 }
 
 void buf_xml(struct buf *buf, struct str text)

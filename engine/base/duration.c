@@ -157,6 +157,20 @@ bool duration_time_parse(struct str text, int64_t *time_us)
     return true;
 }
 
+enum { TIME_TEXT_SIZE = 40 }; /* the longest has 30 characters, with year -290308 */
+
+/* At least so many digits, with zeros before, and what follows the number. */
+static char *put_number(char *to, int64_t number, size_t digits, char behind)
+{
+    char room[STR_I64_SIZE];
+    struct str text = str_of_i64(room, number);
+    for (; digits > text.size; digits--)
+        *to++ = '0';
+    memcpy(to, text.data, text.size);
+    to[text.size] = behind;
+    return to + text.size + 1;
+}
+
 struct str duration_time_text(struct arena *arena, int64_t time_us)
 {
     int64_t days = time_us / DAY_US - (time_us % DAY_US < 0);
@@ -174,7 +188,17 @@ struct str duration_time_text(struct arena *arena, int64_t time_us)
     while (left >= month_days(year, month))
         left -= month_days(year, month++);
     int64_t seconds = rest / DURATION_SECOND_US;
-    return arena_printf(arena, "%04lld-%02d-%02dT%02d:%02d:%02d.%06dZ", (long long)(year - cycles * 400),
-                        month, (int)left + 1, (int)(seconds / 3600), (int)(seconds / 60 % 60),
-                        (int)(seconds % 60), (int)(rest % DURATION_SECOND_US));
+    char room[TIME_TEXT_SIZE];
+    char *to = room;
+    if (year < cycles * 400)
+        *to++ = '-';
+    int64_t shown = year < cycles * 400 ? cycles * 400 - year : year - cycles * 400;
+    to = put_number(to, shown, year < cycles * 400 ? 3 : 4, '-');
+    to = put_number(to, month, 2, '-');
+    to = put_number(to, left + 1, 2, 'T');
+    to = put_number(to, seconds / 3600, 2, ':');
+    to = put_number(to, seconds / 60 % 60, 2, ':');
+    to = put_number(to, seconds % 60, 2, '.');
+    to = put_number(to, rest % DURATION_SECOND_US, 6, 'Z');
+    return arena_copy(arena, (struct str){room, (size_t)(to - room)});
 }

@@ -2,16 +2,6 @@
 #include <string.h>
 #include <strings.h>
 
-struct str str_from(const char *text)
-{
-    return (struct str){text, text ? strlen(text) : 0};
-}
-
-bool str_equal(struct str a, struct str b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 bool str_equal_nocase(struct str a, struct str b)
 {
     return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
@@ -38,15 +28,6 @@ size_t str_find(struct str text, char c)
 {
     const char *found = text.size ? memchr(text.data, c, text.size) : NULL;
     return found ? (size_t)(found - text.data) : text.size;
-}
-
-struct str str_slice(struct str text, size_t begin, size_t end)
-{
-    if (end > text.size)
-        end = text.size;
-    if (begin >= end)
-        return (struct str){text.data, 0};
-    return (struct str){text.data + begin, end - begin};
 }
 
 static bool is_space(char c)
@@ -81,6 +62,26 @@ bool str_to_i64(struct str text, int64_t *value)
     }
     *value = sum;
     return true;
+}
+
+struct str str_of_u64(char room[STR_I64_SIZE], uint64_t value)
+{
+    size_t begin = STR_I64_SIZE;
+    do {
+        room[--begin] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return (struct str){room + begin, STR_I64_SIZE - begin};
+}
+
+struct str str_of_i64(char room[STR_I64_SIZE], int64_t value)
+{
+    if (value >= 0)
+        return str_of_u64(room, (uint64_t)value);
+    struct str digits = str_of_u64(room, 0 - (uint64_t)value);
+    char *sign = room + (STR_I64_SIZE - digits.size - 1);
+    *sign = '-';
+    return (struct str){sign, digits.size + 1};
 }
 
 uint64_t str_hash(struct str text)

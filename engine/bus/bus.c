@@ -140,10 +140,8 @@ static bool name_fits(struct str name)
 
 static bool value_fits(struct str value)
 {
-    for (size_t i = 0; i < value.size; i++)
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0')
-            return false;
-    return value.size > 0;
+    return value.size > 0 && memchr(value.data, '\r', value.size) == NULL &&
+           memchr(value.data, '\n', value.size) == NULL && memchr(value.data, '\0', value.size) == NULL;
 }
 
 enum err bus_check(const struct bus_message *message, struct str id, struct err_note *note)

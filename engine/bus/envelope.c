@@ -1,6 +1,5 @@
 #include "engine/bus/envelope.h"
 
-#include <inttypes.h>
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
@@ -15,8 +14,9 @@ struct str envelope_command_id(struct arena *arena, struct id saga, struct str s
 {
     char text[ID_TEXT_SIZE + 1];
     id_format(saga, text);
-    return arena_printf(arena, "%s/%.*s/%.*s/%" PRIu32, text, STR_ARG(step), STR_ARG(core_kind_text(kind)),
-                        attempt);
+    char room[STR_I64_SIZE];
+    return arena_join(arena, (struct str){text, ID_TEXT_SIZE}, STR("/"), step, STR("/"), core_kind_text(kind),
+                      STR("/"), str_of_u64(room, attempt));
 }
 
 /* Cuts the last part off, the slash with it. */
@@ -53,7 +53,8 @@ bool envelope_command_parse(struct str text, struct id *saga, struct str *step, 
 
 static void add_number(struct bus_message *message, struct arena *arena, struct str name, int64_t number)
 {
-    bus_header_add(message, name, arena_printf(arena, "%" PRId64, number));
+    char room[STR_I64_SIZE];
+    bus_header_add(message, name, arena_copy(arena, str_of_i64(room, number)));
 }
 
 static void add_text(struct bus_message *message, struct arena *arena, struct str name, struct str text)
@@ -61,10 +62,16 @@ static void add_text(struct bus_message *message, struct arena *arena, struct st
     bus_header_add(message, name, envelope_clean(arena, text, TEXT_BYTES));
 }
 
-/* Where a child saga answers: its parent takes the engine for the participant. */
-static struct str reply_subject(struct arena *arena, struct id parent)
+static struct str reply_subject(struct arena *arena, uint32_t shard, struct str participant)
 {
-    return arena_printf(arena, "saga.reply.%" PRIu32 ".%s", id_shard(parent), PLAN_ENGINE);
+    char room[STR_I64_SIZE];
+    return arena_join(arena, STR("saga.reply."), str_of_u64(room, shard), STR("."), participant);
+}
+
+/* Where a child saga answers: its parent takes the engine for the participant. */
+static struct str parent_subject(struct arena *arena, struct id parent)
+{
+    return reply_subject(arena, id_shard(parent), STR(PLAN_ENGINE));
 }
 
 void envelope_command(const struct envelope_command *command, struct arena *arena,
@@ -76,17 +83,16 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
     struct str saga = str_slice(*id, 0, ID_TEXT_SIZE);
     message->header_count = 0;
     message->body = command->body;
-    message->subject = request ? action->command
-                               : arena_printf(arena, "saga.cmd.%.*s.%.*s", STR_ARG(action->participant),
-                                              STR_ARG(action->action));
+    message->subject =
+        request ? action->command
+                : arena_join(arena, STR("saga.cmd."), action->participant, STR("."), action->action);
     bus_header_add(message, STR("Saga-Command"), *id);
     bus_header_add(message, STR("Saga-Key"), str_slice(*id, 0, ID_TEXT_SIZE + 1 + command->step.size));
     bus_header_add(message, STR("Saga-Kind"), core_kind_text(command->kind));
     add_number(message, arena, STR("Saga-Attempt"), command->attempt);
     if (!request)
-        bus_header_add(
-            message, STR("Saga-Reply-To"),
-            arena_printf(arena, "saga.reply.%" PRIu32 ".%.*s", command->shard, STR_ARG(action->participant)));
+        bus_header_add(message, STR("Saga-Reply-To"),
+                       reply_subject(arena, command->shard, action->participant));
     add_number(message, arena, STR("Saga-Timeout-Ms"), (action->timeout_us + 999) / 1000);
     bus_header_add(message, STR("Saga-Definition"), command->definition);
     add_text(message, arena, STR("Saga-Correlation-Id"),
@@ -102,12 +108,12 @@ void envelope_child(const struct envelope_child *child, struct arena *arena, str
     *id = envelope_command_id(arena, child->parent, child->step, child->kind, child->attempt);
     message->header_count = 0;
     message->body = child->body;
-    message->subject = arena_printf(arena, "saga.child.%.*s", STR_ARG(child->definition));
+    message->subject = arena_join(arena, STR("saga.child."), child->definition);
     bus_header_add(message, STR("Saga-Command"), *id);
     bus_header_add(message, STR("Saga-Key"), str_slice(*id, 0, ID_TEXT_SIZE + 1 + child->step.size));
     bus_header_add(message, STR("Saga-Kind"), core_kind_text(child->kind));
     add_number(message, arena, STR("Saga-Attempt"), child->attempt);
-    bus_header_add(message, STR("Saga-Reply-To"), reply_subject(arena, child->parent));
+    bus_header_add(message, STR("Saga-Reply-To"), parent_subject(arena, child->parent));
     bus_header_add(message, STR("Saga-Child"), arena_copy(arena, str_from(text)));
     add_number(message, arena, STR("Saga-Depth"), child->depth);
     if (child->family > 0)
@@ -126,10 +132,10 @@ void envelope_child_reply(const struct envelope_child_reply *reply, struct arena
     char text[ID_TEXT_SIZE + 1];
     id_format(reply->child, text);
     struct str command = envelope_command_id(arena, reply->parent, reply->step, reply->kind, reply->attempt);
-    *id = arena_printf(arena, "%.*s/%.*s", STR_ARG(command), STR_ARG(core_reply_text(reply->status)));
+    *id = arena_join(arena, command, STR("/"), core_reply_text(reply->status));
     message->header_count = 0;
     message->body = reply->body;
-    message->subject = reply_subject(arena, reply->parent);
+    message->subject = parent_subject(arena, reply->parent);
     bus_header_add(message, STR("Saga-Command"), command);
     bus_header_add(message, STR("Saga-Status"), core_reply_text(reply->status));
     bus_header_add(message, STR("Saga-Error-Code"),
@@ -154,13 +160,17 @@ static void put_reason(struct buf *out, const struct core_saga *saga)
     buf_char(out, '}');
 }
 
-static struct str event_body(const struct core_saga *saga, const char *id, struct arena *arena)
+static struct str event_body(const struct core_saga *saga, struct str id, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, arena);
-    buf_printf(&out, "{\"id\":\"%s\",\"definition\":", id);
+    buf_puts(&out, "{\"id\":");
+    json_write_string(&out, id);
+    buf_puts(&out, ",\"definition\":");
     json_write_string(&out, saga->plan->name);
-    buf_printf(&out, ",\"version\":%" PRId32 ",\"key\":", saga->plan->version);
+    buf_puts(&out, ",\"version\":");
+    buf_i64(&out, saga->plan->version);
+    buf_puts(&out, ",\"key\":");
     if (saga->key.size > 0)
         json_write_string(&out, saga->key);
     else
@@ -179,15 +189,16 @@ void envelope_event(const struct core_saga *saga, struct str what, struct arena 
     char text[ID_TEXT_SIZE + 1];
     id_format(saga->id, text);
     struct str saga_id = arena_copy(arena, str_from(text));
-    *id = arena_printf(arena, "%s/%" PRId64 "/%.*s", text, saga->seq, STR_ARG(what));
+    char room[STR_I64_SIZE];
+    *id = arena_join(arena, saga_id, STR("/"), str_of_i64(room, saga->seq), STR("/"), what);
     message->header_count = 0;
-    message->subject = arena_printf(arena, "saga.event.%.*s.%.*s", STR_ARG(saga->plan->name), STR_ARG(what));
-    message->body = event_body(saga, text, arena);
+    message->subject = arena_join(arena, STR("saga.event."), saga->plan->name, STR("."), what);
+    message->body = event_body(saga, saga_id, arena);
     bus_header_add(message, STR("ce-specversion"), STR("1.0"));
     bus_header_add(message, STR("ce-id"), *id);
     bus_header_add(message, STR("ce-source"),
-                   arena_printf(arena, "/sagad/definitions/%.*s", STR_ARG(saga->plan->name)));
-    bus_header_add(message, STR("ce-type"), arena_printf(arena, "saga.%.*s", STR_ARG(what)));
+                   arena_join(arena, STR("/sagad/definitions/"), saga->plan->name));
+    bus_header_add(message, STR("ce-type"), arena_join(arena, STR("saga."), what));
     bus_header_add(message, STR("ce-time"), duration_time_text(arena, saga->updated_us));
     bus_header_add(message, STR("ce-subject"), saga_id);
     bus_header_add(message, STR("content-type"), STR("application/json"));

@@ -136,6 +136,20 @@ static bool count_message(struct nats_bus *bus, uint32_t slot)
     return wanted;
 }
 
+/* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
+static struct str identity_of(char room[IDENTITY_BYTES], const struct subject_ack *ack)
+{
+    const struct str parts[] = {ack->stream, STR("/"), ack->sequence, STR("/"), ack->time};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].size > IDENTITY_BYTES - size)
+            return STR("");
+        memcpy(room + size, parts[i].data, parts[i].size);
+        size += parts[i].size;
+    }
+    return (struct str){room, size};
+}
+
 static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
 {
     uint32_t shard = 0;
@@ -150,11 +164,8 @@ static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
     delivery->source = in ? BUS_SOURCE_IN : BUS_SOURCE_REPLY;
     delivery->shard = shard;
     char identity[IDENTITY_BYTES];
-    /* The time tells messages of a stream from those of one made anew, which counts from 1 again. */
-    int size = snprintf(identity, sizeof identity, "%.*s/%.*s/%.*s", STR_ARG(ack.stream),
-                        STR_ARG(ack.sequence), STR_ARG(ack.time));
     delivery->delivery_count = ack.deliveries;
-    delivery->identity = size < IDENTITY_BYTES ? str_from(identity) : STR("");
+    delivery->identity = identity_of(identity, &ack);
     bool wanted = count_message(bus, in ? NATS_IN_SLOT : shard);
     if (wanted && bus->callbacks.deliver(bus->callbacks.context, delivery))
         return;

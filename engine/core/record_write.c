@@ -1,4 +1,5 @@
 #include "engine/core/record.h"
+#include <string.h>
 #include "engine/base/check.h"
 
 /* Written straight into the buf: this runs for every transition. */
@@ -8,12 +9,16 @@ static void name(struct buf *out, struct str text)
 {
     check(out->size > 0);
     check(text.size > 0);
-    char before = out->data[out->size - 1];
-    if (before != '{')
-        buf_char(out, ',');
-    buf_char(out, '"');
-    buf_put(out, text);
-    buf_put(out, STR("\":"));
+    char *to = buf_reserve(out, text.size + sizeof ",\"\":");
+    char *begin = to;
+    if (to[-1] != '{')
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, text.data, text.size);
+    to += text.size;
+    *to++ = '"';
+    *to++ = ':';
+    out->size += (size_t)(to - begin);
 }
 
 static void put_text(struct buf *out, struct str key, struct str text)
@@ -68,7 +73,9 @@ static void write_start(struct buf *out, const struct core_event *event)
     put_json(out, STR("search"), event->search);
     put_text(out, STR("key"), event->key);
     name(out, STR("seed"));
-    buf_printf(out, "\"%llu\"", (unsigned long long)event->seed);
+    buf_char(out, '"');
+    buf_u64(out, event->seed);
+    buf_char(out, '"');
     put_text(out, STR("correlation"), event->correlation);
     put_text(out, STR("traceparent"), event->traceparent);
     if (event->shards > 1)
