@@ -3,9 +3,9 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/frames.h"
-#include "engine/core/lost.h"
 #include "engine/core/resolve.h"
 #include "engine/core/timer.h"
+#include "engine/core/words.h"
 
 static struct str reason_or(const struct work *work, struct str otherwise)
 {
@@ -18,12 +18,13 @@ static void cancel(struct work *work)
     const struct core_saga *saga = work->saga;
     check(!core_ended(saga));
     if (saga->direction == CORE_BACK) {
-        work_leave(work, CORE_REFUSED, "it is compensating already%s",
-                   lost_holds(saga) ? "; possible: retry without a step, terminate" : "");
+        work_leave(work, CORE_REFUSED, "it is compensating already; possible: %.*s",
+                   WORDS(resolve_possible(work)));
         return;
     }
     if (saga->pivot_commanded) {
-        work_leave(work, CORE_REFUSED, "the pivot was commanded: there is no way back; possible: terminate");
+        work_leave(work, CORE_REFUSED, "the pivot was commanded: there is no way back; possible: %.*s",
+                   WORDS(resolve_possible(work)));
         return;
     }
     if (frames_at_end(saga)) {

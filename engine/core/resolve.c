@@ -4,6 +4,7 @@
 #include "engine/core/attempt.h"
 #include "engine/core/back.h"
 #include "engine/core/forward.h"
+#include "engine/core/frames.h"
 #include "engine/core/lost.h"
 #include "engine/core/words.h"
 
@@ -75,25 +76,47 @@ static bool find(struct work *work, bool waiting, uint16_t *step)
     return true;
 }
 
+/* What is computed from what is known gives the same again. */
+static bool would_differ(const struct work *work, uint16_t step)
+{
+    enum plan_kind kind = work_node(work, step)->kind;
+    check(kind != PLAN_SEQUENCE);
+    return kind == PLAN_STEP || kind == PLAN_SAGA || kind == PLAN_AWAIT;
+}
+
+struct str resolve_possible(const struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    bool may_cancel = saga->direction == CORE_FORWARD && !saga->pivot_commanded && !frames_at_end(saga);
+    struct buf out;
+    check(!core_ended(saga));
+    buf_init(&out, work->scratch);
+    if (lost_holds(saga)) {
+        buf_puts(&out, may_cancel ? "retry without a step, cancel, " : "retry without a step, ");
+    } else if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP) {
+        buf_puts(&out, "retry without a step, ");
+    } else if (saga->status == CORE_PARKED) {
+        buf_puts(&out, "for ");
+        buf_put(&out, core_step_path(saga, saga->park_step));
+        buf_puts(&out, would_differ(work, saga->park_step) ? " retry, skip, force; " : " skip, force; ");
+        buf_puts(&out, may_cancel ? "cancel, " : "");
+    } else {
+        buf_puts(&out, saga->paused ? "resume, " : "pause, ");
+        buf_puts(&out, may_cancel ? "cancel, " : "");
+    }
+    buf_puts(&out, "terminate");
+    return buf_str(&out);
+}
+
 static void leave_not_stuck(struct work *work)
 {
     const struct core_saga *saga = work->saga;
     check(!core_ended(saga));
-    if (lost_holds(saga))
-        work_leave(work, CORE_REFUSED, "its history was lost; possible: retry without a step, %sterminate",
-                   saga->direction == CORE_FORWARD && !saga->pivot_commanded ? "cancel, " : "");
-    else if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP)
-        work_leave(work, CORE_REFUSED,
-                   "it is parked by its deadline; possible: retry without a step, terminate");
-    else if (saga->status == CORE_PARKED)
-        work_leave(work, CORE_REFUSED, "the step is not stuck; possible for %.*s: retry, skip, force",
-                   WORDS(core_step_path(saga, saga->park_step)));
-    else if (saga->direction == CORE_BACK || saga->pivot_commanded)
-        work_leave(work, CORE_REFUSED, "it is not parked; possible: %s, terminate",
-                   saga->paused ? "resume" : "pause");
-    else
-        work_leave(work, CORE_REFUSED, "it is not parked; possible: %s, cancel, terminate",
-                   saga->paused ? "resume" : "pause");
+    const char *why = lost_holds(saga)                  ? "its history was lost"
+                      : saga->status != CORE_PARKED     ? "it is not parked"
+                      : saga->park_step == CORE_NO_STEP ? "it is parked by its deadline"
+                                                        : "the step is not stuck";
+    work_leave(work, CORE_REFUSED, "%s; possible: %.*s", why, WORDS(resolve_possible(work)));
 }
 
 /* True when the verb is about a stuck step; else it is left. */
@@ -109,12 +132,10 @@ static bool find_stuck(struct work *work, uint16_t *step)
     return false;
 }
 
-/* What is computed from what is known gives the same again. */
 static bool may_be_tried(struct work *work, uint16_t step)
 {
-    enum plan_kind kind = work_node(work, step)->kind;
-    check(kind != PLAN_SEQUENCE);
-    if (kind == PLAN_STEP || kind == PLAN_SAGA || kind == PLAN_AWAIT)
+    check(state_is_stuck(work_step(work, step)->state));
+    if (would_differ(work, step))
         return true;
     work_leave(work, CORE_REFUSED, "tried again, %.*s would fail the same way; possible: skip, terminate",
                WORDS(work->event.step));

@@ -10,3 +10,6 @@ void resolve_retry(struct work *work);
 void resolve_skip(struct work *work);
 /* As if the participant had answered ok or rejected. */
 void resolve_force(struct work *work);
+/* What an operator can do about an open saga as it is, in words, for a refusal; in the work's scratch arena.
+ */
+struct str resolve_possible(const struct work *work);
