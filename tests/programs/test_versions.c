@@ -99,8 +99,8 @@ static const struct try tries[] = {
      "diverges: 5 sagas: another business key\n"},
     {"NEEDS_HUMAN: park", "NEEDS_HUMAN: continue", 1, ": 4 same, 1 diverges",
      "diverges: 1 saga: output, and not: parked for NEEDS_HUMAN at two\n"},
-    {"max_attempts: 3, initial: 10ms", "max_attempts: 3, initial: 11ms", 1, ": 4 same, 1 diverges",
-     "diverges: 1 saga: "},
+    {"max_attempts: 3, initial: 10ms", "max_attempts: 3, initial: 20s, jitter: none", 1,
+     ": 4 same, 1 diverges", "diverges: 1 saga: "},
 };
 
 /* With blocks: two sagas of three parcels each, one of them with its event, the other waiting for it. */
