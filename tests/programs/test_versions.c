@@ -99,7 +99,7 @@ static const struct try tries[] = {
      "diverges: 5 sagas: another business key\n"},
     {"NEEDS_HUMAN: park", "NEEDS_HUMAN: continue", 1, ": 4 same, 1 diverges",
      "diverges: 1 saga: output, and not: parked for NEEDS_HUMAN at two\n"},
-    {"max_attempts: 3, initial: 10ms", "max_attempts: 3, initial: 20s, jitter: none", 1,
+    {"initial: 10ms, max_interval: 20ms", "initial: 20s, max_interval: 20s, jitter: none", 1,
      ": 4 same, 1 diverges", "diverges: 1 saga: "},
 };
 
