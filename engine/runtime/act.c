@@ -272,21 +272,33 @@ static void settle_sagas(struct runner *runner)
     }
 }
 
-static void count(const struct batch *batch)
+/* One that stands with a refused saga is none: its message is tried again. */
+static bool buried(struct runner *runner, const struct store_dead_letter *letter)
 {
+    if (letter->with == NULL)
+        return true;
+    const struct resident_entry *entry = resident_find(&runner->resident, *letter->with);
+    check(entry != NULL && entry->batch == runner->batch.number);
+    return stored(&runner->batch, entry->batch_index);
+}
+
+static void count(struct runner *runner)
+{
+    const struct batch *batch = &runner->batch;
     for (uint32_t i = 0; i < batch->move_count; i++) {
         const struct batch_move *move = &batch->moves[i];
         if (stored(batch, move->saga))
             meter_transition(move->plan, move->record, move->before, move->after);
     }
     for (uint32_t i = 0; i < batch->dead_count; i++)
-        meter_dead(str_starts(batch->dead[i].subject, STR("saga.reply.")));
+        if (buried(runner, &batch->dead[i]))
+            meter_dead(str_starts(batch->dead[i].subject, STR("saga.reply.")));
 }
 
 void act_on_batch(struct runner *runner)
 {
     publish(runner);
-    count(&runner->batch); /* before the items go, from which the batch borrows its texts */
+    count(runner); /* before the items go, from which the batch borrows its texts */
     suspect_over(runner);
     answer_items(runner);
     settle_sagas(runner);

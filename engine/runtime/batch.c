@@ -70,10 +70,13 @@ void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
         batch->sagas[saga].item_count++;
 }
 
-void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_delivery *delivery,
+void batch_dead_letter(struct batch *batch, uint32_t row, uint32_t shard, const struct bus_delivery *delivery,
                        struct str saga, struct str reason)
 {
     const struct bus_message *message = &delivery->message;
+    struct id *with = row == BATCH_NO_SAGA ? NULL : arena_new(&batch->arena, struct id);
+    if (with != NULL)
+        *with = batch->sagas[row].entry->id;
     batch->dead = batch_grow(batch, batch->dead, batch->dead_count, &batch->dead_room, sizeof *batch->dead);
     batch->dead[batch->dead_count++] = (struct store_dead_letter){
         .at_us = batch->now_us,
@@ -85,6 +88,7 @@ void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_del
         .headers = envelope_headers_json(message, &batch->arena),
         .body = str_slice(message->body, 0, LIMITS_PAYLOAD_BYTES),
         .message = delivery->identity,
+        .with = with,
     };
     batch->bytes += message->body.size;
     batch_shard(batch, shard);

@@ -94,8 +94,9 @@ void batch_shard(struct batch *batch, uint32_t shard);
  * effect depends on. */
 void batch_finish(struct batch *batch, struct inbox_item *item, uint32_t saga,
                   const struct engine_answer *answer);
-/* A message that nobody can use: stored with its reason in this batch, acknowledged after the commit. */
-void batch_dead_letter(struct batch *batch, uint32_t shard, const struct bus_delivery *delivery,
+/* A message that nobody can use: stored with its reason in this batch, acknowledged after the commit. row:
+ * BATCH_NO_SAGA or the row its reason rests on; refused with it. */
+void batch_dead_letter(struct batch *batch, uint32_t row, uint32_t shard, const struct bus_delivery *delivery,
                        struct str saga, struct str reason);
 bool batch_empty(const struct batch *batch);
 /* Nothing more is to be decided in it: what is left waits for the next. */

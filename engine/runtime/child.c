@@ -57,14 +57,16 @@ static struct envelope_child_reply addressed(const struct inbox_item *item)
                                          .child = item->task.id};
 }
 
-static void refuse(struct runner *runner, struct inbox_item *item, enum core_code code, struct str why)
+/* row: whose state is the reason, as of decide_dead. */
+static void refuse(struct runner *runner, struct inbox_item *item, uint32_t row, enum core_code code,
+                   struct str why)
 {
     struct envelope_child_reply refusal = addressed(item);
     refusal.status = CORE_REPLY_REJECTED;
     refusal.error_code = core_code_text(code);
     refusal.error_message = why;
-    reply(runner, BATCH_NO_SAGA, &refusal);
-    finish(runner, item, BATCH_NO_SAGA);
+    reply(runner, row, &refusal);
+    finish(runner, item, row);
 }
 
 /* Why the child cannot begin; "" : it can. */
@@ -111,7 +113,7 @@ static struct resident_entry *begin(struct runner *runner, struct inbox_item *it
         return entry;
     }
     resident_forget(&runner->resident, entry); /* refused: there is no saga */
-    refuse(runner, item, CORE_CODE_CHILD_REFUSED, update.why);
+    refuse(runner, item, BATCH_NO_SAGA, CORE_CODE_CHILD_REFUSED, update.why);
     return NULL;
 }
 
@@ -139,7 +141,7 @@ static void undo(struct runner *runner, struct inbox_item *item, struct resident
     uint32_t row = decide_step(runner, entry, &event, &update);
     resident_time(&runner->resident, entry);
     if (update.verdict == CORE_REFUSED)
-        refuse(runner, item, CORE_CODE_CHILD_KEPT, update.why);
+        refuse(runner, item, row, CORE_CODE_CHILD_KEPT, update.why);
     else if (update.verdict == CORE_USED && decide_ends(&update.record))
         finish(runner, item, row);
     else
@@ -147,18 +149,22 @@ static void undo(struct runner *runner, struct inbox_item *item, struct resident
 }
 
 struct resident_entry *child_command(struct runner *runner, struct inbox_item *item,
-                                     struct resident_entry *entry, const struct id *key_owner)
+                                     struct resident_entry *entry, const struct store_keyed *keyed,
+                                     const struct resident_entry *twin)
 {
     const struct envelope_child *child = &item->task.child;
     if (entry == NULL || entry->saga == NULL) {
+        const struct id *key_owner = keyed != NULL ? &keyed->id : twin != NULL ? &twin->id : NULL;
         struct str why = obstacle(runner, item, key_owner);
         if (why.size == 0)
             return begin(runner, item);
-        refuse(runner, item, CORE_CODE_CHILD_REFUSED, why);
+        uint32_t row = keyed == NULL && twin != NULL ? decide_row(runner, twin) : BATCH_NO_SAGA;
+        refuse(runner, item, row, CORE_CODE_CHILD_REFUSED, why);
         return NULL;
     }
     if (!is_parent(entry->saga, child))
-        decide_dead(runner, item, (struct str){0}, STR("the saga is not a child of this parent and step"));
+        decide_dead(runner, item, decide_row(runner, entry), (struct str){0},
+                    STR("the saga is not a child of this parent and step"));
     else if (child->kind == CORE_UNDO)
         undo(runner, item, entry);
     else

@@ -13,7 +13,8 @@
  * asked.
  */
 enum err child_prepare(struct runner *runner, struct inbox_item *item, struct err_note *note);
-/* entry: the child's, NULL when there is none. key_owner: another saga that has the child's business key, or
- * NULL. Gives the child when this has begun it, else NULL. */
+/* entry: the child's, NULL when there is none. keyed, twin: who has the child's business key, as of
+ * decide_start. Gives the child when this has begun it, else NULL. */
 struct resident_entry *child_command(struct runner *runner, struct inbox_item *item,
-                                     struct resident_entry *entry, const struct id *key_owner);
+                                     struct resident_entry *entry, const struct store_keyed *keyed,
+                                     const struct resident_entry *twin);

@@ -185,17 +185,18 @@ bool decide_event(struct runner *runner, struct resident_entry *entry, const str
         resident_time(&runner->resident, entry);
     bool refused_message = inbox_item_is_message(item) && update.verdict == CORE_REFUSED;
     if (update.verdict == CORE_DEAD || update.aside || refused_message)
-        decide_dead(runner, item, text_of(runner, entry->id), update.why);
+        decide_dead(runner, item, row, text_of(runner, entry->id), update.why);
     else
         finish_item(runner, item, row, entry, event, &update);
     return update.verdict == CORE_USED;
 }
 
-void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga, struct str reason)
+void decide_dead(struct runner *runner, struct inbox_item *item, uint32_t row, struct str saga,
+                 struct str reason)
 {
     struct engine_answer none = {.error = ERR_OK};
-    batch_dead_letter(&runner->batch, item->shard, &item->delivery, saga, reason);
-    batch_finish(&runner->batch, item, BATCH_NO_SAGA, &none);
+    batch_dead_letter(&runner->batch, row, item->shard, &item->delivery, saga, reason);
+    batch_finish(&runner->batch, item, row, &none);
 }
 
 struct str decide_problems(const struct schema_problems *problems, struct arena *arena)
@@ -241,7 +242,7 @@ static void answer_repeated(struct runner *runner, struct inbox_item *item, stru
                                   "saga %s of %.*s has this key: it was used already, with another input",
                                   owner, STR_ARG(item->task.start.plan->name));
     if (inbox_item_is_message(item)) /* nobody waits for the answer: it must not vanish */
-        decide_dead(runner, item, text_of(runner, id), answer.message);
+        decide_dead(runner, item, row, text_of(runner, id), answer.message);
     else
         batch_finish(&runner->batch, item, row, &answer);
 }

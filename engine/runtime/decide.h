@@ -22,5 +22,7 @@ struct str decide_problems(const struct schema_problems *problems, struct arena 
  * one begun under it in this batch; NULL when there is none. Gives the saga it began, or NULL. */
 struct resident_entry *decide_start(struct runner *runner, struct inbox_item *item,
                                     const struct store_keyed *keyed, struct resident_entry *twin);
-/* A dead letter for an item's message. */
-void decide_dead(struct runner *runner, struct inbox_item *item, struct str saga, struct str reason);
+/* A dead letter for an item's message. row: of the saga that was asked, whose state is the reason;
+ * BATCH_NO_SAGA when none was, or it is as it is stored. */
+void decide_dead(struct runner *runner, struct inbox_item *item, uint32_t row, struct str saga,
+                 struct str reason);

@@ -360,10 +360,9 @@ static bool leave_alone(struct runner *runner, struct intake *intake)
 static void apply_child(struct runner *runner, struct intake *intake)
 {
     struct resident_entry *entry = resident_find(&runner->resident, intake->id);
-    const struct resident_entry *twin = intake->first != NULL ? intake->first->begun : NULL;
-    const struct id *key_owner = intake->keyed != NULL ? &intake->keyed->id : twin != NULL ? &twin->id : NULL;
+    struct resident_entry *twin = intake->first != NULL ? intake->first->begun : NULL;
     if (entry == NULL || !entry->broken) {
-        intake->begun = child_command(runner, intake->item, entry, key_owner);
+        intake->begun = child_command(runner, intake->item, entry, intake->keyed, twin);
         return;
     }
     intake->what = INTAKE_DEAD;
@@ -420,7 +419,8 @@ static void apply(struct runner *runner, struct intake *intake)
     char saga[ID_TEXT_SIZE + 1] = "";
     if (intake->id_known)
         id_format(intake->id, saga);
-    decide_dead(runner, intake->item, arena_copy(&runner->batch.arena, str_from(saga)), intake->reason);
+    decide_dead(runner, intake->item, BATCH_NO_SAGA, arena_copy(&runner->batch.arena, str_from(saga)),
+                intake->reason);
 }
 
 /* What a full batch has no room for is read anew with the next. */

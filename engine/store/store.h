@@ -66,12 +66,14 @@ struct store_dead_letter {
     uint32_t shard;
     struct str reason; /* a sentence */
     struct str subject;
-    struct str saga;    /* where it can be told, else "" */
-    struct str command; /* likewise */
-    struct str headers; /* JSON object text */
-    struct str body;    /* bytes, cut at LIMITS_PAYLOAD_BYTES */
-    struct str message; /* which message it is (bus_delivery.identity): one that has a dead letter already
-                           gets no second one; "" : not told, any number */
+    struct str saga;       /* where it can be told, else "" */
+    struct str command;    /* likewise */
+    struct str headers;    /* JSON object text */
+    struct str body;       /* bytes, cut at LIMITS_PAYLOAD_BYTES */
+    struct str message;    /* which message it is (bus_delivery.identity): one that has a dead letter already
+                              gets no second one; "" : not told, any number */
+    const struct id *with; /* in a batch: the saga on whose rows in it the reason rests, and with which it is
+                              refused; NULL: stored whatever becomes of the sagas */
 };
 /* One transaction. All rows of one saga stand together, in rising seq; rows of a shard in rising lsn. */
 struct store_batch {
@@ -256,10 +258,11 @@ enum err store_release(struct store *store, const struct store_shard *shards, ui
                        struct err_note *note);
 /* The batch in one transaction. When the database refuses a value, the culprits are found by bisection, in
  * transactions that are undone: `rejected` (room for saga_count; valid after ERR_UNKNOWN_OUTCOME too) names
- * them, and the rest is committed in one transaction. A saga refused leaves nothing of itself. Dead letters
- * that are refused lose their body, not their row. ERR_CONFLICT: the database is not where the batch was made
- * on top of: it was written before, or the database has lost commits (the note tells); what memory holds of
- * its shards is worth nothing then. A saga whose row is not at its before_seq is refused alone. */
+ * them, and the rest is committed in one transaction. A saga refused leaves nothing of itself, nor of the
+ * dead letters that stand with it. Dead letters that are refused lose their body, not their row.
+ * ERR_CONFLICT: the database is not where the batch was made on top of: it was written before, or the
+ * database has lost commits (the note tells); what memory holds of its shards is worth nothing then. A saga
+ * whose row is not at its before_seq is refused alone. */
 enum err store_append(struct store *store, const struct store_batch *batch, struct arena *arena,
                       struct store_rejected *rejected, uint32_t *rejected_count, struct err_note *note);
 /* After ERR_UNKNOWN_OUTCOME: whether it was committed (last_lsn of its shards tells). ERR_FENCED when another

@@ -19,6 +19,7 @@ struct hunt {
     struct store_dead_letter *dead; /* a copy, whose bad ones are bared */
     struct store_saga *sagas;       /* room for one try */
     struct store_record *records;
+    struct store_dead_letter *letters;
     const uint32_t *first_record; /* per saga, and one more: where its records begin */
     uint32_t known;               /* units before this one are decided */
     struct store_rejected *rejected;
@@ -39,6 +40,15 @@ static const uint32_t *find_records(const struct store_batch *batch, struct aren
     return first;
 }
 
+/* With the saga it stands with. */
+static bool falls(const struct hunt *hunt, const struct store_dead_letter *letter)
+{
+    for (uint32_t i = 0; letter->with != NULL && i < *hunt->rejected_count; i++)
+        if (id_equal(hunt->rejected[i].id, *letter->with))
+            return true;
+    return false;
+}
+
 /* The batch with the good units among the first `end`. */
 static struct store_batch part(const struct hunt *hunt, uint32_t end)
 {
@@ -48,7 +58,7 @@ static struct store_batch part(const struct hunt *hunt, uint32_t end)
                               .shard_count = batch->shard_count,
                               .sagas = hunt->sagas,
                               .records = hunt->records,
-                              .dead = hunt->dead,
+                              .dead = hunt->letters,
                               .dead_letters_most = batch->dead_letters_most,
                               .dead_bytes_most = batch->dead_bytes_most,
                               .dead_gone = batch->dead_gone};
@@ -59,7 +69,9 @@ static struct store_batch part(const struct hunt *hunt, uint32_t end)
         for (uint32_t k = hunt->first_record[i]; k < hunt->first_record[i + 1]; k++)
             hunt->records[out.record_count++] = batch->records[k];
     }
-    out.dead_count = end > batch->saga_count ? end - batch->saga_count : 0;
+    for (uint32_t i = 0; i < batch->dead_count && batch->saga_count + i < end; i++)
+        if (!falls(hunt, &hunt->dead[i]))
+            hunt->letters[out.dead_count++] = hunt->dead[i];
     return out;
 }
 
@@ -145,6 +157,7 @@ enum err store_append(struct store *store, const struct store_batch *batch, stru
         .dead = arena_array(arena, batch->dead_count, sizeof(struct store_dead_letter)),
         .sagas = arena_array(arena, batch->saga_count, sizeof(struct store_saga)),
         .records = arena_array(arena, batch->record_count, sizeof(struct store_record)),
+        .letters = arena_array(arena, batch->dead_count, sizeof(struct store_dead_letter)),
         .first_record = find_records(batch, arena),
         .rejected = rejected,
         .rejected_count = rejected_count,

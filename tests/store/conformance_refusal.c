@@ -102,6 +102,24 @@ WORLD_TEST(refusal, takes_all_records_of_the_saga)
     cr_assert(stored(world, good));
 }
 
+/* Its reason rests on rows that are not there. */
+WORLD_TEST(refusal, of_a_saga_takes_its_dead_letters_with_it)
+{
+    struct id bad = world_start(world, 0, "")->id, good = world_start(world, 0, "")->id;
+    no_json(world, 0);
+    world_dead(world, "of the good one")->with = &good;
+    world_dead(world, "of the bad one")->with = &bad;
+    world_dead(world, "of none");
+    world_ok(world, world_commit(world));
+    cr_assert_eq(world->rejected_count, 1);
+    struct store_dead_letter *letters = NULL;
+    uint32_t count = 0;
+    world_ok(world, store_dead_letters(world->store, 0, 10, &world->arena, &letters, &count, &world->note));
+    cr_assert_eq(count, 2);
+    world_str(letters[0].reason, "of none");
+    world_str(letters[1].reason, "of the good one");
+}
+
 WORLD_TEST(refusal, of_every_saga_still_moves_the_marks)
 {
     for (uint32_t i = 0; i < 8; i++)
