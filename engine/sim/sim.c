@@ -111,10 +111,8 @@ static void strike_servers(struct sim *sim)
         sim->bus_back_us = now_us + (int64_t)sim_choose(sim, 3000) * 1000;
         sim_note(sim, "the broker is away");
     }
-    if (sim_strikes(sim, SIM_WIPED, 3)) {
-        sim_note(sim, "the streams are wiped");
-        memory_bus_wipe(sim->world.broker);
-    }
+    if (sim_strikes(sim, SIM_WIPED, 3))
+        sim_wipe(sim);
     sim->world.store_down = sim->world.store_down && !sim->healing && now_us < sim->store_back_us;
     sim->world.bus_down = sim->world.bus_down && !sim->healing && now_us < sim->bus_back_us;
 }

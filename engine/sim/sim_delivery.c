@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include "engine/base/duration.h"
 #include "engine/core/core.h"
+#include "engine/runtime/loader.h"
 
 void sim_strike_participants(struct sim *sim)
 {
@@ -20,6 +21,16 @@ void sim_strike_participants(struct sim *sim)
 bool sim_is_away(const struct sim *sim, uint32_t participant)
 {
     return !sim->healing && sim->world.clock_us < sim->away_until_us[participant];
+}
+
+void sim_wipe(struct sim *sim)
+{
+    size_t cursor = 0;
+    sim_note(sim, "the streams are wiped");
+    for (struct sim_command *command = map_next(&sim->commands, &cursor); command != NULL;
+         command = map_next(&sim->commands, &cursor))
+        command->muddled = command->muddled || (command->published && !command->taken);
+    memory_bus_wipe(sim->world.broker);
 }
 
 void sim_taken(struct sim *sim, const struct bus_message *command)
@@ -75,7 +86,38 @@ static bool ends_attempt(const struct store_record *record, const struct json *c
     return false;
 }
 
-/* A copy that was lost, or comes from nowhere, is another matter: the engine cannot know of it. */
+/* Whether the step is not wanted any more, or the command is older than it may become. */
+static bool is_unwanted(struct sim *sim, const struct store_record *record, enum core_kind kind,
+                        const struct sim_command *command)
+{
+    struct arena arena, scratch;
+    struct core_saga saga;
+    struct err_note note = {""};
+    bool unwanted = false;
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    enum err error = loader_load(sim->registry, sim->store, record->id, &arena, &scratch, &saga, NULL, &note);
+    uint16_t step = error == ERR_OK ? core_find(&saga, record->step) : CORE_NO_STEP;
+    if (step != CORE_NO_STEP) {
+        const struct plan_step *plan = saga.plan->nodes[saga.steps[step].node].step;
+        unwanted = (kind == CORE_DO && core_halted(&saga, step)) ||
+                   record->at_us - command->at_us >= plan->start_within_us;
+    }
+    arena_fini(&scratch);
+    arena_fini(&arena);
+    return unwanted;
+}
+
+/* Its sequence is not known, or not in which stream: an earlier owner sent it, or streams were made anew
+ * since the engine last looked. */
+static bool is_elusive(const struct sim *sim, const struct store_record *record,
+                       const struct sim_command *command)
+{
+    return command->fence != sim->fence[record->shard] || sim->result->faults[SIM_WIPED] > 0;
+}
+
+/* A copy that was lost, or comes from nowhere, is another matter: the engine cannot know of it. And what it
+ * wants back and cannot take back counts as delivered (delivery.h). */
 static void check_time_out(struct sim *sim, const char *saga, const struct store_record *record,
                            const struct json *changes)
 {
@@ -84,7 +126,8 @@ static void check_time_out(struct sim *sim, const char *saga, const struct store
         return;
     const struct sim_command *command = find(sim, saga, record, kind);
     if (command != NULL && !command->taken && !command->muddled &&
-        memory_bus_holds(sim->world.broker, command->id))
+        memory_bus_holds(sim->world.broker, command->id) &&
+        !(is_elusive(sim, record, command) && is_unwanted(sim, record, kind, command)))
         sim_fail(sim, "S22: the time of %.*s was over before it was delivered", STR_ARG(command->id));
 }
 

@@ -31,10 +31,11 @@ struct sim_command {
     struct str id;
     struct str body;
     int64_t lsn;
+    int64_t at_us, fence; /* when it was stored, and under which fence of its shard */
     bool published;
     bool taken;       /* by its participant, once at least */
     bool undelivered; /* its saga was told that nobody has taken it nor will */
-    bool muddled;     /* a copy of it was lost, or comes late, or twice */
+    bool muddled;     /* a copy of it was lost, or wiped, or comes late, or twice */
 };
 /* A message between the broker and a participant. */
 struct sim_wire {
@@ -110,9 +111,11 @@ void sim_define(struct sim *sim);
 void sim_participants(struct sim *sim);
 bool sim_wires_empty(const struct sim *sim);
 struct sim_effect *sim_effect(struct sim *sim, struct str key);
-/* sim_delivery.c: participants that are away; a command that one has taken; a record about one on its way. */
+/* sim_delivery.c: participants that are away; streams that are wiped; a command that a participant has taken;
+ * a record about one on its way. */
 void sim_strike_participants(struct sim *sim);
 bool sim_is_away(const struct sim *sim, uint32_t participant);
+void sim_wipe(struct sim *sim);
 void sim_taken(struct sim *sim, const struct bus_message *command);
 void sim_check_delivery(struct sim *sim, const char *saga, const struct store_record *record,
                         const struct json *data);

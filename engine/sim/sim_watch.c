@@ -73,6 +73,8 @@ static void keep_command(struct sim *sim, const struct store_record *record, con
         arena_printf(&sim->arena, "%s/%.*s/%.*s/%" PRId64, saga, STR_ARG(json_get_str(change, STR("step"))),
                      STR_ARG(json_get_str(change, STR("kind"))), attempt);
     command->lsn = record->lsn;
+    command->at_us = record->at_us;
+    command->fence = sim->fence[record->shard];
     command->next = sim->unpublished[record->shard];
     sim->unpublished[record->shard] = command;
     command->body = json_text(&sim->arena, body == NULL ? &json_null : body);
