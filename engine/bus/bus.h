@@ -57,6 +57,7 @@ struct bus_published {
      * id, but after ERR_LIMIT. */
     enum err error;
     bool refused;      /* the broker itself said no: not stored, for certain */
+    bool subject_full; /* with ERR_FULL: this subject has its share; others may have room */
     uint64_t sequence; /* ERR_OK: in its stream, of the first one when it was known already */
     struct str cause;  /* when not ERR_OK: the server's text, or ours; borrowed */
 };

@@ -118,6 +118,17 @@ static uint64_t remember(struct memory_bus_broker *broker, struct str id, uint64
     return 0;
 }
 
+bool memory_broker_is_full(const struct memory_bus_broker *broker, struct str subject, struct str id)
+{
+    uint64_t count = 0;
+    if (broker->subject_most == 0 || !str_starts(subject, STR("saga.cmd.")) ||
+        (id.size > 0 && map_get(&broker->ids, id) != NULL))
+        return false;
+    for (const struct stored *stored = broker->first; stored != NULL; stored = stored->next)
+        count += str_equal(stored->message.subject, subject);
+    return count >= broker->subject_most;
+}
+
 uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message,
                              struct str id)
 {
@@ -243,9 +254,11 @@ static void tell_published(struct memory_bus *bus, const struct notice *notice)
     struct bus_published published = {.cookie = notice->cookie,
                                       .error = notice->error,
                                       .refused = notice->error != ERR_OK,
+                                      .subject_full = notice->error == ERR_FULL,
                                       .sequence = notice->sequence};
     if (notice->error != ERR_OK)
-        published.cause = STR("no stream takes it");
+        published.cause = notice->error == ERR_FULL ? STR("maximum messages per subject exceeded")
+                                                    : STR("no stream takes it");
     bus->callbacks.published(bus->callbacks.context, &published);
 }
 
@@ -415,6 +428,13 @@ void memory_bus_bound(struct memory_bus_broker *broker, size_t bytes)
 {
     pthread_mutex_lock(&broker->mutex);
     broker->bytes_max = bytes;
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+void memory_bus_share(struct memory_bus_broker *broker, uint64_t most)
+{
+    pthread_mutex_lock(&broker->mutex);
+    broker->subject_most = most;
     pthread_mutex_unlock(&broker->mutex);
 }
 

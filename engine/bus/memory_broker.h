@@ -94,8 +94,9 @@ struct memory_bus_broker {
     uint64_t id_count;
     uint64_t sequence;
     uint64_t round;
-    size_t bytes_max; /* of a message */
-    uint64_t life;    /* of all consumers: another one when everything was lost */
+    size_t bytes_max;      /* of a message */
+    uint64_t subject_most; /* commands of one subject; 0: any number */
+    uint64_t life;         /* of all consumers: another one when everything was lost */
     struct memory_participant *participants;
 };
 
@@ -106,6 +107,8 @@ bool memory_broker_takes(struct str subject);
 /* Puts a message into its stream unless the id ("" : none) is known; its sequence, or the known one's. */
 uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message,
                              struct str id);
+/* True when this is a command whose subject has its share already, and its id is new. */
+bool memory_broker_is_full(const struct memory_bus_broker *broker, struct str subject, struct str id);
 /* Takes a message out of its stream. */
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place);
 struct memory_participant *memory_broker_participant(struct memory_bus_broker *broker, struct str name);

@@ -86,15 +86,14 @@ static enum err memory_publish(struct bus *base, const struct bus_message *messa
     if (bus->in_flight == BUS_IN_FLIGHT_MAX) {
         err = err_note(note, ERR_FULL, "%d publishes are unanswered", BUS_IN_FLIGHT_MAX);
     } else {
-        bool taken = memory_broker_takes(message->subject);
+        struct notice notice = {.kind = NOTICE_PUBLISHED, .cookie = cookie};
+        notice.error = !memory_broker_takes(message->subject)                ? ERR_NOT_FOUND
+                       : memory_broker_is_full(broker, message->subject, id) ? ERR_FULL
+                                                                             : ERR_OK;
+        if (notice.error == ERR_OK)
+            notice.sequence = memory_broker_store(broker, message, id);
         bus->in_flight++;
-        memory_broker_notify(
-            bus,
-            (struct notice){.kind = NOTICE_PUBLISHED,
-                            .cookie = cookie,
-                            .error = taken ? ERR_OK : ERR_NOT_FOUND,
-                            .sequence = taken ? memory_broker_store(broker, message, id) : 0},
-            STR(""));
+        memory_broker_notify(bus, notice, STR(""));
     }
     unlock(broker);
     return err;

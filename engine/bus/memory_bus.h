@@ -21,6 +21,8 @@ void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message 
 bool memory_bus_holds(struct memory_bus_broker *broker, struct str command);
 /* Bodies above this are more than the broker takes. */
 void memory_bus_bound(struct memory_bus_broker *broker, size_t bytes);
+/* Of each subject of commands so many are kept, further ones refused; 0: any number. */
+void memory_bus_share(struct memory_bus_broker *broker, uint64_t most);
 /* A sequence for a message that is said to be stored and is not (F11). */
 uint64_t memory_bus_waste(struct memory_bus_broker *broker);
 /* Loses everything queued (F17). */

@@ -1,8 +1,9 @@
 /* Streams and consumers, through nats.c's own JetStream calls on the admin connection. They block, each at
  * most NATS_API_WAIT_MS.
  *
- * What exists is left as it is, so that operators may set limits and replicas; only what would break the
- * messages (subjects, retention, filter) is refused with ERR_CONFLICT. */
+ * What exists is left as it is, so that operators may set limits and replicas, but SAGA_CMD gets a share for
+ * each subject when it has none; only what would break the messages (subjects, retention, filter) is refused
+ * with ERR_CONFLICT. */
 #include "engine/bus/nats_parts.h"
 
 #include <inttypes.h>
@@ -132,6 +133,22 @@ static void mind_replicas(struct nats_bus *bus, const struct stream *stream, jsS
         set_probe_replicas(bus, config);
 }
 
+/* What nats.c 3.4 cannot say of a stream. A server that refuses it still carries commands: told, and tried
+ * again. */
+static void mind_share(struct nats_bus *bus, const struct stream *stream)
+{
+    int64_t share = 0;
+    struct err_note note = {""};
+    if (strcmp(stream->name, "SAGA_CMD") != 0)
+        return;
+    bool failed = nats_widen_share(bus, stream->name, &share, &note) != ERR_OK;
+    if (failed && !bus->share_told)
+        log_warn("stream_share_not_set", "stream=%s why=%s", stream->name, note.text);
+    bus->share_told = failed;
+    if (!failed && share > 0)
+        log_info("stream_share_set", "stream=%s max_msgs_per_subject=%" PRId64, stream->name, share);
+}
+
 /* A stream that vanished under us is made again only after a while: nats-server 2.9 says that it is gone
  * before its files are, and what is stored in a new one meanwhile is lost with them, its consumers stuck for
  * good. */
@@ -156,8 +173,12 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
         return ERR_UNAVAILABLE;
     natsStatus status = js_GetStreamInfo(&info, js, stream->name, &options, NULL);
     nats_control_release(bus);
-    if (status == NATS_NOT_FOUND)
-        return remake_stream(bus, stream, note);
+    if (status == NATS_NOT_FOUND) {
+        enum err made = remake_stream(bus, stream, note);
+        if (made == ERR_OK)
+            mind_share(bus, stream);
+        return made;
+    }
     bus->gone_us[stream - streams] = 0;
     enum err err = explain(status, "look at stream", stream->name, note);
     int found = err == ERR_OK ? count_subjects(info->Config, stream) : 0;
@@ -168,6 +189,8 @@ static enum err ensure_stream(struct nats_bus *bus, const struct stream *stream,
         err = nats_widen_stream(bus, stream->name, stream->subjects, stream->subject_count, note);
     if (err == ERR_OK)
         mind_replicas(bus, stream, info->Config);
+    if (err == ERR_OK)
+        mind_share(bus, stream);
     jsStreamInfo_Destroy(info);
     return err;
 }

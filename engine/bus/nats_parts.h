@@ -32,6 +32,10 @@ enum {
         15000000,         /* a shard that a later owner listens to no more: longer than its start takes */
     NATS_STRIKES_MAX = 3, /* time-outs in a row after which the rest of a round waits for the next one */
     NATS_STREAM_COUNT = 5,
+    NATS_SHARE_MESSAGES = 100000, /* commands of one subject: ten times the default of backlog_commands, so
+                                     that starts end first; a hundred of them fill the stream that we make */
+    NATS_SHARE_PARTS = 10, /* of a stream that an operator made smaller, no subject gets more than a tenth, */
+    NATS_SHARE_LEAST = 10, /* unless that were too few to work with */
     NATS_GONE_US = 1000000, /* before a vanished stream is made again; deleting files takes less */
     NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
     NATS_PULL_EXPIRES_MS = 30000,
@@ -132,6 +136,7 @@ struct nats_bus {
     pthread_mutex_t admin_mutex; /* one maker of streams and consumers at a time; guards participants */
     int64_t gone_us[NATS_STREAM_COUNT]; /* when a stream was first seen to be missing; 0: it is there */
     uint32_t replicas_seen[NATS_STREAM_COUNT]; /* 0: never seen */
+    bool share_told;                           /* in the log, that it could not be given */
     bool opened;                               /* streams that miss now were there before */
     struct bus_participant *participants;
     uint32_t participant_count;
@@ -243,6 +248,12 @@ struct nats_strays {
     int64_t look_us; /* monotonic: not before */
 };
 void nats_strays_keep(struct nats_bus *bus, struct nats_strays *strays);
+
+/* Gives a stream, whose messages are refused when it is full, a share for each subject, so that one that
+ * nobody takes from fills its own share only. Nothing when it has one that is less than the whole, and not
+ * before the stream is empty enough: the server drops what is above the share. *share: the one given, or 0.
+ */
+enum err nats_widen_share(struct nats_bus *bus, const char *stream, int64_t *share, struct err_note *note);
 
 /* nats_keeper.c */
 void nats_keeper_start(struct nats_bus *bus);

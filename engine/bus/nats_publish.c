@@ -99,6 +99,7 @@ static void judge_publish(int status, struct str body, struct bus_published *pub
                     holds(body, "resource limits exceeded") || holds(body, "insufficient storage");
         bool large = holds(body, "message size exceeds");
         published->error = full ? ERR_FULL : large ? ERR_LIMIT : ERR_UNAVAILABLE;
+        published->subject_full = holds(body, "maximum messages per subject");
         published->cause = description(body);
     } else {
         published->sequence = sequence_of(body);

@@ -59,8 +59,10 @@ static void on_published(void *context, const struct bus_published *published)
         witness->published_errors[witness->published_count] = published->error;
         witness->published_sequences[witness->published_count] = published->sequence;
     }
-    if (published->error != ERR_OK)
+    if (published->error != ERR_OK) {
         keep(witness->cause, sizeof witness->cause, published->cause);
+        witness->subject_full = published->subject_full;
+    }
     witness->published_count++;
     witness->stored_count += published->error == ERR_OK;
     pthread_mutex_unlock(&witness->mutex);

@@ -38,7 +38,8 @@ struct bed_witness {
     uint64_t published_cookies[BED_SEEN_MAX];
     enum err published_errors[BED_SEEN_MAX];
     uint64_t published_sequences[BED_SEEN_MAX];
-    char cause[256]; /* of the last one that failed */
+    char cause[256];   /* of the last one that failed */
+    bool subject_full; /* likewise */
     uint32_t published_count;
     uint32_t stored_count;  /* of these, with ERR_OK */
     struct bus_sight sight; /* the last one, without its name */

@@ -100,6 +100,104 @@ Test(nats_backlog, a_refused_publish_says_why, .timeout = 60)
     stop();
 }
 
+/* What nats.c does not know of a stream: the server's own words. */
+static bool says(const char *verb, const char *request, const char *part)
+{
+    char subject[64];
+    natsMsg *answer = NULL;
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.%s.SAGA_CMD", verb);
+    cr_assert_eq(natsConnection_RequestString(&answer, beside, subject, request, 5000), NATS_OK);
+    bool found =
+        memmem(natsMsg_GetData(answer), (size_t)natsMsg_GetDataLength(answer), part, strlen(part)) != NULL;
+    natsMsg_Destroy(answer);
+    return found;
+}
+
+#define CONFIG                                                                                               \
+    "{\"name\":\"SAGA_CMD\",\"subjects\":[\"saga.cmd.>\"],\"retention\":\"workqueue\",\"discard\":\"new\","  \
+    "\"storage\":\"file\",\"duplicate_window\":120000000000"
+
+static void publish_to(struct bed_witness *engine, const char *subject, uint32_t number)
+{
+    char id[32];
+    snprintf(id, sizeof id, "%s-%" PRIu32, subject + 9, number);
+    struct bus_message message = bed_message(subject, "{}");
+    uint32_t before = engine->published_count;
+    cr_assert_eq(bus_publish(engine->bus, &message, str_from(id), before, &note), ERR_OK, "%s", note.text);
+    bed_await_published(engine, before + 1);
+}
+
+Test(nats_backlog, who_is_full_is_refused_alone, .timeout = 60)
+{
+    enum { SHARE = 4 };
+    struct bed_witness *engine = start();
+    cr_assert(says("INFO", "", "\"max_msgs_per_subject\":100000,"));
+    cr_assert(says("INFO", "", "\"discard_new_per_subject\":true"));
+    announce(engine, 0);
+    cr_assert(says("UPDATE", CONFIG ",\"max_msgs_per_subject\":4,\"discard_new_per_subject\":true}",
+                   "\"max_msgs_per_subject\":4"));
+    for (uint32_t i = 0; i < SHARE; i++)
+        publish_to(engine, "saga.cmd.payments.charge", i);
+    cr_assert_eq(engine->stored_count, SHARE);
+    publish_to(engine, "saga.cmd.payments.charge", SHARE);
+    cr_assert_eq(engine->published_errors[SHARE], ERR_FULL);
+    cr_assert(engine->subject_full, "it is this subject alone");
+    cr_assert_str_eq(engine->cause, "maximum messages per subject exceeded");
+    publish_to(engine, "saga.cmd.payments.refund", 0);
+    publish_to(engine, "saga.cmd.shipping.ship", 0);
+    cr_assert_eq(engine->stored_count, SHARE + 2, "all others are taken");
+    bed_take(&bed, "payments");
+    publish_to(engine, "saga.cmd.payments.charge", SHARE);
+    cr_assert_eq(engine->stored_count, SHARE + 3, "and so is it, once there is room");
+    limit_commands(1, -1);
+    publish_to(engine, "saga.cmd.shipping.ship", 1);
+    cr_assert_eq(engine->published_errors[engine->published_count - 1], ERR_FULL);
+    cr_assert_not(engine->subject_full, "the whole stream is full");
+    stop();
+}
+
+static void stream_by(const char *config)
+{
+    bed_start(&bed, true);
+    natsOptions *options = NULL;
+    cr_assert_eq(natsOptions_Create(&options), NATS_OK);
+    cr_assert_eq(natsOptions_SetURL(options, bed.harness.nats.url), NATS_OK);
+    cr_assert_eq(natsConnection_Connect(&beside, options), NATS_OK);
+    cr_assert_eq(natsConnection_JetStream(&js, beside, NULL), NATS_OK);
+    natsOptions_Destroy(options);
+    cr_assert(says("CREATE", config, "\"created\""));
+}
+
+Test(nats_backlog, a_stream_that_exists_gets_shares_and_keeps_the_rest, .timeout = 60)
+{
+    stream_by(CONFIG ",\"description\":\"ours\",\"max_msgs\":5000}");
+    bed_open(&bed);
+    cr_assert(says("INFO", "", "\"max_msgs_per_subject\":500,"), "a tenth");
+    cr_assert(says("INFO", "", "\"discard_new_per_subject\":true"));
+    cr_assert(says("INFO", "", "\"max_msgs\":5000,"));
+    cr_assert(says("INFO", "", "\"description\":\"ours\""));
+    stop();
+}
+
+Test(nats_backlog, a_share_that_was_set_is_left, .timeout = 60)
+{
+    stream_by(CONFIG ",\"max_msgs_per_subject\":77,\"discard_new_per_subject\":true}");
+    bed_open(&bed);
+    cr_assert(says("INFO", "", "\"max_msgs_per_subject\":77,"));
+    stop();
+}
+
+Test(nats_backlog, a_share_drops_no_command_that_is_there, .timeout = 60)
+{
+    stream_by(CONFIG ",\"max_msgs\":100}");
+    for (uint32_t i = 0; i < 8; i++)
+        cr_assert_eq(js_Publish(NULL, js, "saga.cmd.payments.charge", "{}", 2, NULL, NULL), NATS_OK);
+    bed_open(&bed);
+    cr_assert(says("INFO", "", "\"max_msgs_per_subject\":-1,"), "not while it holds more than half of one");
+    cr_assert(says("INFO", "", "\"messages\":8,"));
+    stop();
+}
+
 Test(nats_backlog, what_the_server_never_takes_is_refused_at_once, .timeout = 60)
 {
     struct bed_witness *engine = start();
