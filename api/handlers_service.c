@@ -36,10 +36,23 @@ void handlers_health(struct request *request)
     request_answer_json(request, 200, STR("{\"status\":\"ok\"}\n"));
 }
 
+enum { SHOWN = 16 }; /* of each kind */
+
+static void write_full(struct engine *engine, struct buf *out)
+{
+    struct engine_full full[SHOWN];
+    uint32_t count = engine_full(engine, full, SHOWN);
+    for (uint32_t i = 0; i < count; i++) {
+        buf_puts(out, i > 0 ? ",{\"name\":" : ",\"participants_full\":[{\"name\":");
+        json_write_string(out, full[i].name);
+        buf_printf(out, ",\"commands\":%llu}", (unsigned long long)full[i].held);
+    }
+    buf_puts(out, count > 0 ? "]" : "");
+}
+
 /* What does not keep the service from working, but somebody must look at. */
 static struct str write_ready(struct request *request)
 {
-    enum { SHOWN = 16 };
     uint32_t count = 0;
     struct buf out;
     const struct registry_missing *missing =
@@ -55,7 +68,9 @@ static struct str write_ready(struct request *request)
         json_write_string(&out, missing[i].why);
         buf_char(&out, '}');
     }
-    buf_puts(&out, count > 0 ? "]}\n" : "}\n");
+    buf_puts(&out, count > 0 ? "]" : "");
+    write_full(request->api->engine, &out);
+    buf_puts(&out, "}\n");
     return buf_str(&out);
 }
 

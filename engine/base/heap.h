@@ -8,7 +8,7 @@
 enum { HEAP_ABSENT = 0 };
 
 struct heap_item {
-    int64_t due_us;
+    int64_t due_us;  /* or whatever else orders them */
     uint64_t order;  /* breaks ties: the lower first, so that runs are deterministic */
     size_t position; /* 1-based; HEAP_ABSENT while not in a heap */
 };

@@ -91,7 +91,10 @@ enum {
         67108864,           /* memory of one batch, likewise: its messages to the broker included */
     LIMITS_FORWARDS = 8192, /* requests on their way to other engines, of which each shard has its equal part,
                                so that a frozen owner's shards take no room from others' */
-    LIMITS_INBOX_EVENTS = 8192, /* a runner's inbox: about a second of work; then push back */
+    LIMITS_HELD_COMMANDS = 16384, /* of a shard, that the broker has no room for while it has room for others:
+                                     as many as sagas that a runner keeps in memory, nearly; a new owner reads
+                                     the journal again from the oldest */
+    LIMITS_INBOX_EVENTS = 8192,   /* a runner's inbox: about a second of work; then push back */
     LIMITS_INBOX_BYTES =
         67108864, /* of a runner's inbox: 8192 events of 8 KiB on average, or 256 of the largest payload */
     LIMITS_RESIDENT_SAGAS = 20000,     /* sagas kept in memory by one runner; others load on demand */

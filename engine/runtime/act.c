@@ -77,6 +77,16 @@ static enum err publish_proven(struct runner *runner, const struct batch_send *s
     return bus_publish(runner->engine->bus, &message, send->id, cookie, note);
 }
 
+static uint64_t number_of(struct outbox *outbox, const struct batch_send *send,
+                          struct delivery_flight *flight)
+{
+    if (send->loose)
+        return OUTBOX_NO_NUMBER;
+    if (flight != NULL && flight->refusal != NULL)
+        return outbox_take_again(outbox, clock_monotonic_us(), flight);
+    return outbox_take(outbox, send->lsn, clock_monotonic_us(), flight);
+}
+
 void act_send(struct runner *runner, const struct batch_send *send, bool again)
 {
     if (send->request) {
@@ -85,8 +95,9 @@ void act_send(struct runner *runner, const struct batch_send *send, bool again)
     }
     struct outbox *outbox = &runner->shards[send->shard].outbox;
     struct delivery_flight *flight = delivery_enter(runner, send, again);
-    uint64_t number =
-        send->loose ? OUTBOX_NO_NUMBER : outbox_take(outbox, send->lsn, clock_monotonic_us(), flight);
+    if (refusal_waits(runner, send, flight))
+        return;
+    uint64_t number = number_of(outbox, send, flight);
     struct err_note note;
     uint64_t cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS | number;
     enum err error = send->proven ? publish_proven(runner, send, cookie, &note)

@@ -21,6 +21,7 @@ void runner_published(struct runner *runner, const struct bus_published *publish
     put_answer(runner, (struct runner_answer){.cookie = published->cookie,
                                               .error = published->error,
                                               .refused = published->refused,
+                                              .subject_full = published->subject_full,
                                               .sequence = published->sequence,
                                               .at_us = clock_monotonic_us()});
     if (published->error != ERR_OK || atomic_exchange(&runner->starved, false))
@@ -48,9 +49,13 @@ static void take_answer(struct runner *runner, const struct runner_answer *answe
     uint64_t number = answer->cookie & ((UINT64_C(1) << OUTBOX_NUMBER_BITS) - 1);
     if (shard >= runner->engine->shard_count || !runner->shards[shard].owned)
         return;
+    struct outbox *outbox = &runner->shards[shard].outbox;
+    struct outbox_slot slot = outbox_look(outbox, number);
     /* What is too large for the stream is not sent again. */
     bool confirmed = answer->error == ERR_OK || answer->error == ERR_LIMIT;
-    struct outbox_slot slot = outbox_answer(&runner->shards[shard].outbox, number, confirmed);
+    if (slot.again || answer->subject_full)
+        confirmed = refusal_answered(runner, &slot, answer) || confirmed;
+    (void)outbox_answer(outbox, number, confirmed);
     meter_published(slot.taken_us, answer->at_us);
     delivery_answered(runner, slot.flight, answer->error, answer->refused, answer->sequence);
 }

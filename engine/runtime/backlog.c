@@ -144,6 +144,53 @@ void backlog_seen(struct backlog *backlog, const struct bus_sight *sight, int64_
         metrics_set(METRICS_COMMANDS_WAITING, (int64_t)sight->pending, sight->participant);
 }
 
+/* With the mutex held. */
+static void tell_held(struct backlog_participant *participant, struct str command, int64_t now_us)
+{
+    if (participant->held_told_us > 0 && now_us - participant->held_told_us < tell_us)
+        return;
+    log_warn("participant_full", "participant=%.*s command=%.*s held=%llu", STR_ARG(participant->name),
+             STR_ARG(command), (unsigned long long)participant->held);
+    participant->held_told_us = now_us;
+    participant->held_told = true;
+}
+
+void backlog_held(struct backlog *backlog, struct backlog_participant *participant, struct str command,
+                  int64_t more, int64_t now_us)
+{
+    pthread_mutex_lock(&backlog->mutex);
+    check(more >= 0 || participant->held >= (uint64_t)-more);
+    participant->held += (uint64_t)more;
+    uint64_t held = participant->held;
+    if (held > 0)
+        tell_held(participant, command, now_us);
+    else if (participant->held_told)
+        log_info("participant_has_room", "participant=%.*s", STR_ARG(participant->name));
+    participant->held_told = participant->held_told && held > 0;
+    pthread_mutex_unlock(&backlog->mutex);
+    metrics_set(METRICS_COMMANDS_HELD, (int64_t)held, participant->name);
+}
+
+uint32_t backlog_list_full(struct backlog *backlog, struct engine_full *list, uint32_t most)
+{
+    uint32_t count = 0;
+    size_t cursor = 0;
+    pthread_mutex_lock(&backlog->mutex);
+    for (const struct backlog_participant *it = map_next(&backlog->participants, &cursor);
+         it != NULL && count < most; it = map_next(&backlog->participants, &cursor))
+        if (it->held > 0)
+            list[count++] = (struct engine_full){it->name, it->held};
+    pthread_mutex_unlock(&backlog->mutex);
+    return count;
+}
+
+/* In the broker, as far as that is known, and outside. */
+static uint64_t waiting(const struct backlog_participant *participant, int64_t now_us)
+{
+    bool known = participant->sight.seen_us > 0 && now_us - participant->sight.seen_us < stale_us;
+    return (known ? participant->sight.pending : 0) + participant->held;
+}
+
 bool backlog_is_full(struct backlog *backlog, const struct plan *plan, int64_t now_us, struct str *name,
                      uint64_t *pending)
 {
@@ -154,12 +201,9 @@ bool backlog_is_full(struct backlog *backlog, const struct plan *plan, int64_t n
     for (uint32_t i = 0; i < plan->participant_count && !full; i++) {
         const struct backlog_participant *participant =
             map_get(&backlog->participants, plan->participants[i]);
-        full = participant != NULL && participant->sight.seen_us > 0 &&
-               now_us - participant->sight.seen_us < stale_us && participant->sight.pending >= backlog->most;
-        if (full) {
-            *name = plan->participants[i];
-            *pending = participant->sight.pending;
-        }
+        *pending = participant == NULL ? 0 : waiting(participant, now_us);
+        *name = plan->participants[i];
+        full = *pending >= backlog->most;
     }
     pthread_mutex_unlock(&backlog->mutex);
     return full;

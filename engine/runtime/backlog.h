@@ -11,6 +11,7 @@
 #include "engine/base/map.h"
 #include "engine/bus/bus.h"
 #include "engine/definition/plan.h"
+#include "engine/runtime/engine.h"
 
 /* What is known of one participant. A copy, for whoever asked. */
 struct backlog_sight {
@@ -31,6 +32,9 @@ struct backlog_participant {
     bool waits;               /* it is unanswered */
     int64_t failing_since_us; /* no good answer since; 0: the newest is good */
     int64_t moved_us;         /* the last look that saw it take something, or nothing pending */
+    uint64_t held;            /* commands that the broker has no room for: refusal.h */
+    int64_t held_told_us;     /* in the log, the last time; 0: never */
+    bool held_told;           /* there was no room since */
     int64_t told_us;          /* in the log, that it takes nothing; 0: not, or it took something since */
 };
 struct backlog {
@@ -52,6 +56,12 @@ uint64_t backlog_wants(struct backlog *backlog, struct backlog_participant *part
 void backlog_unasked(struct backlog *backlog, struct backlog_participant *participant);
 /* The answer to a question. */
 void backlog_seen(struct backlog *backlog, const struct bus_sight *sight, int64_t now_us);
+/* `more` commands of this participant (negative: fewer) wait outside of the broker, which has no room for
+ * them. command: "payments.charge". Told in the log, at most once a minute. */
+void backlog_held(struct backlog *backlog, struct backlog_participant *participant, struct str command,
+                  int64_t more, int64_t now_us);
+/* Those whose commands do: for people. Names live as long as the backlog. */
+uint32_t backlog_list_full(struct backlog *backlog, struct engine_full *list, uint32_t most);
 /* True while a participant of the plan has more commands waiting than sagas may be started on: *name and
  * *pending say which. */
 bool backlog_is_full(struct backlog *backlog, const struct plan *plan, int64_t now_us, struct str *name,

@@ -79,6 +79,7 @@ void delivery_leave_lane(struct delivery_flight *flight)
 
 static void leave_entry(struct delivery_flight *flight)
 {
+    refusal_end(flight);
     if (flight->entry == NULL)
         return;
     struct delivery_flight **at = &flight->entry->flights;
@@ -100,8 +101,8 @@ void delivery_free(struct delivery *delivery, struct delivery_flight *flight)
     memory_free(flight);
 }
 
-static struct delivery_flight *find(const struct resident_entry *entry, uint16_t step, enum core_kind kind,
-                                    uint32_t attempt)
+struct delivery_flight *delivery_find(const struct resident_entry *entry, uint16_t step, enum core_kind kind,
+                                      uint32_t attempt)
 {
     struct delivery_flight *flight = entry->flights;
     while (flight != NULL && (flight->step != step || flight->kind != kind || flight->attempt != attempt))
@@ -147,7 +148,7 @@ struct delivery_flight *delivery_enter(struct runner *runner, const struct batch
     struct resident_entry *entry = resident_find(&runner->resident, send->saga_id);
     if (entry == NULL)
         return NULL;
-    struct delivery_flight *flight = find(entry, send->index, send->kind, send->attempt);
+    struct delivery_flight *flight = delivery_find(entry, send->index, send->kind, send->attempt);
     if (flight == NULL) {
         flight = make_of(runner, entry, send->index, send->kind, send->attempt, send->action,
                          send->start_within_us);
@@ -218,12 +219,27 @@ void delivery_answered(struct runner *runner, struct delivery_flight *flight, en
         delivery_free(&runner->delivery, flight);
 }
 
+const struct plan_action *delivery_action(const struct delivery_flight *flight)
+{
+    const struct core_saga *saga = flight->entry == NULL ? NULL : flight->entry->saga;
+    if (saga == NULL || !core_outstanding(saga, flight->step, flight->kind, flight->attempt))
+        return NULL;
+    return core_action(saga->plan->nodes[saga->steps[flight->step].node].step, flight->kind);
+}
+
+void delivery_refused(struct runner *runner, struct delivery_flight *flight)
+{
+    if (flight->waiting)
+        delivery_look_at(&runner->delivery, flight->lane,
+                         engine_clock_us(runner->engine) + flight->start_within_us);
+}
+
 void delivery_unsendable(struct runner *runner, const struct batch_send *send)
 {
     struct resident_entry *entry = resident_find(&runner->resident, send->saga_id);
     if (entry == NULL || send->step.size == 0)
         return;
-    struct delivery_flight *flight = find(entry, send->index, send->kind, send->attempt);
+    struct delivery_flight *flight = delivery_find(entry, send->index, send->kind, send->attempt);
     if (flight == NULL)
         flight = make(runner, entry, send->index, send->kind, send->attempt);
     if (flight->handed == 0)
@@ -298,7 +314,7 @@ enum delivery_gate delivery_gate(struct runner *runner, struct resident_entry *e
     if (action == NULL)
         return DELIVERY_FIRE;
     const struct core_step *it = &saga->steps[step];
-    struct delivery_flight *flight = find(entry, step, kind, it->attempts[kind]);
+    struct delivery_flight *flight = delivery_find(entry, step, kind, it->attempts[kind]);
     if (flight == NULL) {
         flight = make_of(runner, entry, step, kind, it->attempts[kind], action,
                          saga->plan->nodes[it->node].step->start_within_us);

@@ -26,6 +26,7 @@
 #include "engine/runtime/batch.h"
 
 struct runner;
+struct refusal;
 enum delivery_back {
     DELIVERY_STAYS,
     DELIVERY_WANTED_BACK, /* by its age, or because its saga goes back: at the next look */
@@ -57,7 +58,8 @@ struct delivery_flight {
     enum delivery_back back;
     int64_t back_us; /* when that began */
     uint32_t tries;
-    struct str verdict; /* code of CORE_EVENT_UNDELIVERED to be told; "" : none */
+    struct refusal *refusal; /* the broker has no room for it: refusal.h. NULL: not so */
+    struct str verdict;      /* code of CORE_EVENT_UNDELIVERED to be told; "" : none */
 };
 /* Those of one participant that are not known to be delivered, in the order they were handed over. */
 struct delivery_lane {
@@ -85,6 +87,13 @@ void delivery_fini(struct delivery *delivery);
  * is sent again. NULL: not a command of the stream. inherited: it is read from the journal, so that another
  * may have sent it. */
 struct delivery_flight *delivery_enter(struct runner *runner, const struct batch_send *send, bool inherited);
+/* That of an outstanding command, or NULL. */
+struct delivery_flight *delivery_find(const struct resident_entry *entry, uint16_t step, enum core_kind kind,
+                                      uint32_t attempt);
+/* What it carries; NULL while its saga is not in memory, or does not wait for it any more. */
+const struct plan_action *delivery_action(const struct delivery_flight *flight);
+/* It is held: it waits outside of the broker, no longer than its start_within either. */
+void delivery_refused(struct runner *runner, struct delivery_flight *flight);
 /* It was handed to the broker, which will answer. */
 void delivery_handed(struct runner *runner, struct delivery_flight *flight);
 /* The broker's answer. flight may be NULL. */

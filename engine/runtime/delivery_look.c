@@ -40,8 +40,8 @@ static void give_up(struct walk *walk, struct delivery_flight *flight)
  * than anything stored since. */
 static void adopt(struct walk *walk, struct delivery_flight *flight)
 {
-    if (!flight->inherited || flight->open > 0 || (flight->sequence > 0 && !flight->guessed) ||
-        walk->runner->shards[flight->shard].outbox.behind)
+    if (!flight->inherited || flight->open > 0 || flight->refusal != NULL ||
+        (flight->sequence > 0 && !flight->guessed) || walk->runner->shards[flight->shard].outbox.behind)
         return;
     if (flight->since_us == 0)
         flight->since_us = walk->now_us;
@@ -146,13 +146,31 @@ static bool never_left(const struct delivery_flight *flight)
            flight->open == 0 && !flight->inherited;
 }
 
+/* The broker has had no room for it all the time that it may wait. */
+static bool waited_outside(const struct walk *walk, const struct delivery_flight *flight)
+{
+    return flight->refusal != NULL && flight->back == DELIVERY_STAYS &&
+           walk->now_us - flight->refusal->since_us >= flight->start_within_us;
+}
+
+/* Not wanted there any more, and it may be in the broker all the same: from an earlier try or owner. */
+static bool doubted_outside(const struct delivery_flight *flight)
+{
+    return flight->refusal != NULL && flight->back == DELIVERY_WANTED_BACK && flight->open == 0 &&
+           (flight->handed > 0 || flight->inherited);
+}
+
 static void consider(struct walk *walk, struct delivery_flight *flight)
 {
     adopt(walk, flight);
+    if (waited_outside(walk, flight)) {
+        flight->back = DELIVERY_WANTED_BACK;
+        flight->back_us = flight->refusal->since_us;
+    }
     walk->urgent = walk->urgent || flight->held || flight->back != DELIVERY_STAYS;
     if (never_left(flight))
         delivery_proved(walk->runner, flight);
-    else if (walk->sight.blind && flight->since_us > 0)
+    else if (doubted_outside(flight) || (walk->sight.blind && flight->since_us > 0))
         give_up(walk, flight);
     else if (!is_looked_at(walk, flight))
         walk->next_us = flight->since_us > 0 ? walk->now_us : walk->next_us;

@@ -305,6 +305,11 @@ enum err engine_ready(struct engine *engine, struct store *store, struct err_not
     return error == ERR_OK ? bus_probe(engine->bus, note) : error;
 }
 
+uint32_t engine_full(struct engine *engine, struct engine_full *list, uint32_t most)
+{
+    return backlog_list_full(&engine->backlog, list, most);
+}
+
 /* A shard of this instance for a saga without a key, spread evenly. UINT32_MAX: none. */
 static uint32_t any_shard(struct engine *engine)
 {

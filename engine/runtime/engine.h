@@ -64,6 +64,13 @@ enum err engine_open_store(struct engine *engine, struct store **store, struct e
 /* Real commit and real publish, and at least one runner at work; the note says what is missing. Blocks up to
  * a few seconds. */
 enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note);
+/* Participants whose commands wait because the broker keeps no more of them, at most `most`; how many. Does
+ * not make the engine unready: all others go on. Names live as long as the engine. */
+struct engine_full {
+    struct str name;
+    uint64_t held;
+};
+uint32_t engine_full(struct engine *engine, struct engine_full *list, uint32_t most);
 /* After registry changes: makes the consumers of new participants. Of more than LIMITS_PARTICIPANTS the rest
  * is left out, which is logged: no plan may keep the others from theirs. */
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);

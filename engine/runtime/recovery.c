@@ -199,6 +199,63 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
     }
 }
 
+static void send_command(struct runner *runner, const struct recovery_command *command,
+                         const struct store_record *row, struct arena *arena)
+{
+    const struct resident_entry *entry = resident_find(&runner->resident, command->saga);
+    const struct json *data = NULL;
+    struct err_note note;
+    if (entry == NULL || entry->saga == NULL || command->step >= entry->saga->step_count ||
+        json_parse(arena, row->data, SIZE_MAX, &data, &note) != ERR_OK)
+        return;
+    struct str path = core_step_path(entry->saga, command->step);
+    const struct json *changes = json_get(data, STR("changes"));
+    for (uint32_t i = 0; changes != NULL && i < changes->count; i++) {
+        const struct json *change = changes->items[i];
+        int64_t attempt = 0;
+        if (str_equal(json_get_str(change, STR("change")), STR("send")) &&
+            str_equal(json_get_str(change, STR("step")), path) &&
+            str_equal(json_get_str(change, STR("kind")), core_kind_text(command->kind)) &&
+            json_get_i64(change, STR("attempt"), &attempt) && attempt == command->attempt)
+            send_change(runner, entry->saga, row, change, arena);
+    }
+}
+
+static uint32_t distinct_sagas(const struct recovery_command *commands, uint32_t count, struct id *ids)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = 0;
+        while (at < found && !id_equal(ids[at], commands[i].saga))
+            at++;
+        ids[at] = commands[i].saga;
+        found += at == found;
+    }
+    return found;
+}
+
+enum err recovery_send(struct runner *runner, const struct recovery_command *commands, uint32_t count,
+                       struct err_note *note)
+{
+    struct arena arena;
+    struct store_saga *sagas = NULL;
+    struct store_record *rows = NULL;
+    uint32_t saga_count = 0, row_count = 0;
+    arena_init(&arena, 0);
+    struct id *ids = arena_array(&arena, count, sizeof *ids);
+    uint32_t id_count = distinct_sagas(commands, count, ids);
+    enum err error = recovery_load(runner, ids, id_count, note);
+    if (error == ERR_OK)
+        error = store_load_many(runner->store, ids, id_count, &arena, &sagas, &saga_count, &rows, &row_count,
+                                note);
+    for (uint32_t i = 0; error == ERR_OK && i < count; i++)
+        for (uint32_t row = 0; row < row_count; row++)
+            if (id_equal(rows[row].id, commands[i].saga) && rows[row].lsn == commands[i].lsn)
+                send_command(runner, &commands[i], &rows[row], &arena);
+    arena_fini(&arena);
+    return error;
+}
+
 static uint32_t rows_of_repair(const struct runner_shard *shard)
 {
     uint32_t rows = RESEND_ROWS >> 2 * shard->resend_tries;

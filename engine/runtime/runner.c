@@ -42,6 +42,7 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     trail_init(&runner->trail);
     map_init(&runner->asked);
     delivery_init(&runner->delivery);
+    refusal_init(&runner->refusals);
     uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
     rng_init(&runner->rng, rng_mix(seed, own));
     check(pthread_mutex_init(&runner->answers_lock, NULL) == 0);
@@ -63,6 +64,7 @@ void runner_close(struct runner *runner)
     drop_all(runner, "the engine stops");
     map_fini(&runner->asked);
     delivery_fini(&runner->delivery);
+    refusal_fini(&runner->refusals);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
     trail_fini(&runner->trail);
@@ -396,6 +398,7 @@ static int64_t next_duty(const struct runner *runner, bool behind)
         until_us = earlier(until_us, timer->due_us - runner->offset_us);
     if (watch != NULL)
         until_us = earlier(until_us, watch->due_us - runner->offset_us);
+    until_us = earlier(until_us, runner->refusals.try_us);
     return earlier(earlier(until_us, runner->delivery.look_us), runner->renew_at_us);
 }
 
@@ -475,8 +478,10 @@ int64_t runner_turn(struct runner *runner, bool wait)
         keep_shards(runner);
         answers_take(runner);
         behind = mend_is_open(runner) || recovery_resend(runner);
-        if (!mend_is_open(runner))
+        if (!mend_is_open(runner)) {
+            refusal_turn(runner);
             delivery_turn(runner);
+        }
         new_batch(runner, behind, wait);
     }
     act_on_late_watches(runner);

@@ -18,6 +18,7 @@
 #include "engine/runtime/engine.h"
 #include "engine/runtime/inbox.h"
 #include "engine/runtime/outbox.h"
+#include "engine/runtime/refusal.h"
 #include "engine/runtime/resident.h"
 #include "engine/runtime/trail.h"
 
@@ -62,7 +63,7 @@ struct runner_answer {
     bool back; /* of a command asked back: cookie is its flight's number */
     uint64_t cookie;
     enum err error;
-    bool refused;
+    bool refused, subject_full;
     uint64_t sequence;
     int64_t at_us; /* monotonic */
 };
@@ -108,6 +109,7 @@ struct runner {
     int64_t offset_us;   /* database clock minus monotonic clock */
     int64_t renew_at_us; /* monotonic */
     struct delivery delivery;
+    struct refusals refusals;
     uint32_t sights;  /* of participants, that were made use of: engine_parts.h */
     struct map asked; /* by cookie */
     uint64_t next_cookie;

@@ -67,7 +67,7 @@ void trouble_published(struct trouble *trouble, const struct bus_published *publ
             end(trouble);
         return;
     }
-    if (published->error == ERR_CLOSED)
+    if (published->error == ERR_CLOSED || published->subject_full) /* one participant's trouble: backlog.c */
         return;
     pthread_mutex_lock(&trouble->mutex);
     snprintf(trouble->cause, sizeof trouble->cause, "%.*s", STR_ARG(published->cause));

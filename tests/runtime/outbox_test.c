@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/runtime/outbox.h"
 
@@ -41,6 +43,60 @@ Test(outbox, a_failure_holds_the_mark_until_the_repair)
     outbox_answer(&outbox, lost, true);
     cr_assert(eq(i64, outbox_mark(&outbox), 4), "an answer to a slot given up moves nothing");
     outbox_fini(&outbox);
+}
+
+Test(outbox, what_is_held_keeps_the_mark_below_it_and_puts_nothing_behind)
+{
+    struct outbox outbox;
+    struct heap_item held = {0};
+    ready(&outbox, 10);
+    uint64_t full = outbox_take(&outbox, 11, 1, NULL), fine = outbox_take(&outbox, 12, 1, NULL);
+    outbox_sent(&outbox, 12);
+    cr_assert(outbox_hold(&outbox, &held, 11));
+    outbox_answer(&outbox, full, true);
+    outbox_answer(&outbox, fine, true);
+    cr_assert_not(outbox.behind);
+    cr_assert(eq(i64, outbox_mark(&outbox), 10));
+    uint64_t again = outbox_take_again(&outbox, 2, NULL);
+    outbox_take(&outbox, 13, 2, NULL);
+    cr_assert(outbox_look(&outbox, again).again);
+    outbox_answer(&outbox, again, false);
+    cr_assert_not(outbox.behind, "a try that is refused leaves it as it was");
+    cr_assert(eq(i64, outbox_mark(&outbox), 10));
+    outbox_let_go(&outbox, &held);
+    cr_assert(eq(i64, outbox_mark(&outbox), 12), "13 is under way");
+    outbox_fini(&outbox);
+}
+
+Test(outbox, a_repair_leaves_alone_what_is_held)
+{
+    struct outbox outbox;
+    struct heap_item held = {0};
+    ready(&outbox, 0);
+    uint64_t full = outbox_take(&outbox, 1, 1, NULL), fine = outbox_take(&outbox, 2, 1, NULL),
+             lost = outbox_take(&outbox, 3, 1, NULL);
+    outbox_sent(&outbox, 3);
+    cr_assert(outbox_hold(&outbox, &held, 1));
+    outbox_answer(&outbox, full, true);
+    outbox_answer(&outbox, fine, true);
+    outbox_answer(&outbox, lost, false);
+    cr_assert(outbox_restart(&outbox));
+    cr_assert(eq(i64, outbox.sent_lsn, 2), "the repair begins at what was lost");
+    cr_assert(eq(i64, outbox_mark(&outbox), 0), "the next owner at what is held");
+    outbox_let_go(&outbox, &held);
+    outbox_fini(&outbox);
+}
+
+Test(outbox, no_more_is_held_than_its_bound)
+{
+    struct outbox outbox;
+    struct heap_item *held = memory_new(LIMITS_HELD_COMMANDS + 1, sizeof *held);
+    ready(&outbox, 0);
+    for (int i = 0; i < LIMITS_HELD_COMMANDS; i++)
+        cr_assert(outbox_hold(&outbox, &held[i], i + 1));
+    cr_assert_not(outbox_hold(&outbox, &held[LIMITS_HELD_COMMANDS], LIMITS_HELD_COMMANDS + 1));
+    outbox_fini(&outbox);
+    memory_free(held);
 }
 
 /* Against the definition: the mark is the largest lsn such that every slot at or below it is confirmed. */

@@ -1,144 +1,185 @@
-/* What is decided on the state of a saga whose rows the database then refuses rests on nothing: it is decided
- * anew, and no dead letter or answer of it is left. */
+/* A participant whose share of the broker is full: its commands wait, everybody else's go on, and nobody is
+ * asked thousands of times. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <string.h>
 #include "engine/base/duration.h"
+#include "engine/runtime/engine_parts.h"
 #include "tests/runtime/bed.h"
 
-static bool refuses_poison(void *context, const struct store_batch *batch)
+enum { SHARE = 5, MANY = 40 };
+
+static const char two[] = "saga: two\nversion: 1\ndefaults: { timeout: 2s, start_within: 60s }\nsteps:\n"
+                          "  - { id: bake, command: bakery.bake, compensate: none }\n";
+
+static struct id started(struct bed *bed, const char *definition)
 {
-    (void)context;
-    for (uint32_t i = 0; i < batch->record_count; i++)
-        if (strstr(batch->records[i].data.data, "poison") != NULL)
-            return true;
-    return false;
+    struct bed_call *call = bed_start_of(bed, 0, definition, "", "{\"what\":\"tea\"}");
+    bed_settle(bed);
+    cr_assert(call->count == 1 && call->answer.error == ERR_OK, "%s", call->message);
+    return call->answer.id;
 }
 
-static void open_bed(struct bed *bed)
+/* So many sagas of "two" wait for the bakery, which takes nothing, and SHARE of their commands are in the
+ * broker. */
+static void fill(struct bed *bed, struct id *ids)
 {
     bed_open(bed, 1);
-    bed->world.hooks.refuses = refuses_poison;
+    bed_define(bed, two);
+    memory_bus_share(bed->world.broker, SHARE);
+    for (uint32_t i = 0; i < MANY; i++)
+        ids[i] = started(bed, "two");
 }
 
-static bool is_in_journal(struct bed *bed, struct id id, const char *text)
+static bool bake(struct bed *bed)
 {
-    struct store_saga row;
-    struct store_record *records = NULL;
+    struct bus_message command;
+    if (!memory_bus_take_command(bed->world.broker, STR("bakery"), &bed->arena, &command))
+        return false;
+    bed_reply(bed, &command, "ok", "1");
+    bed_settle(bed);
+    return true;
+}
+
+/* Takes what there is, and what follows, until nothing comes for a while. */
+static uint32_t bake_all(struct bed *bed)
+{
     uint32_t count = 0;
-    bool found = false;
+    for (uint32_t quiet = 0; quiet < 20; quiet++) {
+        while (bake(bed)) {
+            count++;
+            quiet = 0;
+        }
+        bed_advance(bed, DURATION_SECOND_US / 4);
+    }
+    return count;
+}
+
+static uint64_t held(struct bed *bed)
+{
+    struct engine_full full[4];
+    uint64_t sum = 0;
+    uint32_t count = engine_full(bed->world.hosts[0].engine, full, 4);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert(str_equal(full[i].name, STR("bakery")));
+        sum += full[i].held;
+    }
+    return sum;
+}
+
+Test(refusal, others_go_on_and_who_is_full_goes_on_once_there_is_room)
+{
+    struct bed bed;
+    struct id ids[MANY];
+    fill(&bed, ids);
+    cr_assert(held(&bed) == MANY - SHARE);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct id other = started(&bed, "order");
+        bed_answer(&bed, "shop.reserve", "ok", "1");
+        bed_answer(&bed, "shop.charge", "ok", "1");
+        bed_expect(&bed, other, "completed");
+    }
+    cr_assert(eq(u32, bake_all(&bed), MANY), "each command once");
+    for (uint32_t i = 0; i < MANY; i++)
+        bed_expect(&bed, ids[i], "completed");
+    cr_assert(held(&bed) == 0);
+    bed_close(&bed);
+}
+
+Test(refusal, tries_are_few)
+{
+    struct bed bed;
+    struct id ids[MANY];
+    fill(&bed, ids);
+    uint32_t before = bed.published_commands;
+    cr_assert(before <= SHARE + 10, "what comes to a full subject is not even tried: %u", before);
+    bed_advance(&bed, 40 * DURATION_SECOND_US);
+    cr_assert(bed.published_commands - before <= 20, "%u tries in 40 s", bed.published_commands - before);
+    cr_assert(bed.published_commands > before, "it is tried");
+    bed_close(&bed);
+}
+
+Test(refusal, what_found_no_room_in_time_did_not_happen)
+{
+    struct bed bed;
+    struct id ids[MANY];
+    fill(&bed, ids);
+    bed_advance(&bed, 61 * DURATION_SECOND_US);
+    for (uint32_t i = SHARE; i < MANY; i++) {
+        bed_expect(&bed, ids[i], "compensated");
+        cr_assert(str_equal(bed_row(&bed, ids[i]).reason_code, STR("UNDELIVERED")));
+    }
+    cr_assert(held(&bed) == 0);
+    cr_assert(bake_all(&bed) <= SHARE, "none of theirs was sent");
+    bed_close(&bed);
+}
+
+Test(refusal, a_cancel_lets_go_what_waits)
+{
+    struct bed bed;
+    struct id ids[MANY];
+    fill(&bed, ids);
+    for (uint32_t i = 0; i < MANY; i++)
+        bed_verb(&bed, 0, ids[i], CORE_EVENT_CANCEL);
+    bed_advance(&bed, 2 * DURATION_SECOND_US);
+    for (uint32_t i = 0; i < MANY; i++)
+        bed_expect(&bed, ids[i], "compensated");
+    cr_assert(held(&bed) == 0);
+    bed_close(&bed);
+}
+
+Test(refusal, the_next_owner_sends_what_was_held)
+{
+    struct bed bed;
+    struct id ids[MANY];
     struct err_note note = {""};
-    cr_assert(store_load(bed->store, id, &bed->arena, &row, &records, &count, &note) == ERR_OK);
-    for (uint32_t i = 0; i < count; i++)
-        found = found || strstr(records[i].data.data, text) != NULL;
-    return found;
-}
-
-/* Two answers to one command, in one batch. */
-static void put_aside_beside_poison(bool poison_first)
-{
-    struct bed bed;
-    open_bed(&bed);
-    struct bed_call *start = bed_start(&bed, 0, "", "{\"what\":1}");
+    fill(&bed, ids);
+    world_die_in(&bed.world, 0, 1);
+    bed_advance(&bed, 20 * DURATION_SECOND_US);
+    world_bury(&bed.world, 0);
+    cr_assert(world_boot(&bed.world, 0, &note) == ERR_OK, "%s", note.text);
     bed_settle(&bed);
-    struct bus_message command = bed_take(&bed, "shop.reserve");
-    if (poison_first)
-        bed_reply(&bed, &command, "ok", "\"poison\"");
-    bed_reply(&bed, &command, "fine", "1");
-    if (!poison_first)
-        bed_reply(&bed, &command, "ok", "\"poison\"");
-    bed_settle(&bed);
-    cr_assert(is_in_journal(&bed, start->answer.id, "is none of ok"), "the step says why it waits");
-    cr_assert(eq(u32, bed_dead_letters(&bed, "\"fine\" is none of"), 1));
-    cr_assert(eq(u32, bed_dead_letters(&bed, "the database refused"), 1));
-    memory_bus_redeliver(bed.world.broker);
-    bed_settle(&bed);
-    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 2), "both were acknowledged");
-    bed_reply(&bed, &command, "ok", "1");
-    bed_settle(&bed);
-    bed_take(&bed, "shop.charge");
+    bake_all(&bed);
+    for (uint32_t i = 0; i < MANY; i++)
+        bed_expect(&bed, ids[i], "completed");
     bed_close(&bed);
 }
 
-Test(refusal, an_answer_put_aside_stays_with_its_step)
+/* An earlier owner may have sent it: its time runs, as that of any command without an answer. */
+Test(refusal, the_next_owner_does_not_wait_for_ever_either)
 {
-    put_aside_beside_poison(true);
-    put_aside_beside_poison(false);
-}
-
-static void send_signal(struct bed *bed, struct id id, const char *signal_id)
-{
-    char text[ID_TEXT_SIZE + 1];
-    struct bus_message message = {.subject = STR("saga.signal.money.came"), .body = STR("{}")};
-    id_format(id, text);
-    bus_header_add(&message, STR("Saga-Id"), arena_copy(&bed->arena, str_from(text)));
-    bus_header_add(&message, STR("Saga-Signal-Id"), str_from(signal_id));
-    memory_bus_send(bed->world.broker, &message);
-}
-
-/* The last answer would have completed it, and a completed saga takes no event. */
-Test(refusal, an_event_is_not_refused_for_an_end_that_did_not_come)
-{
-    static const char paid[] = "saga: paid\nversion: 1\nsteps:\n"
-                               "  - await: { id: money, event: money.came, timeout: 1h }\n"
-                               "  - { id: ship, command: shop.ship, compensate: none }\n";
     struct bed bed;
-    open_bed(&bed);
-    bed_define(&bed, paid);
-    struct bed_call *start = bed_start_of(&bed, 0, "paid", "", "{}");
-    bed_settle(&bed);
-    send_signal(&bed, start->answer.id, "one");
-    bed_settle(&bed);
-    struct bus_message command = bed_take(&bed, "shop.ship");
-    bed_reply(&bed, &command, "ok", "\"poison\"");
-    send_signal(&bed, start->answer.id, "two");
-    bed_settle(&bed);
-    bed_expect(&bed, start->answer.id, "running");
-    cr_assert(is_in_journal(&bed, start->answer.id, "\"two\""));
-    cr_assert(eq(u32, bed_dead_letters(&bed, "the database refused"), 1));
-    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 1));
+    struct id ids[MANY];
+    struct err_note note = {""};
+    fill(&bed, ids);
+    world_die_in(&bed.world, 0, 1);
+    bed_advance(&bed, 20 * DURATION_SECOND_US);
+    world_bury(&bed.world, 0);
+    cr_assert(world_boot(&bed.world, 0, &note) == ERR_OK, "%s", note.text);
+    bed_advance(&bed, 10 * DURATION_SECOND_US);
+    for (uint32_t i = 0; i < MANY; i++)
+        cr_assert(bed_row(&bed, ids[i]).seq == 1, "nothing has happened");
+    bed_advance(&bed, 60 * DURATION_SECOND_US);
+    for (uint32_t i = SHARE; i < MANY; i++)
+        cr_assert(bed_row(&bed, ids[i]).seq > 1, "the attempt is over");
     bed_close(&bed);
 }
 
-Test(refusal, a_key_is_not_taken_by_a_start_that_was_none)
+Test(refusal, an_outage_in_between_loses_nothing)
 {
     struct bed bed;
-    open_bed(&bed);
-    struct bus_message start = {.subject = STR("saga.start.order"), .body = STR("\"poison\"")};
-    bus_header_add(&start, STR("Saga-Start-Key"), STR("k"));
-    memory_bus_send(bed.world.broker, &start);
-    start.body = STR("{\"what\":1}");
-    memory_bus_send(bed.world.broker, &start);
-    bed_settle(&bed);
-    bed_take(&bed, "shop.reserve");
-    cr_assert(eq(u32, bed_dead_letters(&bed, "the database refused"), 1));
-    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 1));
-    bed_close(&bed);
-}
-
-/* A parent believes what it is told of its child, for good. */
-Test(refusal, a_child_is_not_refused_for_a_key_that_nobody_has)
-{
-    static const char keyed[] = "saga: billing\nversion: 1\nkey: ${ $input.what }\nsteps:\n"
-                                "  - { id: charge, command: shop.charge, compensate: shop.refund }\n";
-    static const char sold[] = "saga: sold\nversion: 1\nsteps:\n"
-                               "  - { id: reserve, command: shop.reserve, compensate: shop.release }\n"
-                               "  - saga: { id: bill, name: billing, with: { what: tea } }\n";
-    struct bed bed;
-    open_bed(&bed);
-    bed_define(&bed, keyed);
-    bed_define(&bed, sold);
-    struct bed_call *parent = bed_start_of(&bed, 0, "sold", "", "{}");
-    bed_settle(&bed);
-    struct bus_message command = bed_take(&bed, "shop.reserve");
-    bed_reply(&bed, &command, "ok", "1");
-    world_deliver(&bed.world, 10);
-    struct bus_message start = {.subject = STR("saga.start.billing"),
-                                .body = STR("{\"what\":\"tea\",\"more\":\"poison\"}")};
-    memory_bus_send(bed.world.broker, &start);
-    bed_settle(&bed); /* the child's command comes right behind the start */
-    bed_expect(&bed, parent->answer.id, "running");
-    bed_take(&bed, "shop.charge");
-    cr_assert(eq(u32, bed_dead_letters(&bed, "the database refused"), 1));
+    struct id ids[MANY];
+    fill(&bed, ids);
+    bed.next_publish = WORLD_ANSWER_LOST; /* of the next try, or of what is new */
+    struct id other = started(&bed, "order");
+    bed.world.bus_down = true;
+    bed_advance(&bed, 10 * DURATION_SECOND_US);
+    bed.world.bus_down = false;
+    bed_advance(&bed, 10 * DURATION_SECOND_US);
+    bed_answer(&bed, "shop.reserve", "ok", "1");
+    bed_answer(&bed, "shop.charge", "ok", "1");
+    bed_expect(&bed, other, "completed");
+    cr_assert(eq(u32, bake_all(&bed), MANY));
+    for (uint32_t i = 0; i < MANY; i++)
+        bed_expect(&bed, ids[i], "completed");
     bed_close(&bed);
 }
