@@ -72,12 +72,15 @@ bool regex_set_has(const struct regex_set *set, uint32_t character)
 
 static void add_range(struct reader *reader, struct regex_set *set, uint32_t first, uint32_t last)
 {
-    struct regex_range *ranges = arena_array(reader->arena, set->count + 1, sizeof(*ranges));
-    for (uint32_t i = 0; i < set->count; i++)
-        ranges[i] = set->ranges[i];
-    ranges[set->count] = (struct regex_range){first, last};
-    set->ranges = ranges;
-    set->count++;
+    bool is_full = (set->count & (set->count - 1)) == 0; /* the room is the next power of two */
+    if (is_full) {
+        struct regex_range *ranges =
+            arena_array(reader->arena, set->count > 0 ? 2 * (size_t)set->count : 1, sizeof(*ranges));
+        for (uint32_t i = 0; i < set->count; i++)
+            ranges[i] = set->ranges[i];
+        set->ranges = ranges;
+    }
+    set->ranges[set->count++] = (struct regex_range){first, last};
 }
 
 /* The part of [first, last] inside [low, high], moved by `shift`. */

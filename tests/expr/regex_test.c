@@ -200,6 +200,22 @@ Test(regex, nesting_and_length_are_bounded)
 }
 
 /* What takes a backtracking matcher the age of the universe. */
+Test(regex, a_class_takes_memory_in_proportion_to_its_members)
+{
+    enum { BYTES_EACH = 512 }; /* of a pattern: a member's range, twice for its other case, while it grows */
+    const struct regex *regex = NULL;
+    struct err_note note;
+    struct buf pattern;
+    buf_init(&pattern, &arena);
+    buf_char(&pattern, '[');
+    while (pattern.size < LIMITS_REGEX_BYTES - 1)
+        buf_char(&pattern, (char)('a' + pattern.size % 26));
+    buf_char(&pattern, ']');
+    size_t before = arena.used;
+    cr_assert_eq(regex_compile(&arena, buf_str(&pattern), REGEX_IGNORE_CASE, &regex, &note), ERR_OK);
+    cr_expect_leq(arena.used - before, (size_t)LIMITS_REGEX_BYTES * BYTES_EACH);
+}
+
 Test(regex, work_is_linear)
 {
     enum { SIZE = 20000, WORK_A_CHARACTER = 64 };
