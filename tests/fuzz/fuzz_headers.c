@@ -4,6 +4,7 @@
  * service goes on. */
 #include "tests/fuzz/fuzz.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,8 +52,10 @@ static void open_service(void)
     world = memory_store_new(4);
     broker = memory_bus_new();
     check(engine_open(&options, &engine, &note) == ERR_OK);
-    /* The library does not see every end of a stream: what it keeps open is closed soon. */
-    struct api_options serving = {.address = "127.0.0.1:0", .engine = engine, .threads = 2, .idle_ms = 1000};
+    /* The library does not see every end of a stream: what it keeps open, also for the rest of a body, is
+     * closed soon. */
+    struct api_options serving = {
+        .address = "127.0.0.1:0", .engine = engine, .threads = 2, .request_ms = 1000, .idle_ms = 1000};
     check(api_open(&serving, &api, &note) == ERR_OK);
 }
 
@@ -68,6 +71,17 @@ static int connect_to(uint16_t port)
     return fd;
 }
 
+/* libFuzzer's clock interrupts every few seconds, and nothing begins poll again by itself. */
+static bool wait_readable(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    int ready;
+    do {
+        ready = poll(&readable, 1, ANSWER_MS);
+    } while (ready < 0 && errno == EINTR);
+    return ready == 1;
+}
+
 /* All that comes back until the service closes. */
 static size_t exchange(struct str request, char *answers)
 {
@@ -79,8 +93,7 @@ static size_t exchange(struct str request, char *answers)
     (void)!send(fd, last, sizeof last - 1, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
     for (;;) {
-        struct pollfd readable = {.fd = fd, .events = POLLIN};
-        check(poll(&readable, 1, ANSWER_MS) == 1); /* else it hangs */
+        check(wait_readable(fd)); /* else it hangs */
         ssize_t part = recv(fd, answers + size, ANSWERS_BYTES - size, 0);
         if (part <= 0)
             break;
