@@ -57,6 +57,10 @@ void diag_sort(struct diag_list *list)
  * terminal. */
 static size_t character(struct str text, size_t at, bool *shown)
 {
+    unsigned char first = (unsigned char)text.data[at];
+    *shown = first >= ' ' && first != 0x7f; /* as visible.h has it; nearly all are of ASCII */
+    if (first < 0x80)
+        return 1;
     size_t size = 1;
     while (size < 4 && !str_is_utf8(str_slice(text, at, at + size)))
         size++;
