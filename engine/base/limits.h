@@ -2,6 +2,12 @@
  * error they get. */
 #pragma once
 
+/* The long form of the fuzz targets (tests/fuzz/run) is built with a larger one, so that an input reaches the
+ * bounds of what one event may cost in a millisecond instead of a second. 1 in everything else. */
+#ifndef LIMITS_DIVISOR
+#define LIMITS_DIVISOR 1
+#endif
+
 enum {
     LIMITS_JSON_DEPTH =
         64, /* nesting of any JSON value: recursion of 64 small frames fits any thread's stack */
@@ -10,8 +16,9 @@ enum {
     LIMITS_JSON_PAIRS = 16,       /* members compared each with each; above, they are sorted first */
     LIMITS_JSON_SHOWN_BYTES = 64, /* of a key shown in an error: longer than any name (LIMITS_NAME_BYTES) */
     LIMITS_DIAG_COLUMNS = 100,    /* of a source line shown; longer ones are cut around the caret */
-    LIMITS_PAYLOAD_BYTES =
-        262144, /* one input, reply body or command body: a quarter of NATS's default max_payload of 1 MiB */
+    LIMITS_PAYLOAD_BYTES = 262144 / LIMITS_DIVISOR, /* one input, reply body or command body: a quarter of
+                                                       NATS's default max_payload of 1 MiB */
+
     LIMITS_STEPS = 1000,      /* steps of one definition: LANGUAGE.md */
     LIMITS_INSTANCES = 10000, /* steps that one saga may open, items of a foreach counted one by one: 3 MB
                                  resident; the loader computes the most a definition can open */
@@ -59,10 +66,13 @@ enum {
     LIMITS_SHARDS_MAX = 4096,    /* 12 bits in the saga id */
     LIMITS_SHARDS_DEFAULT = 16, /* spreads over up to 16 runners; each costs one consumer and one lease row */
     LIMITS_EXPR_BYTES = 16384,  /* source of one expression */
-    LIMITS_EXPR_STEPS = 100000, /* evaluation steps of one expression: about 10 ms */
-    LIMITS_SWITCH_STEPS = 500000, /* of all cases of one switch, of a key and all search attributes: 50 ms */
-    LIMITS_TRANSITION_STEPS = 500000, /* of one transition: over it the rest is left to the next one. With the
-                                         last switch and one check of a schema well below the lease */
+    /* evaluation steps of one expression: about 10 ms */
+    LIMITS_EXPR_STEPS = 100000 / LIMITS_DIVISOR,
+    /* of all cases of one switch, of a key and all search attributes: 50 ms */
+    LIMITS_SWITCH_STEPS = 500000 / LIMITS_DIVISOR,
+    /* of one transition: over it the rest is left to the next one. With the last switch and one check of a
+     * schema well below the lease */
+    LIMITS_TRANSITION_STEPS = 500000 / LIMITS_DIVISOR,
     LIMITS_EXPR_RESULT_BYTES = 1048576, /* memory one evaluation may take in its arena */
     LIMITS_EXPR_DEPTH = 200, /* nesting of one expression: 200 levels of the evaluator fit a 512 KiB stack */
     LIMITS_EXPR_LOCALS = 32, /* variables bound by `as` at once: kept on the stack of each evaluation */
@@ -76,10 +86,11 @@ enum {
         1000, /* `pending` replies that may extend one attempt: an endless one ends by its deadline */
     LIMITS_RECORD_CHANGES =
         65536, /* changes of one record: entering, leaving and undoing LIMITS_INSTANCES takes six each */
-    LIMITS_RECORD_BYTES = 1048576, /* of bodies in one record; over it the rest is left to the next one: four
-                                      of the largest, which with the event's own make 1.5 MiB a row at most */
-    LIMITS_SAGA_BYTES = 67108864,  /* of all bodies that one saga has stored, 64 for each value and its text:
-                                      what is held in memory of it, and what a takeover reads back */
+    /* of bodies in one record; over it the rest is left to the next one: four of the largest, which with the
+     * event's own make 1.5 MiB a row at most */
+    LIMITS_RECORD_BYTES = 1048576 / LIMITS_DIVISOR,
+    LIMITS_SAGA_BYTES = 67108864, /* of all bodies that one saga has stored, 64 for each value and its text:
+                                     what is held in memory of it, and what a takeover reads back */
     LIMITS_PAYLOAD_DEPTH = 60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */

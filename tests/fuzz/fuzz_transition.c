@@ -1,7 +1,7 @@
 /* What one event may cost: the bytes make a definition out of what is dear (loops, switches over long lists,
  * large bodies, lookups, compensations that fault), an input, and events. Each transition stays under the
  * bound of its steps, its row and its memory, whatever they are; and the saga goes on, so that what is cut is
- * done. */
+ * done. With smaller limits (LIMITS_DIVISOR) all that is dear is smaller by as much, and is cut as often. */
 #include "tests/fuzz/fuzz.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
@@ -13,8 +13,13 @@ enum {
     EVENTS_MAX = 60,
     DUE_MAX = 400, /* timers at one time, before the next event */
     BLOCKS_MAX = 5,
-    STEPS_MAX = LIMITS_TRANSITION_STEPS + LIMITS_SWITCH_STEPS + LIMITS_SCHEMA_WORK / 8 + 100000,
+    PLANS_KEPT = 512,
+    STEPS_MAX =
+        LIMITS_TRANSITION_STEPS + LIMITS_SWITCH_STEPS + (LIMITS_SCHEMA_WORK / 8 + 100000) / LIMITS_DIVISOR,
     ROW_MAX = LIMITS_RECORD_BYTES + 2 * LIMITS_PAYLOAD_BYTES + 65536,
+    ITEMS = 900 / LIMITS_DIVISOR,
+    CASES_MAX =
+        4 * (LIMITS_CASES - 1) / (LIMITS_DIVISOR + 3), /* a few over the longest list pass the bound */
     ARENA_MAX = 192 << 20, /* of one event: its values, its record, and the row read back twice */
     STEP_NS = 4000,        /* unoptimized and sanitized, twice stepped */
 };
@@ -54,7 +59,7 @@ static uint32_t below(struct play *play, uint32_t bound)
 static uint32_t size_of(struct play *play, uint32_t most)
 {
     uint8_t byte = fuzz_byte(&play->bytes);
-    return byte < 200 ? byte % 8 : (uint32_t)((uint64_t)most * (byte - 199) / 56);
+    return byte < 200 ? byte % 8 : (uint32_t)((uint64_t)most / LIMITS_DIVISOR * (byte - 199) / 56);
 }
 
 static void put_step(struct play *play, struct buf *out, const char *indent, uint32_t number)
@@ -67,7 +72,7 @@ static void put_step(struct play *play, struct buf *out, const char *indent, uin
 
 static void put_switch(struct play *play, struct buf *out, const char *indent)
 {
-    uint32_t cases = 1 + below(play, LIMITS_CASES - 1);
+    uint32_t cases = 1 + below(play, CASES_MAX);
     const char *when = conditions[below(play, sizeof conditions / sizeof *conditions)];
     buf_printf(out, "%s- switch:\n", indent);
     for (uint32_t i = 0; i < cases; i++)
@@ -105,18 +110,38 @@ static void put_block(struct play *play, struct buf *out, uint32_t number)
                below(play, 9));
 }
 
+/* Loading takes longer than most plays, and most inputs differ behind their definition. */
+struct kept_plan {
+    struct arena arena;
+    struct str text;
+    const struct plan *plan;
+};
+
 /* NULL when it is one that cannot be loaded: too many instances. */
+static const struct plan *load(struct str text)
+{
+    static struct kept_plan kept[PLANS_KEPT];
+    struct kept_plan *place = &kept[str_hash(text) % PLANS_KEPT];
+    if (place->text.size > 0 && str_equal(place->text, text))
+        return place->plan;
+    struct diag_list diags;
+    arena_fini(&place->arena);
+    arena_init(&place->arena, 0);
+    place->text = arena_copy(&place->arena, text);
+    diag_init(&diags, &place->arena, STR("dear.yaml"), place->text);
+    place->plan = definition_load(&place->arena, place->text, NULL, &diags);
+    return place->plan;
+}
+
 static const struct plan *make_plan(struct play *play)
 {
     struct buf out;
-    struct diag_list diags;
     uint32_t blocks = 1 + below(play, BLOCKS_MAX);
     buf_init(&out, &play->arena);
     buf_puts(&out, "saga: dear\nversion: 1\nsteps:\n");
     for (uint32_t i = 0; i < blocks; i++)
         put_block(play, &out, i);
-    diag_init(&diags, &play->arena, STR("dear.yaml"), buf_str(&out));
-    return definition_load(&play->arena, buf_str(&out), NULL, &diags);
+    return load(buf_str(&out));
 }
 
 static const struct json *numbers(struct play *play, uint32_t count)
@@ -140,7 +165,7 @@ static const struct json *make_input(struct play *play)
     members[0] =
         (struct json_member){STR("text"), json_new_string(&play->arena, (struct str){letters, text})};
     members[1] = (struct json_member){STR("list"), numbers(play, list)};
-    members[2] = (struct json_member){STR("items"), numbers(play, 900)};
+    members[2] = (struct json_member){STR("items"), numbers(play, ITEMS)};
     members[3] = (struct json_member){STR("object"), json_new_object(&play->arena, wide, width)};
     return json_new_object(&play->arena, members, 4);
 }
