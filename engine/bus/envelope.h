@@ -110,7 +110,7 @@ struct envelope_child_reply {
     enum core_kind kind;
     uint32_t attempt;
     struct id child;
-    enum core_reply_status status; /* OK or REJECTED */
+    enum core_reply_status status; /* OK, REJECTED or NO_OUTPUT */
     struct str error_code;
     struct str error_message;
     struct str body; /* JSON text; "" : null */

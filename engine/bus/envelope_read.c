@@ -36,10 +36,11 @@ static bool read_status(const struct bus_message *message, struct arena *arena, 
                         struct str *reason)
 {
     static const enum core_reply_status said[] = {CORE_REPLY_OK, CORE_REPLY_REJECTED, CORE_REPLY_RETRY,
-                                                  CORE_REPLY_PENDING};
+                                                  CORE_REPLY_PENDING, CORE_REPLY_NO_OUTPUT};
+    bool child = str_equal(event->participant, STR(PLAN_ENGINE)); /* the last of these is said by no other */
     struct str status = str_trim(bus_header(message, STR("Saga-Status")));
     event->status = CORE_REPLY_OK;
-    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+    for (size_t i = 0; i < sizeof said / sizeof *said - !child; i++)
         if (str_equal_nocase(status, core_reply_text(said[i]))) {
             event->status = said[i];
             return true;

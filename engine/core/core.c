@@ -34,6 +34,13 @@ bool core_history_lost(const struct core_saga *saga)
     return lost_holds(saga);
 }
 
+bool core_lacks_output(const struct core_saga *saga)
+{
+    check(saga->plan != NULL);
+    return saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP &&
+           str_equal(saga->park_code, core_code_text(CORE_CODE_OUTPUT_FAILED));
+}
+
 struct str core_step_path(const struct core_saga *saga, uint16_t step)
 {
     check(step < saga->step_count);

@@ -72,10 +72,12 @@ enum core_reply_status {
     CORE_REPLY_PENDING,
     CORE_REPLY_UNCLEAR,
     CORE_REPLY_UNUSABLE,
+    CORE_REPLY_NO_OUTPUT, /* of a child saga: it has done everything, and has no output to give */
 };
 /* The rules a saga was started under, which it keeps to its end, so that its journal is decided alike for
- * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. */
-enum { CORE_RULES_FIRST = 1, CORE_RULES_NEWEST = 2 };
+ * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. 3: an output that cannot be
+ * computed parks, or is the reason of a saga that completes without it. */
+enum { CORE_RULES_FIRST = 1, CORE_RULES_OUTPUT = 3, CORE_RULES_NEWEST = 3 };
 
 struct core_event {
     enum core_event_kind kind;
@@ -349,6 +351,8 @@ bool core_ended(const struct core_saga *saga);
 /* Parked with HISTORY_LOST: nothing of it is sent, not even what the journal has as outstanding, until a
  * human decides. */
 bool core_history_lost(const struct core_saga *saga);
+/* Parked with OUTPUT_FAILED: everything is done, and a human gives the output, or has it undone. */
+bool core_lacks_output(const struct core_saga *saga);
 /* The step's path ("charge", "book[3]"); lives as long as the saga. */
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
 /* The newest instance with this path; CORE_NO_STEP when there is none. */

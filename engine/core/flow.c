@@ -5,6 +5,7 @@
 #include "engine/core/evaluate.h"
 #include "engine/core/frames.h"
 #include "engine/core/lost.h"
+#include "engine/core/words.h"
 
 static void end_block(struct work *work, uint16_t frame, enum core_block block, uint16_t step,
                       struct str code, struct str message)
@@ -157,21 +158,44 @@ static bool move_forward(struct work *work)
     return moved;
 }
 
-/* All is done even when the output cannot be computed: the effects are there. The reason says what is wrong.
- */
+static void give_result(struct work *work, const struct json *output)
+{
+    check(output != NULL);
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_RESULT, .step = CORE_NO_STEP, .body = output});
+}
+
+/* All is done, the effects are there: without its output it is for a human, unless the definition says that
+ * it does without. False: it is parked. */
+static bool do_without(struct work *work, struct str code, struct str message)
+{
+    const struct core_saga *saga = work->saga;
+    check(code.size > 0);
+    if (saga->rules >= CORE_RULES_OUTPUT) {
+        message = work_clean_message(
+            work_text(work, "the output cannot be computed: %.*s: %.*s", WORDS(code), WORDS(message)));
+        code = core_code_text(CORE_CODE_OUTPUT_FAILED);
+    }
+    if (saga->rules >= CORE_RULES_OUTPUT && !saga->plan->completes_without_output) {
+        work_park(work, CORE_NO_STEP, code, message);
+        return false;
+    }
+    give_result(work, &json_null);
+    work_cause(work, CORE_NO_STEP, code, message);
+    return true;
+}
+
 static void complete(struct work *work)
 {
     const struct core_saga *saga = work->saga;
+    struct str code, message;
     check(saga->direction == CORE_FORWARD);
     check(saga->status == CORE_RUNNING);
     if (saga->plan->output && saga->output == NULL) {
-        struct str code, message;
         const struct json *output = evaluate(work, FRAMES_ROOT, saga->plan->output, &code, &message);
-        work_change(work, (struct core_change){.kind = CORE_CHANGE_RESULT,
-                                               .step = CORE_NO_STEP,
-                                               .body = output ? output : &json_null});
-        if (!output)
-            work_cause(work, CORE_NO_STEP, code, message);
+        if (output)
+            give_result(work, output);
+        else if (!do_without(work, code, message))
+            return;
     }
     work_status(work, CORE_COMPLETED, CORE_FORWARD);
 }

@@ -138,6 +138,19 @@ static struct str told(struct work *work, struct str code, struct str message)
     return work_clean_message(text);
 }
 
+void forward_kept(struct work *work, uint16_t step, struct str code, struct str message)
+{
+    check(work_step(work, step)->unknown);
+    check(!work_halted(work, step));
+    if (work_node(work, step)->after_pivot) {
+        forward_stuck(work, step, code, message);
+        return;
+    }
+    work_fault(work, step, code, message);
+    work_move(work, step, CORE_STEP_DOUBT, 0);
+    flow_fail(work, work_step(work, step)->frame, step, code, message);
+}
+
 void forward_in_doubt(struct work *work, uint16_t step, struct str code, struct str message)
 {
     const struct plan_node *node = work_node(work, step);

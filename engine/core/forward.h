@@ -17,5 +17,7 @@ void forward_stuck(struct work *work, uint16_t step, struct str code, struct str
 void forward_exhausted(struct work *work, uint16_t step, struct str code, struct str message);
 /* A verify says that it did not happen. */
 void forward_verified(struct work *work, uint16_t step);
+/* It failed, and what it did is there, to be undone: a child saga that has everything but its output. */
+void forward_kept(struct work *work, uint16_t step, struct str code, struct str message);
 /* Nobody can tell whether it happened. code, message: of the last attempt. */
 void forward_in_doubt(struct work *work, uint16_t step, struct str code, struct str message);

@@ -40,9 +40,13 @@ static const struct str event_names[] = {
     [CORE_EVENT_LOST] = NAME("lost"),
 };
 static const struct str reply_names[] = {
-    [CORE_REPLY_OK] = NAME("ok"),           [CORE_REPLY_REJECTED] = NAME("rejected"),
-    [CORE_REPLY_RETRY] = NAME("retry"),     [CORE_REPLY_PENDING] = NAME("pending"),
-    [CORE_REPLY_UNCLEAR] = NAME("unclear"), [CORE_REPLY_UNUSABLE] = NAME("unusable"),
+    [CORE_REPLY_OK] = NAME("ok"),
+    [CORE_REPLY_REJECTED] = NAME("rejected"),
+    [CORE_REPLY_RETRY] = NAME("retry"),
+    [CORE_REPLY_PENDING] = NAME("pending"),
+    [CORE_REPLY_UNCLEAR] = NAME("unclear"),
+    [CORE_REPLY_UNUSABLE] = NAME("unusable"),
+    [CORE_REPLY_NO_OUTPUT] = NAME("no_output"),
 };
 static const struct str verdict_names[] = {
     [CORE_USED] = NAME("used"),   [CORE_DUPLICATE] = NAME("duplicate"), [CORE_LATE] = NAME("late"),

@@ -27,7 +27,7 @@ static void cancel(struct work *work)
                    WORDS(resolve_possible(work)));
         return;
     }
-    if (frames_at_end(saga)) {
+    if (frames_at_end(saga) && !core_lacks_output(saga)) {
         work_leave(work, CORE_REFUSED,
                    "it has done everything; only what a scope left is still being undone");
         return;

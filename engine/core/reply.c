@@ -145,14 +145,19 @@ static struct str code_of(const struct work *work)
     return work->event.error_code.size > 0 ? work->event.error_code : core_code_text(CORE_CODE_REJECTED);
 }
 
-enum plan_on_error reply_rule(const struct work *work, uint16_t step)
+static enum plan_on_error rule_or(const struct work *work, uint16_t step, enum plan_on_error otherwise)
 {
     const struct plan_step *plan = work_node(work, step)->step;
     check(plan->error_count == 0 || plan->errors != NULL);
     for (uint32_t i = 0; i < plan->error_count; i++)
         if (str_equal(plan->errors[i].code, work->event.error_code))
             return plan->errors[i].then;
-    return PLAN_ON_ERROR_FAIL;
+    return otherwise;
+}
+
+enum plan_on_error reply_rule(const struct work *work, uint16_t step)
+{
+    return rule_or(work, step, PLAN_ON_ERROR_FAIL);
 }
 
 /* A child that was stopped without being undone, or that an operator's retry could not begin anew: nobody but
@@ -232,6 +237,53 @@ static void take_rejected(struct work *work, uint16_t step)
         forward_verified(work, step);
 }
 
+/* The child's effects are there: whatever becomes of the step, they are undone when it goes back. */
+static void lacks_output(struct work *work, uint16_t step)
+{
+    struct str code = work->event.error_code;
+    struct str message = work->event.error_message;
+    enum plan_on_error rule = rule_or(work, step, PLAN_ON_ERROR_PARK);
+    check(code.size > 0);
+    work_unknown(work, step, true);
+    if (work_halted(work, step)) {
+        work_fault(work, step, code, message);
+        back_settle(work, step);
+        return;
+    }
+    switch (rule) {
+    case PLAN_ON_ERROR_CONTINUE:
+        work_fault(work, step, code, message);
+        forward_waived(work, step);
+        return;
+    case PLAN_ON_ERROR_FAIL:
+        forward_kept(work, step, code, message);
+        return;
+    case PLAN_ON_ERROR_RETRY: /* not of a child */
+    case PLAN_ON_ERROR_PARK:
+        forward_stuck(work, step, code, message);
+        return;
+    }
+    check_never("a rule of no kind");
+}
+
+/* What becomes of the child later, its output given or itself undone, is told by another answer. */
+static void take_no_output(struct work *work, uint16_t step)
+{
+    check(work->event.status == CORE_REPLY_NO_OUTPUT);
+    if (work_node(work, step)->kind != PLAN_SAGA || work->event.command_kind != CORE_DO) {
+        work_leave(work, CORE_DEAD, "only a child saga that was started ends without an output");
+        return;
+    }
+    if (!undecided(work_step(work, step)->state)) {
+        work_leave(work, CORE_LATE, "%.*s is decided already", WORDS(work->event.step));
+        return;
+    }
+    if (work->event.error_code.size == 0)
+        work->event.error_code = core_code_text(CORE_CODE_OUTPUT_FAILED);
+    work_take(work);
+    lacks_output(work, step);
+}
+
 /* Whoever found that it cannot be used has said why, and not more. */
 static void take_unusable(struct work *work, uint16_t step)
 {
@@ -261,6 +313,8 @@ void reply_take(struct work *work)
         unclear_failed(work, step);
     else if (!unclear_is_news(work, step))
         return;
+    else if (work->event.status == CORE_REPLY_NO_OUTPUT)
+        take_no_output(work, step);
     else if (work->event.status == CORE_REPLY_PENDING)
         take_pending(work, step);
     else if (work->event.status == CORE_REPLY_RETRY)

@@ -87,12 +87,16 @@ static bool would_differ(const struct work *work, uint16_t step)
 struct str resolve_possible(const struct work *work)
 {
     const struct core_saga *saga = work->saga;
-    bool may_cancel = saga->direction == CORE_FORWARD && !saga->pivot_commanded && !frames_at_end(saga);
+    bool lacks = core_lacks_output(saga);
+    bool may_cancel =
+        saga->direction == CORE_FORWARD && !saga->pivot_commanded && (!frames_at_end(saga) || lacks);
     struct buf out;
     check(!core_ended(saga));
     buf_init(&out, work->scratch);
     if (lost_holds(saga)) {
         buf_puts(&out, may_cancel ? "retry without a step, cancel, " : "retry without a step, ");
+    } else if (lacks) {
+        buf_puts(&out, may_cancel ? "force with the output, cancel, " : "force with the output, ");
     } else if (saga->status == CORE_PARKED && saga->park_step == CORE_NO_STEP) {
         buf_puts(&out, "retry without a step, ");
     } else if (saga->status == CORE_PARKED) {
@@ -114,6 +118,7 @@ static void leave_not_stuck(struct work *work)
     check(!core_ended(saga));
     const char *why = lost_holds(saga)                  ? "its history was lost"
                       : saga->status != CORE_PARKED     ? "it is not parked"
+                      : core_lacks_output(saga)         ? "it has done everything and lacks its output"
                       : saga->park_step == CORE_NO_STEP ? "it is parked by its deadline"
                                                         : "the step is not stuck";
     work_leave(work, CORE_REFUSED, "%s; possible: %.*s", why, WORDS(resolve_possible(work)));
@@ -142,11 +147,22 @@ static bool may_be_tried(struct work *work, uint16_t step)
     return false;
 }
 
+/* A child that has done everything but has no output: fresh attempts would begin another one. */
+static bool asks_same_child(const struct work *work, uint16_t step)
+{
+    const struct core_step *it = work_step(work, step);
+    check(state_is_stuck(it->state));
+    return work_node(work, step)->kind == PLAN_SAGA && it->state == CORE_STEP_STUCK && it->unknown &&
+           (str_equal(it->error_code, core_code_text(CORE_CODE_OUTPUT_FAILED)) ||
+            str_equal(it->error_code, core_code_text(CORE_CODE_UNSENDABLE)));
+}
+
 static void unstick(struct work *work, uint16_t step)
 {
     enum core_kind kind = work_step(work, step)->state == CORE_STEP_STUCK ? CORE_DO : CORE_UNDO;
     check(work->saga->status == CORE_PARKED);
-    work_budget(work, step, kind);
+    if (!asks_same_child(work, step))
+        work_budget(work, step, kind);
     if (kind == CORE_DO && work_step(work, step)->attempts[CORE_VERIFY] > 0)
         work_budget(work, step, CORE_VERIFY);
     work_move(work, step, state_waiting(kind), work->event.at_us);
@@ -154,12 +170,11 @@ static void unstick(struct work *work, uint16_t step)
     attempt_go(work, step);
 }
 
-/* What parked the whole saga: its deadline, or that its history was lost. */
+/* What parked the whole saga: its deadline, that its history was lost, or that it lacks its output. */
 static void lift_park(struct work *work)
 {
     check(work->saga->status == CORE_PARKED);
     check(work->saga->park_step == CORE_NO_STEP);
-    work_take(work);
     enum core_direction direction = work->saga->direction;
     work_unpark(work);
     work_status(work, direction == CORE_BACK ? CORE_COMPENSATING : CORE_RUNNING, direction);
@@ -172,7 +187,8 @@ void resolve_retry(struct work *work)
     uint16_t step;
     bool whole = work->saga->status == CORE_PARKED && work->saga->park_step == CORE_NO_STEP;
     check(!core_ended(work->saga));
-    if (whole && work->event.step.size == 0) {
+    if (whole && work->event.step.size == 0 && !core_lacks_output(work->saga)) {
+        work_take(work);
         lift_park(work);
         return;
     }
@@ -242,6 +258,23 @@ static void force_rejected(struct work *work, uint16_t step)
         back_stuck(work, step, code, message);
 }
 
+/* An operator gives what could not be computed. */
+static void force_output(struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    check(core_lacks_output(saga));
+    if (work->event.status != CORE_REPLY_OK) {
+        work_leave(work, CORE_REFUSED, "everything is done, only its output is missing; possible: %.*s",
+                   WORDS(resolve_possible(work)));
+        return;
+    }
+    work_take(work);
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_RESULT,
+                                           .step = CORE_NO_STEP,
+                                           .body = work->event.body ? work->event.body : &json_null});
+    lift_park(work);
+}
+
 void resolve_force(struct work *work)
 {
     uint16_t step;
@@ -249,6 +282,10 @@ void resolve_force(struct work *work)
     check(!core_ended(work->saga));
     if (status != CORE_REPLY_OK && status != CORE_REPLY_REJECTED) {
         work_leave(work, CORE_REFUSED, "only ok or rejected can be forced");
+        return;
+    }
+    if (core_lacks_output(work->saga) && work->event.step.size == 0) {
+        force_output(work);
         return;
     }
     if (!find_stuck(work, &step))

@@ -84,6 +84,8 @@ static void read_defaults(struct load *load, const struct tree *tree)
     load_retry(load, values.of[KEYS_DEFAULTS_COMPENSATE_RETRY], false, &defaults->undo_retry);
 }
 
+enum { PARK, COMPLETE }; /* on_output_failure, as in words.def */
+
 static void read_file(struct load *load, const struct tree *root)
 {
     struct keys_values values;
@@ -109,6 +111,10 @@ static void read_file(struct load *load, const struct tree *root)
     if (of[KEYS_FILE_OUTPUT])
         load->plan->output =
             load_program(load, of[KEYS_FILE_OUTPUT], (struct load_scope){.where = LOAD_AT_OUTPUT});
+    int index;
+    if (of[KEYS_FILE_ON_OUTPUT_FAILURE] &&
+        load_word(load, of[KEYS_FILE_ON_OUTPUT_FAILURE], KEYS_FILE_ON_OUTPUT_FAILURE, &index))
+        load->plan->completes_without_output = index == COMPLETE;
 }
 
 /* ---- participants ---- */

@@ -142,5 +142,7 @@ void load_names(struct load *load);
 /* ---- load_steps.c, load_step.c, load_block.c ---- */
 void load_steps(struct load *load, const struct tree *list);
 void load_step(struct load *load, uint16_t node);
+/* The rules of a step, or of a child saga. */
+void load_errors(struct load *load, const struct tree *tree, bool child, struct plan_step *step);
 /* Any node but a step and a sequence. */
 void load_block(struct load *load, uint16_t node);

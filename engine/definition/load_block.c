@@ -321,6 +321,8 @@ static void load_saga(struct load *load, uint16_t node)
     step->run = poke(saga->name, load->arena);
     if (of[KEYS_SAGA_WITH])
         step->run.with = load_program(load, of[KEYS_SAGA_WITH], at_do(node));
+    if (of[KEYS_SAGA_ERRORS])
+        load_errors(load, of[KEYS_SAGA_ERRORS], true, step);
     step->has_undo = !load->nodes[node].after_pivot;
     if (step->has_undo)
         step->undo = poke(saga->name, load->arena);

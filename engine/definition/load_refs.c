@@ -85,7 +85,7 @@ static const char *null_by_itself(const struct plan_node *node)
         return node->await->on_timeout == PLAN_AWAIT_CONTINUE
                    ? "its event did not come (`on_timeout: continue`)"
                    : NULL;
-    for (uint32_t i = 0; node->kind == PLAN_STEP && i < node->step->error_count; i++) {
+    for (uint32_t i = 0; node->step != NULL && i < node->step->error_count; i++) {
         if (node->step->errors[i].then == PLAN_ON_ERROR_CONTINUE)
             return "one of its `errors` was let pass (`continue`)";
     }

@@ -27,8 +27,12 @@ void load_refuse_error_code(struct load *load, struct str text, struct diag_plac
                 "\"%.*s\" cannot be an error code", STR_ARG(text));
 }
 
-static void read_errors(struct load *load, const struct tree *tree, struct plan_step *step)
+void load_errors(struct load *load, const struct tree *tree, bool child, struct plan_step *step)
 {
+    /* A child that has ended stays so: there is nothing to try again. */
+    static const enum plan_on_error of_child[] = {PLAN_ON_ERROR_FAIL, PLAN_ON_ERROR_PARK,
+                                                  PLAN_ON_ERROR_CONTINUE};
+    enum keys_key key = child ? KEYS_CHILD_ERRORS_ANY : KEYS_ERRORS_ANY;
     if (tree->count > LIMITS_ERROR_RULES) {
         problem_add(load->diags, tree->place, PROBLEM_OUT_OF_BOUNDS, STR(""),
                     "a step has at most %d `errors`", LIMITS_ERROR_RULES);
@@ -36,12 +40,13 @@ static void read_errors(struct load *load, const struct tree *tree, struct plan_
     }
     struct plan_error_rule *rules = arena_array(load->arena, tree->count, sizeof *rules);
     for (const struct tree *entry = tree->first; entry; entry = entry->next) {
-        int index = PLAN_ON_ERROR_FAIL;
+        int index = 0;
         if (!load_is_error_code(entry->key))
             load_refuse_error_code(load, entry->key, entry->key_place);
-        if (entry->kind != TREE_BROKEN && !load_word(load, entry, KEYS_ERRORS_ANY, &index))
+        if (entry->kind != TREE_BROKEN && !load_word(load, entry, key, &index))
             continue;
-        rules[step->error_count++] = (struct plan_error_rule){entry->key, (enum plan_on_error)index};
+        rules[step->error_count++] =
+            (struct plan_error_rule){entry->key, child ? of_child[index] : (enum plan_on_error)index};
     }
     step->errors = rules;
 }
@@ -165,7 +170,7 @@ void load_step(struct load *load, uint16_t node)
     if (values.of[KEYS_STEP_OUTPUT])
         read_output(load, values.of[KEYS_STEP_OUTPUT], step);
     if (values.of[KEYS_STEP_ERRORS])
-        read_errors(load, values.of[KEYS_STEP_ERRORS], step);
+        load_errors(load, values.of[KEYS_STEP_ERRORS], false, step);
     if (values.of[KEYS_STEP_VERIFY])
         read_verify(load, values.of[KEYS_STEP_VERIFY], step);
     read_on_timeout(load, &values, node, step);

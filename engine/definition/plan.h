@@ -150,7 +150,9 @@ struct plan {
     const struct expr *key;            /* NULL: none declared */
     const struct plan_search *search;
     uint32_t search_count;
-    const struct expr *output; /* NULL: none */
+    const struct expr *output;     /* NULL: none */
+    bool completes_without_output; /* on_output_failure: complete; false: an output that cannot be computed
+                                      parks it */
     const struct plan_node *nodes;
     uint16_t node_count;
     uint16_t step_count;            /* nodes of kind STEP */

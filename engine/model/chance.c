@@ -32,6 +32,7 @@ struct effect {
     struct str path;
     enum hold hold;
     const struct json *body;
+    bool lacks_output; /* of a child saga that is done */
     uint32_t
         refused_attempt;   /* newest do that was answered without doing it: one that comes again gets the */
     struct answer refusal; /* same answer */
@@ -168,6 +169,8 @@ static struct answer handle_do(struct chance *chance, struct effect *effect,
 {
     if (effect->hold == HOLD_UNDONE || effect->hold == HOLD_CLOSED)
         return rejected("UNDONE_ALREADY");
+    if (effect->hold == HOLD_DONE && effect->lacks_output)
+        return (struct answer){.status = CORE_REPLY_NO_OUTPUT};
     if (effect->hold == HOLD_DONE)
         return (struct answer){.status = CORE_REPLY_OK, .body = effect->body};
     if (command->attempt <= effect->refused_attempt)
@@ -179,6 +182,9 @@ static struct answer handle_do(struct chance *chance, struct effect *effect,
     if (command->node->kind != PLAN_SAGA && strikes(chance, CHANCE_RETRY))
         return refuse(effect, command, (struct answer){.status = CORE_REPLY_RETRY, .code = STR("NOT_NOW")});
     effect->hold = HOLD_DONE;
+    effect->lacks_output = command->node->kind == PLAN_SAGA && strikes(chance, CHANCE_NO_OUTPUT);
+    if (effect->lacks_output)
+        return (struct answer){.status = CORE_REPLY_NO_OUTPUT};
     effect->body = values_make(command->node->step->output_schema, &chance->rng, chance->arena);
     return (struct answer){.status = CORE_REPLY_OK, .body = effect->body};
 }

@@ -356,4 +356,8 @@ void diff_plans(const struct plan *older, const struct plan *newer, struct arena
     find_events(&work, older, newer, DIFF_SIGNAL_GONE, "not awaited any more");
     diff_reads(&work);
     diff_value(&work, &output, STR("output"), "output", older->output, newer->output);
+    if (older->completes_without_output != newer->completes_without_output)
+        diff_add(&work, DIFF_RULE_CHANGED, STR("output"),
+                 newer->completes_without_output ? STR("on_output_failure: complete now")
+                                                 : STR("on_output_failure: park now"));
 }

@@ -179,6 +179,8 @@ static void compare_child(struct diff_work *work, const struct plan_node *was, c
            was->saga->version == 0 ? STR("the newest") : number(work, (uint32_t)was->saga->version),
            is->saga->version == 0 ? STR("the newest") : number(work, (uint32_t)is->saga->version));
     diff_value(work, &fields, is->id, "with", was->step->run.with, is->step->run.with);
+    became(work, DIFF_RULE_CHANGED, is->id, "errors", rules_text(work, was->step),
+           rules_text(work, is->step));
 }
 
 static void compare_fail(struct diff_work *work, const struct plan_node *was, const struct plan_node *is)

@@ -59,6 +59,10 @@ static bool do_says(struct explore_fact *fact, const struct explore_action *acti
             fact->newest_live = false;
         fact->older_live = false;
         return true;
+    case CORE_REPLY_NO_OUTPUT: /* all of it, and it may be told its output later */
+        fact->did = true;
+        fact->newest_live = fact->older_live = false;
+        return true;
     case CORE_REPLY_RETRY:
         fact->newest_live = false;
         return true;
@@ -88,6 +92,7 @@ static bool verify_says(struct explore_fact *fact, const struct explore_action *
     case CORE_REPLY_PENDING:
     case CORE_REPLY_UNCLEAR:
     case CORE_REPLY_UNUSABLE:
+    case CORE_REPLY_NO_OUTPUT:
         return true;
     }
     check_never("a reply of no status");

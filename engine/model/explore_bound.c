@@ -34,15 +34,6 @@ const struct plan *explore_bound(const struct plan *plan, struct arena *arena)
     return bound;
 }
 
-/* A child that was refused, or ended compensated, fails the step; one that was terminated parks it. */
-static struct explore_codes codes_of_child(struct arena *arena)
-{
-    struct str *items = arena_array(arena, 2, sizeof *items);
-    items[0] = STR("");
-    items[1] = core_code_text(CORE_CODE_CHILD_TERMINATED);
-    return (struct explore_codes){items, 2};
-}
-
 static struct explore_codes codes_of(const struct plan_step *step, bool all, struct arena *arena)
 {
     struct str *items = arena_array(arena, step->error_count + 1, sizeof *items);
@@ -56,6 +47,18 @@ static struct explore_codes codes_of(const struct plan_step *step, bool all, str
         items[count++] = step->errors[i].code;
     }
     return (struct explore_codes){items, count};
+}
+
+/* A child that was refused, or ended compensated, fails the step, if its rules say nothing else; one that was
+ * terminated parks it. */
+static struct explore_codes codes_of_child(const struct plan_step *step, bool all, struct arena *arena)
+{
+    struct explore_codes ruled = codes_of(step, all, arena);
+    struct str *items = arena_array(arena, ruled.count + 1, sizeof *items);
+    for (uint32_t i = 0; i < ruled.count; i++)
+        items[i] = ruled.items[i];
+    items[ruled.count] = core_code_text(CORE_CODE_CHILD_TERMINATED);
+    return (struct explore_codes){items, ruled.count + 1};
 }
 
 /* True when it reads $error. */
@@ -89,7 +92,7 @@ void explore_codes_make(struct explore *explore)
     }
     for (uint16_t i = 0; i < plan->node_count; i++)
         if (plan->nodes[i].kind == PLAN_SAGA)
-            codes[i] = codes_of_child(explore->arena);
+            codes[i] = codes_of_child(plan->nodes[i].step, explore->code_matters, explore->arena);
         else if (plan->nodes[i].step)
             codes[i] = codes_of(plan->nodes[i].step, explore->code_matters, explore->arena);
     explore->codes = codes;

@@ -19,8 +19,14 @@ static void add_reply(struct explore_level *level, uint16_t step, enum core_kind
                                        .code = code});
 }
 
+/* Of a child saga. */
+static void add_no_output(struct explore_level *level, uint16_t step)
+{
+    add_reply(level, step, CORE_DO, CORE_REPLY_NO_OUTPUT, false, core_code_text(CORE_CODE_OUTPUT_FAILED));
+}
+
 /* Answers to one kind of command. What the participant would not say is refused by explore_apply. A child
- * saga is answered for by the engine, which only knows ok and rejected. */
+ * saga is answered for by the engine, which only knows ok, rejected and that there is no output. */
 static void list_replies(const struct explore *explore, struct explore_level *level, uint16_t step,
                          enum core_kind kind)
 {
@@ -31,6 +37,8 @@ static void list_replies(const struct explore *explore, struct explore_level *le
     add_reply(level, step, kind, CORE_REPLY_OK, false, STR(""));
     for (uint32_t i = 0; i < (all ? codes->count : 1); i++)
         add_reply(level, step, kind, CORE_REPLY_REJECTED, false, all ? codes->items[i] : STR(""));
+    if (child && all)
+        add_no_output(level, step);
     if (child || (kind == CORE_UNDO && level->world.facts[step].late))
         return;
     add_reply(level, step, kind, CORE_REPLY_RETRY, false, STR(""));
@@ -104,6 +112,8 @@ static void list_simple_do(const struct explore *explore, struct explore_level *
         return;
     for (uint32_t i = 0; i < codes->count; i++)
         add_reply(level, step, CORE_DO, CORE_REPLY_REJECTED, false, codes->items[i]);
+    if (level->saga.plan->nodes[level->saga.steps[step].node].kind == PLAN_SAGA)
+        add_no_output(level, step);
     if (fails_in_many_ways(explore, level, step))
         list_simple_again(level, step);
 }

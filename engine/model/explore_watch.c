@@ -168,7 +168,7 @@ static bool may_be_waived(const struct plan_node *node, const struct core_event 
     for (uint32_t i = 0; node->step && i < node->step->error_count; i++)
         if (node->step->errors[i].then == PLAN_ON_ERROR_CONTINUE &&
             str_equal(node->step->errors[i].code, event->error_code))
-            return event->status == CORE_REPLY_REJECTED;
+            return event->status == CORE_REPLY_REJECTED || event->status == CORE_REPLY_NO_OUTPUT;
     return false;
 }
 
@@ -209,7 +209,8 @@ static void watch_step(struct explore *explore, struct explore_level *level, con
     struct str path = core_step_path(&level->saga, change->step);
     if (is_settled(change->state))
         fact->retried = false;
-    if (change->state == CORE_STEP_DOUBT)
+    bool kept = change->state == CORE_STEP_WAIVED && event->status == CORE_REPLY_NO_OUTPUT;
+    if (change->state == CORE_STEP_DOUBT || kept) /* what a child without output did is there */
         fact->doubt = true;
     if (change->state == CORE_STEP_REJECTED) {
         if (explore_may_exist(fact))
@@ -249,8 +250,10 @@ static bool is_code(struct str code, enum core_code which)
 static void watch_fault(struct explore *explore, const struct explore_level *level,
                         const struct core_change *change)
 {
-    bool expression =
-        str_starts(change->code, STR("EXPRESSION_")) || is_code(change->code, CORE_CODE_PAYLOAD_TOO_LARGE);
+    bool output = change->kind == CORE_CHANGE_PARK && change->step == CORE_NO_STEP &&
+                  is_code(change->code, CORE_CODE_OUTPUT_FAILED);
+    bool expression = output || str_starts(change->code, STR("EXPRESSION_")) ||
+                      is_code(change->code, CORE_CODE_PAYLOAD_TOO_LARGE);
     bool block =
         is_code(change->code, CORE_CODE_NO_BRANCH) || is_code(change->code, CORE_CODE_TOO_MANY_ITEMS);
     if (!expression && !block)

@@ -3,10 +3,11 @@
 
 #include "engine/definition/word.h"
 
-/* The order of enum core_reply_status, then silence. */
-static const struct str words[] = {WORD("ok"),      WORD("rejected"), WORD("retry"),
-                                   WORD("pending"), WORD("none"),     {0}};
+static const struct str words[] = {
+    WORD("ok"), WORD("rejected"), WORD("retry"), WORD("pending"), WORD("none"), WORD("no_output"), {0}};
 enum { SILENT = 4 };
+static const enum core_reply_status said[] = {CORE_REPLY_OK,      CORE_REPLY_REJECTED, CORE_REPLY_RETRY,
+                                              CORE_REPLY_PENDING, CORE_REPLY_OK,       CORE_REPLY_NO_OUTPUT};
 
 static void set_word(struct scenario_reader *reader, const struct tree *tree, struct str word,
                      struct scenario_reply *reply)
@@ -15,7 +16,7 @@ static void set_word(struct scenario_reader *reader, const struct tree *tree, st
     if (!scenario_word(reader, tree, word, words, &index))
         return;
     reply->silent = index == SILENT;
-    reply->status = reply->silent ? CORE_REPLY_OK : (enum core_reply_status)index;
+    reply->status = said[index];
 }
 
 /* "none", "rejected CARD_DECLINED" */
@@ -97,6 +98,15 @@ static const struct scenario_reply *read_replies(struct scenario_reader *reader,
     return first;
 }
 
+static bool lacks_output(const struct scenario_reply *reply)
+{
+    for (; reply; reply = reply->next)
+        for (const struct scenario_reply *part = reply; part; part = part->then)
+            if (part->status == CORE_REPLY_NO_OUTPUT)
+                return true;
+    return false;
+}
+
 const struct scenario_answer *scenario_answers(struct scenario_reader *reader, const struct tree *mapping)
 {
     const struct scenario_answer *first = NULL;
@@ -109,6 +119,10 @@ const struct scenario_answer *scenario_answers(struct scenario_reader *reader, c
                         STR("signals stand under `events`"), "\"%.*s\" is sent no commands",
                         STR_ARG(answer->name.path));
         answer->replies = read_replies(reader, entry);
+        if (named && answer->name.node->kind != PLAN_SAGA && lacks_output(answer->replies))
+            problem_add(reader->diags, entry->key_place, PROBLEM_BAD_CHOICE, STR(""),
+                        "`no_output` is said of a child saga only, and \"%.*s\" is none",
+                        STR_ARG(answer->name.path));
         *end = answer;
         end = &answer->next;
     }

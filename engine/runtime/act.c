@@ -107,8 +107,19 @@ void act_send(struct runner *runner, const struct batch_send *send, bool again)
         return;
     }
     (void)outbox_answer(outbox, number, error == ERR_LIMIT); /* then it is not sent again */
-    if (error == ERR_LIMIT)
-        unsendable(runner, send, &note);
+    if (error != ERR_LIMIT)
+        return;
+    unsendable(runner, send, &note);
+    if (send->instead != NULL)
+        act_send(runner,
+                 &(struct batch_send){.saga = send->saga,
+                                      .shard = send->shard,
+                                      .lsn = send->lsn,
+                                      .id = send->id,
+                                      .message = send->instead,
+                                      .proven = send->proven,
+                                      .loose = send->loose},
+                 again);
 }
 
 void act_tell(struct runner *runner, struct inbox_item *item, const struct engine_answer *answer)

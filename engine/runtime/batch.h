@@ -40,8 +40,9 @@ struct batch_send {
     int64_t lsn;
     struct str id;
     struct bus_message *message;
-    bool proven;  /* one engine to another: it leaves with a proof */
-    bool loose;   /* nobody keeps it: what is lost is asked for again */
+    bool proven;                 /* one engine to another: it leaves with a proof */
+    struct bus_message *instead; /* what goes when the server does not take as much; NULL: nothing */
+    bool loose;                  /* nobody keeps it: what is lost is asked for again */
     bool request; /* a command with via: request; its answer needs the rest, but for start_within_us */
     int64_t timeout_us;
     struct id saga_id;

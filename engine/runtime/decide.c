@@ -69,6 +69,14 @@ bool decide_ends(const struct core_record *record)
     return ends;
 }
 
+static bool comes_to_rest(const struct core_record *record)
+{
+    bool parks = false;
+    for (uint32_t i = 0; i < record->change_count; i++)
+        parks = parks || record->changes[i].kind == CORE_CHANGE_PARK;
+    return parks || decide_ends(record);
+}
+
 /* Commands before events: whoever hears of a saga finds its commands under way. */
 static void add_sends(struct runner *runner, uint32_t row, const struct core_saga *saga,
                       const struct core_record *record)
@@ -89,7 +97,7 @@ static void add_sends(struct runner *runner, uint32_t row, const struct core_sag
         if (record->changes[i].kind == CORE_CHANGE_STATUS)
             add_event(runner, row, saga, lifecycle_of_status(record->changes[i].status),
                       record->changes[i].status, lsn);
-    if (saga->has_parent && decide_ends(record)) {
+    if (sending_is_due(saga) && comes_to_rest(record)) {
         struct batch_send send = sending_end(saga, lsn, arena);
         decide_send(runner, row, &send);
     }

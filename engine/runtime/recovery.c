@@ -193,7 +193,7 @@ static void send_row(struct runner *runner, const struct store_record *row, stru
         if (events)
             send_event(runner, saga, row, changes, lifecycle_of_status(status), status, arena);
     }
-    if (moved && saga->has_parent && core_ended(saga)) {
+    if (moved && sending_is_due(saga)) {
         struct batch_send send = sending_end(saga, row->lsn, arena);
         act_send(runner, &send, true);
     }

@@ -92,6 +92,29 @@ struct batch_send sending_event(const struct core_saga *saga, struct str what, i
     return send;
 }
 
+bool sending_is_due(const struct core_saga *child)
+{
+    return child->has_parent && (core_ended(child) || core_lacks_output(child));
+}
+
+/* All is done, but there is nothing to go on with. */
+static void lack_output(struct envelope_child_reply *reply, struct str message)
+{
+    reply->status = CORE_REPLY_NO_OUTPUT;
+    reply->error_code = core_code_text(CORE_CODE_OUTPUT_FAILED);
+    reply->error_message = message;
+}
+
+static void complete(const struct core_saga *child, struct envelope_child_reply *reply, struct arena *arena)
+{
+    if (child->cause_code.size > 0) {
+        lack_output(reply, child->cause_message);
+        return;
+    }
+    reply->status = CORE_REPLY_OK;
+    reply->body = json_text(arena, child->output == NULL ? &json_null : child->output);
+}
+
 /* Undone and never begun are one to the parent; a child that was stopped without undoing is for its people.
  */
 bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct envelope_child_reply *reply,
@@ -103,13 +126,16 @@ bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct 
     switch (child->status) {
     case CORE_RUNNING:
     case CORE_COMPENSATING:
-    case CORE_PARKED:
         return false;
+    case CORE_PARKED:
+        if (kind == CORE_UNDO || !core_lacks_output(child))
+            return false;
+        lack_output(reply, child->park_message);
+        return true;
     case CORE_COMPLETED:
         if (kind == CORE_UNDO)
             return false;
-        reply->status = CORE_REPLY_OK;
-        reply->body = json_text(arena, child->output == NULL ? &json_null : child->output);
+        complete(child, reply, arena);
         return true;
     case CORE_COMPENSATED:
         if (kind == CORE_UNDO)
@@ -126,6 +152,21 @@ bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct 
     check_never("a saga of no status");
 }
 
+/* What the parent is told of an output that the NATS server does not take. */
+static struct bus_message *without_output(const struct envelope_child_reply *reply, struct arena *arena)
+{
+    struct bus_message *message = arena_new(arena, struct bus_message);
+    struct envelope_child_reply lack = *reply;
+    struct str id;
+    lack_output(&lack,
+                STR("the child saga has done everything, but its output is larger than the NATS server "
+                    "takes"));
+    lack.error_code = core_code_text(CORE_CODE_UNSENDABLE);
+    lack.body = (struct str){0};
+    envelope_child_reply(&lack, arena, message, &id);
+    return message;
+}
+
 struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_t lsn, struct arena *arena)
 {
     struct batch_send send = {.shard = id_shard(reply->child),
@@ -133,6 +174,8 @@ struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_
                               .proven = true,
                               .message = arena_new(arena, struct bus_message)};
     envelope_child_reply(reply, arena, send.message, &send.id);
+    if (reply->status == CORE_REPLY_OK && reply->body.size > 0)
+        send.instead = without_output(reply, arena);
     return send;
 }
 

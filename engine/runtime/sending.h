@@ -16,6 +16,8 @@ struct batch_send sending_event(const struct core_saga *saga, struct str what, i
 /* Whether a child saga's state is an answer to a do or undo of its parent, and which. False: not yet. */
 bool sending_outcome(const struct core_saga *child, enum core_kind kind, struct envelope_child_reply *reply,
                      struct arena *arena);
+/* Whether a child saga that has come to rest owes its parent a word: it has ended, or lacks its output. */
+bool sending_is_due(const struct core_saga *child);
 /* That answer, or a refusal, as a message. */
 struct batch_send sending_reply(const struct envelope_child_reply *reply, int64_t lsn, struct arena *arena);
 /* What a child saga that has ended owes its parent, to the newest command that it knows of. */

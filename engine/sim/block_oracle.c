@@ -476,8 +476,9 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
         PROMISE("S15",
                 event->attempt >= 1 && event->attempt <= oracle->steps[i].commands[event->command_kind].sent);
         cite(oracle, event, i);
-        if (event->status == CORE_REPLY_UNCLEAR && event->command_kind == CORE_DO)
-            oracle->steps[i].unanswered = true; /* it may have happened all the same */
+        bool may_be = event->status == CORE_REPLY_UNCLEAR || event->status == CORE_REPLY_NO_OUTPUT;
+        if (may_be && event->command_kind == CORE_DO)
+            oracle->steps[i].unanswered = true; /* it may have happened all the same, or has */
     }
     PROMISE("S15", found);
 }

@@ -283,6 +283,9 @@ void sim_resume_all(struct sim *sim)
     for (uint32_t i = 0; i < count; i++)
         if (sagas[i].paused && sagas[i].ended_us == 0)
             give(sim, sagas[i].id, CORE_EVENT_RESUME);
+        else if (str_equal(sagas[i].reason_code, core_code_text(CORE_CODE_OUTPUT_FAILED)) &&
+                 str_equal(sagas[i].status, STR("parked")))
+            give(sim, sagas[i].id, CORE_EVENT_FORCE); /* its own output, or that of its child's step */
         else if (sagas[i].has_parent && str_equal(sagas[i].status, STR("parked")))
             give(sim, sagas[i].id, decisions[sim_choose(sim, 4)]);
     arena_fini(&arena);

@@ -324,11 +324,21 @@ static void watch_block(struct data_oracle *oracle, const struct core_change *ch
     frame->cause = cause_of(oracle, change);
 }
 
-static void watch_result(struct data_oracle *oracle, const struct core_change *change)
+/* An operator gives the output only where none can be computed. */
+static void watch_result(struct data_oracle *oracle, const struct core_change *change,
+                         const struct core_event *event)
 {
     struct str name = STR("the output");
-    if (change->body->kind != JSON_NULL)
+    struct arena arena;
+    arena_init(&arena, 0);
+    bool given = event->kind == CORE_EVENT_FORCE && event->step.size == 0;
+    if (given)
+        PROMISE(compute(oracle, 0, oracle->plan->output, &arena) == NULL &&
+                    json_equal(change->body, event->body ? event->body : &json_null),
+                name);
+    else if (change->body->kind != JSON_NULL)
         PROMISE(gives(oracle, 0, oracle->plan->output, change->body), name);
+    arena_fini(&arena);
 }
 
 static const struct json *body_of(struct data_oracle *oracle, const struct core_event *event)
@@ -374,7 +384,7 @@ static void watch_change(struct data_oracle *oracle, const struct core_change *c
         oracle->cause = cause_of(oracle, change);
         break;
     case CORE_CHANGE_RESULT:
-        watch_result(oracle, change);
+        watch_result(oracle, change, event);
         break;
     case CORE_CHANGE_MOVE:
     case CORE_CHANGE_EXTEND:

@@ -245,6 +245,9 @@ static void execute(struct walk *walk, struct message message)
     if (message.kind == CORE_DO && message.status == CORE_REPLY_RETRY && message.attempt > truth->put_off)
         truth->put_off = message.attempt;
     bool child = walk->plan->nodes[walk->oracle.steps[message.step].node].kind == PLAN_SAGA;
+    bool lacks = child && message.kind == CORE_DO && message.status == CORE_REPLY_OK && !walk->healed;
+    if (lacks && rng_mix(walk->seed, message.step) % 5 == 0)
+        message.status = CORE_REPLY_NO_OUTPUT;
     if (!child && strikes(walk, 4)) /* whatever it was, its answer does not tell */
         message.status = chance(walk, 50) ? CORE_REPLY_UNCLEAR : CORE_REPLY_UNUSABLE;
     post(walk, message);
@@ -454,8 +457,7 @@ static void act(struct walk *walk)
 static void bring_near(struct walk *walk)
 {
     const struct core_saga *saga = &walk->twin.live;
-    struct core_event event = {.kind = CORE_EVENT_MOVE, .at_us = walk->now_us, .actor = STR("ann")};
-    event.reason = STR("healed");
+    struct core_event event = {.kind = CORE_EVENT_MOVE, .at_us = walk->now_us, .reason = STR("healed")};
     for (uint16_t i = 0; i < saga->step_count; i++)
         if (is_far(walk, saga->steps[i].due_us))
             event.step = path_of(walk, i);
@@ -466,8 +468,8 @@ static void bring_near(struct walk *walk)
 static void resolve(struct walk *walk)
 {
     const struct core_saga *saga = &walk->twin.live;
-    struct core_event event = {.kind = CORE_EVENT_RETRY, .at_us = walk->now_us, .actor = STR("ann")};
-    event.reason = STR("healed");
+    struct core_event event = {.at_us = walk->now_us, .reason = STR("healed"), .body = &json_true};
+    event.kind = core_lacks_output(saga) ? CORE_EVENT_FORCE : CORE_EVENT_RETRY;
     for (uint16_t i = 0; i < saga->step_count; i++) {
         if (saga->steps[i].state != CORE_STEP_STUCK && saga->steps[i].state != CORE_STEP_UNDO_STUCK)
             continue;

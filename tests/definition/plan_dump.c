@@ -179,4 +179,6 @@ void plan_dump(const struct plan *plan, struct buf *out)
     buf_printf(out, "\nsteps: %u\n", plan->step_count);
     put_node(out, plan, &plan->nodes[0], 0);
     put_program(out, "output", plan->output);
+    if (plan->completes_without_output)
+        buf_puts(out, "without an output it is completed all the same\n");
 }

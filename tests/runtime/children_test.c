@@ -387,3 +387,99 @@ Test(children, a_saga_that_starts_itself_comes_to_an_end)
     cr_assert(eq(u32, generations(&bed, call->answer.id), LIMITS_CHILD_DEPTH));
     bed_close(&bed);
 }
+
+static void define_with_output(struct bed *bed)
+{
+    bed_open(bed, 1);
+    bed_define(bed, "saga: billing\nversion: 1\nsteps:\n"
+                    "  - { id: charge, command: shop.charge, compensate: shop.refund }\n"
+                    "output: { number: \"${ $steps.charge.output + 1 }\" }\n");
+    bed_define(bed, sold);
+}
+
+/* The child stays as it is, for its people; its parent does not go on without knowing. */
+Test(children, a_child_whose_output_cannot_be_computed_stops_its_parent_until_it_is_given)
+{
+    struct bed bed;
+    define_with_output(&bed);
+    struct id id = begun(&bed);
+    struct id child = child_of(&bed, id);
+    bed_answer(&bed, "shop.charge", "ok", "\"seventy\"");
+    bed_expect(&bed, child, "parked");
+    cr_assert(str_equal(bed_row(&bed, child).reason_code, STR("OUTPUT_FAILED")));
+    bed_expect(&bed, id, "parked");
+    cr_assert(str_equal(bed_row(&bed, id).reason_code, STR("OUTPUT_FAILED")));
+    cr_assert(not(bed_has_command(&bed)), "nothing goes out with a null for the number");
+    bed_verb(&bed, 0, id, CORE_EVENT_RETRY);
+    bed_settle(&bed);
+    bed_expect(&bed, id, "parked");
+    struct json_member number = {STR("number"), &json_true};
+    bed_event(&bed, 0, child,
+              &(struct core_event){.kind = CORE_EVENT_FORCE,
+                                   .actor = STR("ann"),
+                                   .body = json_new_object(&bed.arena, &number, 1)});
+    bed_settle(&bed);
+    bed_expect(&bed, child, "completed");
+    struct bus_message ship = bed_take(&bed, "shop.ship");
+    cr_assert(str_equal(ship.body, STR("{\"bill\":true}")), "%.*s", STR_ARG(ship.body));
+    bed_reply(&bed, &ship, "ok", "1");
+    bed_settle(&bed);
+    bed_expect(&bed, id, "completed");
+    bed_close(&bed);
+}
+
+Test(children, a_child_without_output_is_undone_with_its_parent)
+{
+    struct bed bed;
+    define_with_output(&bed);
+    struct id id = begun(&bed);
+    bed_answer(&bed, "shop.charge", "ok", "\"seventy\"");
+    bed_expect(&bed, id, "parked");
+    bed_verb(&bed, 0, id, CORE_EVENT_CANCEL);
+    bed_settle(&bed);
+    bed_answer(&bed, "shop.refund", "ok", "1");
+    bed_expect(&bed, child_of(&bed, id), "compensated");
+    bed_answer(&bed, "shop.release", "ok", "1");
+    bed_expect(&bed, id, "compensated");
+    bed_close(&bed);
+}
+
+/* Whatever is lost on the way: the parent asks again, and is told again. */
+Test(children, a_parent_hears_of_a_missing_output_though_the_first_word_of_it_is_lost)
+{
+    struct bed bed;
+    define_with_output(&bed);
+    struct id id = begun(&bed);
+    bed.next_reply = WORLD_LOST;
+    bed_answer(&bed, "shop.charge", "ok", "\"seventy\"");
+    bed_expect(&bed, id, "running");
+    for (int i = 0; i < 24; i++)
+        bed_advance(&bed, 5 * DURATION_SECOND_US);
+    bed_expect(&bed, id, "parked");
+    cr_assert(str_equal(bed_row(&bed, id).reason_code, STR("OUTPUT_FAILED")));
+    bed_close(&bed);
+}
+
+Test(children, an_output_larger_than_the_server_takes_is_told_to_the_parent)
+{
+    struct bed bed;
+    open_bed(&bed);
+    struct id id = begun(&bed);
+    struct buf large;
+    buf_init(&large, &bed.arena);
+    for (int i = 0; i < 3000; i++)
+        buf_puts(&large, i == 0 ? "\"xx" : "x");
+    buf_put(&large, (struct str){"\"", 2}); /* ends as a text of C does */
+    memory_bus_bound(bed.world.broker, 2000);
+    bed_answer(&bed, "shop.charge", "ok", buf_str(&large).data);
+    bed_expect(&bed, child_of(&bed, id), "completed");
+    bed_expect(&bed, id, "parked");
+    cr_assert(str_equal(bed_row(&bed, id).reason_code, STR("UNSENDABLE")));
+    cr_assert(not(bed_has_command(&bed)));
+    bed_verb(&bed, 0, id, CORE_EVENT_CANCEL);
+    bed_settle(&bed);
+    bed_answer(&bed, "shop.refund", "ok", "1");
+    bed_answer(&bed, "shop.release", "ok", "1");
+    bed_expect(&bed, id, "compensated");
+    bed_close(&bed);
+}
