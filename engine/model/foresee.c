@@ -286,6 +286,8 @@ static void put_head(struct buf *out, const struct foresee *foresee)
     put_text(out, "status", core_status_text(saga->status));
     buf_printf(out, ",\"seq\":%" PRId64 ",", saga->seq);
     put_time(out, "at", foresee->at_us);
+    buf_char(out, ',');
+    put_text(out, "direction", core_direction_text(saga->direction));
     buf_printf(out, ",\"paused\":%s", saga->paused ? "true" : "false");
     buf_printf(out, ",\"possible\":%s,\"refused\":", foresee->possible ? "true" : "false");
     if (foresee->possible)

@@ -51,8 +51,8 @@ struct foresee {
 /* `at_us`: now. The saga has started. */
 void foresee_cancel(const struct core_saga *saga, int64_t at_us, struct arena *arena,
                     struct foresee *foresee);
-/* {"id", "definition", "version", "status", "seq", "at", "paused", "possible", "refused": text | null,
- * "ends", "waits": [{"step", "kind", "attempt", "until"}], "commands": [{"round", "step", "kind", "attempt",
- * "to", "body", "child", "if_done"}], "kept": [{"step", "state", "reason"}], "stuck": [{"step", "state",
- * "code", "reason"}]} */
+/* {"id", "definition", "version", "status", "seq", "at", "direction", "paused", "possible", "refused": text |
+ * null, "ends", "waits": [{"step", "kind", "attempt", "until"}], "commands": [{"round", "step", "kind",
+ * "attempt", "to", "body", "child", "if_done"}], "kept": [{"step", "state", "reason"}], "stuck": [{"step",
+ * "state", "code", "reason"}]} */
 void foresee_json(struct buf *out, const struct foresee *foresee);

@@ -34,8 +34,9 @@ static void print_head(const struct showing *showing)
                refused = text(showing, showing->plan, "refused");
     if (!flag(showing->plan, "possible"))
         printf("it is %.*s, and cannot be cancelled: %.*s\n", STR_ARG(status), STR_ARG(refused));
-    else if (str_equal(status, STR("compensating")))
-        printf("it is compensating; still to come:\n");
+    else if (str_equal(text(showing, showing->plan, "direction"), STR("back")))
+        printf("it is %.*s%s; still to come:\n", STR_ARG(status),
+               str_equal(status, STR("compensating")) ? "" : ", and goes back already");
     else
         printf("it is %.*s; a cancel would do this:\n", STR_ARG(status));
 }

@@ -83,6 +83,7 @@ Test(plan, tells_what_a_cancel_would_send)
     expect_member(plan.json, "refused", "null");
     expect_member(plan.json, "ends", "\"compensated\"");
     expect_member(plan.json, "status", "\"running\"");
+    expect_member(plan.json, "direction", "\"forward\"");
     const struct json *waits = json_get(plan.json, STR("waits"));
     cr_assert_eq(waits->count, 1);
     expect_member(waits->items[0], "step", "\"ask\"");

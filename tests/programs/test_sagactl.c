@@ -189,6 +189,27 @@ Test(sagactl, a_cancel_is_foreseen_and_comes_as_told)
               "%.*s", STR_ARG(after.out));
 }
 
+Test(sagactl, what_goes_back_already_is_not_promised_by_a_cancel)
+{
+    stand_write(&stand, "back.yaml",
+                STR("saga: back\nversion: 1\nsteps:\n"
+                    "  - { id: one, command: stand.do, with: { how: ok },\n"
+                    "      compensate: { command: stand.undo, with: { how: human } } }\n"
+                    "  - { id: two, command: stand.do, with: { how: reject }, compensate: none }\n"));
+    cr_assert_eq(stand_run(&stand, "sagactl put %s/back.yaml", stand.dir).code, 0);
+    struct stand_result began = stand_run(&stand, "sagactl start back --input '{}'");
+    cr_assert_eq(began.code, 0, "%.*s", STR_ARG(began.err));
+    const char *id = arena_copy(&stand.arena, str_trim(began.out)).data;
+    cr_assert(harness_await(is_parked, (void *)id, STAND_PATIENCE_MS));
+    struct stand_result plan = stand_run(&stand, "sagactl plan-compensation %s", id);
+    cr_expect(str_starts(plan.out, STR("it is parked, and goes back already; still to come:\n"
+                                       "  a human decides about one, which is undo_stuck: ")),
+              "%.*s", STR_ARG(plan.out));
+    cr_expect(str_equal(json_get_str(json_of("plan-compensation", id), STR("direction")), STR("back")));
+    struct stand_result refused = stand_run(&stand, "sagactl cancel %s", id);
+    cr_expect(stand_has(refused.err, "it is compensating already"), "%.*s", STR_ARG(refused.err));
+}
+
 static void expect_width(int columns)
 {
     struct stand_result list =
