@@ -133,6 +133,10 @@ static struct str fault_of(struct arena *arena, const struct fields_row *row, co
         if (value->kind != JSON_OBJECT)
             return STR("must be an object");
         break;
+    case FIELDS_FLAG:
+        if (value->kind != JSON_BOOL)
+            return STR("must be true or false");
+        break;
     case FIELDS_SECONDS:
         if (!is_span(value, row->most))
             return arena_printf(

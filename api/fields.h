@@ -8,6 +8,7 @@ enum fields_type {
     FIELDS_TEXT,   /* a string of 1 to `most` bytes, without control characters but line feed and tab */
     FIELDS_NUMBER, /* an integer of 1 to `most` */
     FIELDS_OBJECT,
+    FIELDS_FLAG,    /* true or false */
     FIELDS_SECONDS, /* a duration ("30s") or a number of seconds, 0 to `most` seconds */
 };
 struct fields_row {

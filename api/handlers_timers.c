@@ -127,6 +127,7 @@ static const struct fields_row fields[] = {
     {LITERAL("reason"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
     {LITERAL("step"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
     {LITERAL("due"), FIELDS_TEXT, true, LIMITS_NAME_BYTES},
+    {LITERAL("deadline"), FIELDS_FLAG, false, 0},
 };
 
 static enum err read_now(struct store *store, void *context, struct err_note *note)
@@ -155,6 +156,22 @@ static bool read_due(struct request *request, struct str text, int64_t *due_us)
     return error == ERR_OK;
 }
 
+/* What the saga's deadline does when it fires undoes it all, so nobody moves it by leaving a step out. */
+static bool read_which(struct request *request, const struct json *body, struct core_event *event)
+{
+    const struct json *given = json_get(body, STR("deadline"));
+    bool deadline = given != NULL && given->boolean;
+    event->only = !deadline && event->step.size == 0;
+    if (!deadline || (event->step.size == 0 && event->reason.size > 0))
+        return true;
+    request_refuse(request, PAGE_INVALID_FIELD, "%s",
+                   event->step.size > 0
+                       ? "either `step` or `deadline`, not both"
+                       : "moving the deadline needs a `reason`: when it has passed, the saga is "
+                         "undone or, behind its pivot, parks");
+    return false;
+}
+
 void handlers_move_timer(struct request *request)
 {
     struct id id;
@@ -168,6 +185,6 @@ void handlers_move_timer(struct request *request)
         .reason = json_get_str(body, STR("reason")),
         .step = json_get_str(body, STR("step")),
     };
-    if (read_due(request, json_get_str(body, STR("due")), &event.due_us))
+    if (read_which(request, body, &event) && read_due(request, json_get_str(body, STR("due")), &event.due_us))
         sagas_verb(request, id, &event);
 }

@@ -111,7 +111,8 @@ struct core_event {
     /* TIMER */
     bool deadline; /* the saga's deadline, whatever else is due before it */
 
-    /* MOVE: step is the timer's path, "" the saga's deadline */
+    /* MOVE: step is the timer's path, "" the saga's deadline or, with `only`, the only step's timer */
+    bool only;
     int64_t due_us; /* not after `at`: fires now. DELIVERED: when its time ends; 0, or later: its timeout
                        after `at` */
 

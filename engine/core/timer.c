@@ -1,4 +1,5 @@
 #include "engine/core/timer.h"
+#include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/core/attempt.h"
@@ -8,6 +9,8 @@
 #include "engine/core/lost.h"
 #include "engine/core/unclear.h"
 #include "engine/core/words.h"
+
+enum { MOST_NAMES_BYTES = 300 }; /* of a sentence */
 
 static bool is_held(const struct core_saga *saga, const struct core_step *step)
 {
@@ -164,11 +167,42 @@ void timer_fire(struct work *work)
         timed_out(work, step);
 }
 
+/* The only step's timer; when there are several, they are named. */
+static bool find_only(struct work *work, uint16_t *step)
+{
+    const struct core_saga *saga = work->saga;
+    uint32_t count = 0;
+    struct buf names;
+    check(work->event.only);
+    buf_init(&names, work->scratch);
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        if (!state_is_active(saga->steps[i].state))
+            continue;
+        *step = i;
+        if (names.size < MOST_NAMES_BYTES) {
+            buf_puts(&names, count > 0 ? ", " : "");
+            buf_put(&names, core_step_path(saga, i));
+        }
+        count++;
+    }
+    if (count == 0)
+        work_leave(work, CORE_REFUSED, "no step has a timer that runs%s",
+                   saga->deadline_us > 0 ? "; the saga's deadline is moved only by saying so" : "");
+    else if (count > 1)
+        work_leave(work, CORE_REFUSED, "%u timers run, name the step: %.*s", count, WORDS(buf_str(&names)));
+    else
+        work->event.step = core_step_path(saga, *step);
+    work->event.only = false;
+    return count == 1;
+}
+
 static bool find_timer(struct work *work, uint16_t *step)
 {
     const struct core_saga *saga = work->saga;
     check(work->event.kind == CORE_EVENT_MOVE);
     *step = CORE_NO_STEP;
+    if (work->event.step.size == 0 && work->event.only)
+        return find_only(work, step);
     if (work->event.step.size == 0) {
         if (saga->deadline_us > 0)
             return true;

@@ -74,7 +74,9 @@ static const char *due_of(const struct invocation *invocation)
 
 static void show_moved(const struct invocation *invocation, const struct json *answer)
 {
-    const char *step = invocation->argument_count > 1 ? invocation->arguments[1] : "the deadline";
+    const char *step = invocation_option(invocation, "deadline") != NULL ? "the deadline"
+                       : invocation->argument_count > 1                  ? invocation->arguments[1]
+                                                                         : "its only step's timer";
     printf("%.*s is %.*s: %s is due %s\n",
            STR_ARG(show_plain(invocation->arena, json_get_str(answer, STR("id")))),
            STR_ARG(show_plain(invocation->arena, json_get_str(answer, STR("status")))), step,
@@ -89,11 +91,14 @@ int events_timer(struct invocation *invocation)
     if (!invocation_expects(invocation, 1, 2) || !invocation_id(invocation, invocation->arguments[0], &id))
         return INVOCATION_USAGE;
     const char *due = due_of(invocation);
-    if (due == NULL)
+    bool deadline = invocation_option(invocation, "deadline") != NULL;
+    if (due == NULL || (deadline && !invocation_needs(invocation, "reason")))
         return INVOCATION_USAGE;
     remote_actor(invocation, &body);
     remote_member(&body, "step", invocation->argument_count > 1 ? invocation->arguments[1] : NULL);
     remote_member(&body, "due", due);
+    if (deadline)
+        buf_puts(&body, ",\"deadline\":true");
     buf_char(&body, '}');
     return remote_post(invocation, remote_saga(invocation, "/timers"), buf_str(&body), show_moved);
 }

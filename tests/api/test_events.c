@@ -134,7 +134,16 @@ Test(events, shows_and_moves_timers)
     answer = on_saga("POST", id, "/timers",
                      "{\"actor\":\"ann\",\"step\":\"paid\",\"due\":\"2090-01-01T00:00:00Z\"}");
     EXPECT(answer, 200);
-    answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"due\":\"20h\"}");
+    answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"deadline\":true,\"due\":\"now\"}");
+    wire_expect_page(&answer, 400, "invalid-field", "moving the deadline needs a `reason`");
+    answer =
+        on_saga("POST", id, "/timers",
+                "{\"actor\":\"ann\",\"reason\":\"x\",\"step\":\"paid\",\"deadline\":true,\"due\":\"now\"}");
+    wire_expect_page(&answer, 400, "invalid-field", "either `step` or `deadline`");
+    answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"deadline\":1,\"due\":\"now\"}");
+    wire_expect_page(&answer, 400, "invalid-field", "must be true or false");
+    answer = on_saga("POST", id, "/timers",
+                     "{\"actor\":\"ann\",\"reason\":\"slow\",\"deadline\":true,\"due\":\"20h\"}");
     EXPECT(answer, 200);
     answer = on_saga("GET", id, "/timers", NULL);
     await = timer_of(&answer, "await");
@@ -144,9 +153,11 @@ Test(events, shows_and_moves_timers)
     wire_expect_page(&answer, 409, "verb-refused", "it has no timer");
     answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"step\":\"paid\",\"due\":\"soon\"}");
     wire_expect_page(&answer, 400, "invalid-field", "no time");
-    answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"step\":\"paid\",\"due\":\"now\"}");
+    answer = on_saga("POST", id, "/timers", "{\"actor\":\"ann\",\"due\":\"now\"}");
     EXPECT(answer, 200);
-    (void)stage_await(&stage, id, "compensated");
+    struct wire_answer ended = stage_await(&stage, id, "compensated");
+    cr_expect(str_equal(json_get_str(json_get(ended.json, STR("reason")), STR("code")), STR("TIMEOUT")),
+              "the await's time is over, not the saga's: %.*s", STR_ARG(ended.body));
     answer = on_saga("GET", id, "/timers", NULL);
     cr_assert(json_get(answer.json, STR("items"))->count == 0, "%.*s", STR_ARG(answer.body));
 }

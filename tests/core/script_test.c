@@ -8,7 +8,7 @@
  *   cancel|terminate|pause|resume      [by=actor] [reason="…"]
  *   retry|skip|force [step] [status]   likewise
  *   signal <event> [id=…] [{body}]
- *   move [step] in=<duration>|now      likewise
+ *   move [only|step] in=<duration>|now      likewise
  *   undo #<attempt>
  * start also takes rules=… shards=… parent_step=… (which makes it a child) parent_attempt=… stillborn=yes. */
 #include <criterion/criterion.h>
@@ -180,6 +180,8 @@ static struct core_event read_event(struct script *script, struct str line)
         }
         if (str_find(word, '=') < word.size)
             read_option(script, &event, word);
+        else if (str_equal(word, STR("only")))
+            event.only = true;
         else if (!str_equal(word, STR("now")) && !core_reply_parse(word, &event.status))
             event.step = word;
     }

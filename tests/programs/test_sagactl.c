@@ -364,11 +364,11 @@ Test(sagactl, timers_are_shown_moved_and_fired)
     struct stand_result then = stand_run(&stand, "sagactl timers %s", id);
     cr_expect(stand_has(then.out, "rest") && stand_has(then.out, "2090-01-01T00:00:00"), "%.*s",
               STR_ARG(then.out));
-    cr_expect_eq(stand_run(&stand, "sagactl timer %s --in 20h --reason slow", id).code, 0);
+    cr_expect_eq(stand_run(&stand, "sagactl timer %s --deadline --in 20h", id).code, 2, "it needs a reason");
+    cr_expect_eq(stand_run(&stand, "sagactl timer %s --deadline --in 20h --reason slow", id).code, 0);
     struct stand_result wrong = stand_run(&stand, "sagactl timer %s paid --fire", id);
     cr_expect_eq(wrong.code, 1, "%.*s", STR_ARG(wrong.out));
-    struct stand_result fired =
-        stand_run(&stand, "sagactl timer %s rest --fire --reason enough --actor olga", id);
+    struct stand_result fired = stand_run(&stand, "sagactl timer %s --fire --reason enough --actor olga", id);
     cr_expect_eq(fired.code, 0, "%.*s", STR_ARG(fired.err));
     cr_assert(harness_await(is_completed, (void *)id, STAND_PATIENCE_MS));
     struct stand_result history = stand_run(&stand, "sagactl history %s", id);

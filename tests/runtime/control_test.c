@@ -114,14 +114,16 @@ Test(control, events_and_timers_survive_the_way)
     arena_init(&arena, 0);
     const struct core_event verbs[] = {
         {.kind = CORE_EVENT_SIGNAL, .signal = STR("money.came"), .signal_id = STR("s1"), .body = &json_true},
-        {.kind = CORE_EVENT_MOVE, .step = STR("b[2]"), .due_us = 12345, .actor = STR("ann")}};
-    for (size_t i = 0; i < 2; i++) {
+        {.kind = CORE_EVENT_MOVE, .step = STR("b[2]"), .due_us = 12345, .actor = STR("ann")},
+        {.kind = CORE_EVENT_MOVE, .only = true, .due_us = 12345, .actor = STR("ann")}};
+    for (size_t i = 0; i < 3; i++) {
         struct inbox_task sent = {.kind = INBOX_VERB}, got;
         struct str reason = {0};
         sent.verb = verbs[i];
         cr_assert(control_read(control_write(&sent, &arena), registry, &arena, &got, &reason) == ERR_OK,
                   "%.*s", STR_ARG(reason));
         cr_assert(got.verb.kind == verbs[i].kind && got.verb.due_us == verbs[i].due_us);
+        cr_assert(got.verb.only == verbs[i].only);
         cr_assert(str_equal(got.verb.signal, verbs[i].signal));
         cr_assert(str_equal(got.verb.signal_id, verbs[i].signal_id));
         cr_assert(str_equal(got.verb.step, verbs[i].step));
