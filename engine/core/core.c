@@ -2,6 +2,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/back.h"
+#include "engine/core/clock.h"
 #include "engine/core/delivery.h"
 #include "engine/core/flow.h"
 #include "engine/core/frames.h"
@@ -161,6 +162,9 @@ static void decide(struct work *work)
         return;
     case CORE_EVENT_LOST:
         lost_mark(work);
+        return;
+    case CORE_EVENT_CLOCK:
+        clock_back(work);
         return;
     }
     check_never("an event of no kind");

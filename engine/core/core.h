@@ -59,8 +59,10 @@ enum core_event_kind {
                              again */
     CORE_EVENT_UNDELIVERED, /* an attempt has reached nobody and never will: error_code and error_message say
                                why */
-    CORE_EVENT_LOST, /* the database has lost records of this saga that the engine knew; reason: what it knew
-                      */
+    CORE_EVENT_LOST,  /* the database has lost records of this saga that the engine knew; reason: what it knew
+                       */
+    CORE_EVENT_CLOCK, /* the database's clock has gone back behind the last record, to `at`: the one event
+                         whose time may */
 };
 /* The first four are what participants say; the others are what the engine makes of an answer that says none
  * of them: an error of a service that may have acted before it (`via: request`), and an answer that cannot be
@@ -82,7 +84,7 @@ enum { CORE_RULES_FIRST = 1, CORE_RULES_OUTPUT = 3, CORE_RULES_NEWEST = 3 };
 struct core_event {
     enum core_event_kind kind;
     int64_t at_us; /* PostgreSQL's clock, microseconds since 1970; never before the saga's last record (core
-                      takes the later one) */
+                      takes the later one), but for CLOCK */
 
     /* START */
     const struct json *input;
@@ -247,6 +249,7 @@ struct core_step {
     uint32_t family;        /* of a child saga: what it was given */
     uint32_t noted[CORE_KIND_COUNT]; /* newest attempt whose answer could not be used; 0: none */
     int64_t due_us;                  /* 0: no timer */
+    int64_t due_set_us;              /* when due_us was set */
     int64_t opened_us;
     int64_t sent_us;  /* last command */
     int64_t ended_us; /* when DONE, REJECTED, WAIVED, DOUBT was reached; then UNDONE, UNDO_WAIVED */
@@ -295,6 +298,7 @@ struct core_saga {
     int64_t updated_us;
     int64_t ended_us;    /* 0: not ended */
     int64_t deadline_us; /* of the saga; 0: none or spent */
+    int64_t deadline_set_us;
     struct str key;
     struct str correlation;
     struct str traceparent;

@@ -280,7 +280,8 @@ const char *state_event_follows(const struct core_saga *saga, int64_t seq, const
     check(saga->seq >= 0);
     if (seq != saga->seq + 1)
         return "the journal has a gap";
-    if (event->at_us < saga->updated_us || event->at_us <= 0 || event->at_us > INT64_MAX / 2)
+    if ((event->at_us < saga->updated_us) != (event->kind == CORE_EVENT_CLOCK) || event->at_us <= 0 ||
+        event->at_us > INT64_MAX / 2)
         return "the journal goes back in time, or out of it";
     if ((event->kind == CORE_EVENT_START) != (saga->seq == 0))
         return "a saga starts with its first record";

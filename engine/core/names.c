@@ -38,6 +38,7 @@ static const struct str event_names[] = {
     [CORE_EVENT_DELIVERED] = NAME("delivered"),
     [CORE_EVENT_UNDELIVERED] = NAME("undelivered"),
     [CORE_EVENT_LOST] = NAME("lost"),
+    [CORE_EVENT_CLOCK] = NAME("clock"),
 };
 static const struct str reply_names[] = {
     [CORE_REPLY_OK] = NAME("ok"),

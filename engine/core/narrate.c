@@ -144,6 +144,10 @@ static void head(struct buf *out, const struct core_event *event)
         buf_puts(out, "history lost, found");
         put_actor(out, event);
         break;
+    case CORE_EVENT_CLOCK:
+        buf_puts(out, "clock back, found");
+        put_actor(out, event);
+        break;
     }
 }
 

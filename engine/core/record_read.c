@@ -338,7 +338,7 @@ static const char *read_event(const struct json *from, struct core_event *event)
 {
     if (from == NULL || from->kind != JSON_OBJECT)
         return "event";
-    check((unsigned)event->kind <= CORE_EVENT_LOST);
+    check((unsigned)event->kind <= CORE_EVENT_CLOCK);
     if (event->kind == CORE_EVENT_START)
         return read_start(from, event);
     if (event->kind == CORE_EVENT_SIGNAL) {

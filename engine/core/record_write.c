@@ -166,6 +166,7 @@ static void write_event(struct buf *out, const struct core_event *event)
     case CORE_EVENT_MOVE:
     case CORE_EVENT_UNDO:
     case CORE_EVENT_LOST:
+    case CORE_EVENT_CLOCK:
         write_verb(out, event);
         break;
     case CORE_EVENT_SIGNAL:
@@ -320,6 +321,7 @@ struct str record_step(const struct core_saga *saga, const struct core_record *r
     case CORE_EVENT_SIGNAL:
     case CORE_EVENT_UNDO:
     case CORE_EVENT_LOST:
+    case CORE_EVENT_CLOCK:
     case CORE_EVENT_START:
     case CORE_EVENT_CANCEL:
     case CORE_EVENT_TERMINATE:
@@ -334,7 +336,7 @@ uint32_t record_attempt(const struct core_record *record)
 {
     check(record->seq > 0);
     enum core_event_kind kind = record->event.kind;
-    check((unsigned)kind <= CORE_EVENT_LOST);
+    check((unsigned)kind <= CORE_EVENT_CLOCK);
     bool has_attempt = kind == CORE_EVENT_REPLY || kind == CORE_EVENT_TIMER || kind == CORE_EVENT_RETRY ||
                        kind == CORE_EVENT_SKIP || kind == CORE_EVENT_FORCE || kind == CORE_EVENT_UNDO ||
                        kind == CORE_EVENT_DELIVERED || kind == CORE_EVENT_UNDELIVERED;

@@ -125,10 +125,20 @@ static uint64_t weight(const struct json *value)
     return bytes;
 }
 
+/* What was tried in a time that has not come yet was tried now. */
+static void begin_budgets(struct core_saga *saga, int64_t now_us)
+{
+    check(now_us > 0);
+    for (uint16_t i = 0; i < saga->step_count; i++)
+        for (int kind = 0; kind < CORE_KIND_COUNT; kind++)
+            if (saga->steps[i].first_sent_us[kind] > now_us)
+                saga->steps[i].first_sent_us[kind] = now_us;
+}
+
 void state_event(struct core_saga *saga, int64_t seq, const struct core_event *event)
 {
     check(seq == saga->seq + 1);
-    check(event->at_us >= saga->updated_us);
+    check(event->at_us >= saga->updated_us || event->kind == CORE_EVENT_CLOCK);
     if (event->kind == CORE_EVENT_START)
         state_start(saga, event);
     if (event->kind == CORE_EVENT_REPLY)
@@ -141,6 +151,8 @@ void state_event(struct core_saga *saga, int64_t seq, const struct core_event *e
     saga->unfinished = false;
     if (event->kind == CORE_EVENT_LOST)
         saga->lost_seq = seq;
+    if (event->kind == CORE_EVENT_CLOCK)
+        begin_budgets(saga, event->at_us);
     saga->seq = seq;
     saga->updated_us = event->at_us;
 }
@@ -167,8 +179,16 @@ static void open_step(struct core_saga *saga, const struct core_change *change)
                            .path = state_path(saga, change->node, change->frame),
                            .state = CORE_STEP_WAITING,
                            .due_us = saga->updated_us,
+                           .due_set_us = saga->updated_us,
                            .opened_us = saga->updated_us};
     saga->frames[change->frame].at_step = change->step;
+}
+
+static void set_due(const struct core_saga *saga, struct core_step *step, const struct core_change *change)
+{
+    check(change->due_us >= 0);
+    step->due_us = change->due_us;
+    step->due_set_us = saga->updated_us;
 }
 
 static void count_send(struct core_saga *saga, struct core_step *step, const struct core_change *change)
@@ -181,7 +201,7 @@ static void count_send(struct core_saga *saga, struct core_step *step, const str
         step->family = change->family;
     }
     step->state = state_sent(change->command);
-    step->due_us = change->due_us;
+    set_due(saga, step, change);
     step->sent_us = saga->updated_us;
     step->attempts[change->command] = change->attempt;
     step->answered[change->command] = false;
@@ -224,7 +244,7 @@ static void move(struct core_saga *saga, struct core_step *step, const struct co
     if (change->state == CORE_STEP_WAIVED)
         step->waived = true;
     step->state = change->state;
-    step->due_us = change->due_us;
+    set_due(saga, step, change);
     if (traits[change->state].settled)
         step->ended_us = saga->updated_us;
 }
@@ -286,11 +306,11 @@ static void set_park(struct core_saga *saga, const struct core_change *change)
     saga->park_step = change->step;
 }
 
-static void extend(struct core_step *step, const struct core_change *change)
+static void extend(const struct core_saga *saga, struct core_step *step, const struct core_change *change)
 {
     check(state_is_active(step->state));
     check(step->pending_count < LIMITS_PENDING_COUNT);
-    step->due_us = change->due_us;
+    set_due(saga, step, change);
     step->pending_count++;
 }
 
@@ -336,7 +356,7 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         state_take(saga, step, change);
         return;
     case CORE_CHANGE_MOVE:
-        step->due_us = change->due_us;
+        set_due(saga, step, change);
         return;
     case CORE_CHANGE_SEND:
         count_send(saga, step, change);
@@ -345,7 +365,7 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         move(saga, step, change);
         return;
     case CORE_CHANGE_EXTEND:
-        extend(step, change);
+        extend(saga, step, change);
         return;
     case CORE_CHANGE_OUTPUT:
         take_output(saga, step, event);
@@ -370,6 +390,7 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         return;
     case CORE_CHANGE_DEADLINE:
         saga->deadline_us = change->due_us;
+        saga->deadline_set_us = saga->updated_us;
         return;
     case CORE_CHANGE_CAUSE:
         set_cause(saga, change);

@@ -49,7 +49,9 @@ static void deadline(struct work *work)
 {
     check(work->saga->direction == CORE_FORWARD);
     check(work->saga->deadline_us <= work->event.at_us);
-    struct str limit = duration_text(work->scratch, work->saga->deadline_us - work->saga->started_us);
+    const struct core_saga *saga = work->saga; /* started in a time yet to come: the clock went back since */
+    int64_t from_us = saga->started_us < saga->deadline_set_us ? saga->started_us : saga->deadline_set_us;
+    struct str limit = duration_text(work->scratch, saga->deadline_us - from_us);
     struct str message = work_text(work, "it was not done within %.*s", WORDS(limit));
     bool at_end = frames_at_end(work->saga);
     if (!work->saga->pivot_commanded && !at_end) {

@@ -31,7 +31,7 @@ static bool fits_journal(const struct json *value)
 
 static void clean_texts(struct core_event *event)
 {
-    check((unsigned)event->kind <= CORE_EVENT_LOST);
+    check((unsigned)event->kind <= CORE_EVENT_CLOCK);
     event->signal = clean(event->signal, LIMITS_REASON_BYTES); /* longer than any name */
     event->signal_id = clean(event->signal_id, LIMITS_KEY_BYTES);
     event->parent_step = clean(event->parent_step, LIMITS_REASON_BYTES);
@@ -49,11 +49,11 @@ static void clean_texts(struct core_event *event)
 
 /* Never before the last record, never 0 (which means no time), never so late that adding a span could
  * overflow. */
-static int64_t monotone(const struct core_saga *saga, int64_t at_us)
+static int64_t monotone(int64_t last_us, int64_t at_us)
 {
-    check(saga->updated_us >= 0);
-    check(saga->updated_us <= INT64_MAX / 2);
-    int64_t first = saga->updated_us > 0 ? saga->updated_us : 1;
+    check(last_us >= 0);
+    check(last_us <= INT64_MAX / 2);
+    int64_t first = last_us > 0 ? last_us : 1;
     if (at_us < first)
         return first;
     return at_us < INT64_MAX / 2 ? at_us : INT64_MAX / 2;
@@ -74,7 +74,7 @@ bool work_begin(struct work *work, struct core_saga *saga, const struct core_eve
 {
     check(saga->seq >= 0);
     *work = (struct work){.saga = saga, .event = *event, .scratch = scratch, .update = update};
-    work->event.at_us = monotone(saga, event->at_us);
+    work->event.at_us = monotone(event->kind == CORE_EVENT_CLOCK ? 1 : saga->updated_us, event->at_us);
     clean_texts(&work->event);
     if (event->kind == CORE_EVENT_START && event->rules == 0)
         work->event.rules = CORE_RULES_NEWEST;

@@ -246,7 +246,7 @@ void act_on_watches(struct runner *runner, struct resident_entry *entry)
 
 void act_on_late_watches(struct runner *runner)
 {
-    int64_t now_us = runner_now_us(runner);
+    int64_t now_us = engine_clock_us(runner->engine);
     bool away = runner->commit.open; /* memory may be ahead of the database: it says nothing then */
     for (struct heap_item *item = heap_first(&runner->resident.watches);
          item != NULL && item->due_us <= now_us; item = heap_first(&runner->resident.watches))

@@ -163,7 +163,7 @@ uint32_t decide_row(const struct runner *runner, const struct resident_entry *en
     return entry->batch == runner->batch.number ? entry->batch_index : BATCH_NO_SAGA;
 }
 
-uint32_t decide_step(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
+static uint32_t step(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
                      struct core_update *update)
 {
     struct core_event stamped = *event;
@@ -178,6 +178,27 @@ uint32_t decide_step(struct runner *runner, struct resident_entry *entry, const 
     failpoint("stepped");
     return update->verdict == CORE_USED ? add_update(runner, entry, update, before)
                                         : decide_row(runner, entry); /* it may repeat what stands there */
+}
+
+void decide_clock(struct runner *runner, struct resident_entry *entry)
+{
+    const struct core_event event = {.kind = CORE_EVENT_CLOCK,
+                                     .actor = STR("engine"),
+                                     .reason = STR("the database's clock went back; spans are counted anew")};
+    const struct core_saga *saga = entry->saga;
+    if (saga->seq == 0 || core_ended(saga) || saga->updated_us <= runner->batch.now_us + timekeeper_jump_us)
+        return;
+    struct core_update update;
+    (void)step(runner, entry, &event, &update);
+    check(update.verdict == CORE_USED);
+    resident_time(&runner->resident, entry);
+}
+
+uint32_t decide_step(struct runner *runner, struct resident_entry *entry, const struct core_event *event,
+                     struct core_update *update)
+{
+    decide_clock(runner, entry);
+    return step(runner, entry, event, update);
 }
 
 bool decide_event(struct runner *runner, struct resident_entry *entry, const struct core_event *event,

@@ -18,6 +18,9 @@ bool decide_ends(const struct core_record *record);
 struct core_event decide_start_event(struct runner *runner, const struct engine_start *start);
 /* What is wrong with an input, in one sentence. */
 struct str decide_problems(const struct schema_problems *problems, struct arena *arena);
+/* A saga whose last record is in a time that has not come, because the database's clock went back, goes back
+ * with it: a record says so. Before anything else happens to it; decide_step and decide_event see to it. */
+void decide_clock(struct runner *runner, struct resident_entry *entry);
 /* A new saga, or the answer that there is one: keyed is the saga found under this key in the store, twin the
  * one begun under it in this batch; NULL when there is none. Gives the saga it began, or NULL. */
 struct resident_entry *decide_start(struct runner *runner, struct inbox_item *item,

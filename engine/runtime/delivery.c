@@ -327,7 +327,7 @@ enum delivery_gate delivery_gate(struct runner *runner, struct resident_entry *e
         delivery_look_at(&runner->delivery, flight->lane, engine_clock_us(runner->engine));
         return DELIVERY_HOLD;
     }
-    int64_t due_us = flight->delivered_us + runner->offset_us + flight->timeout_us;
+    int64_t due_us = flight->delivered_us + runner->time.offset_us + flight->timeout_us;
     if (due_us <= runner->batch.now_us || due_us <= it->due_us + delivery_precision_us(flight))
         return DELIVERY_FIRE;
     *event = (struct core_event){.kind = CORE_EVENT_DELIVERED,

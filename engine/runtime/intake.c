@@ -391,7 +391,7 @@ static void apply_watch(struct runner *runner, struct intake *intake)
         finish_unknown(runner, intake, entry);
         return;
     }
-    resident_watch(&runner->resident, entry, runner->batch.now_us + intake->item->task.timeout_us,
+    resident_watch(&runner->resident, entry, engine_clock_us(runner->engine) + intake->item->task.timeout_us,
                    intake->item->call);
     intake->item->call.done = NULL;                    /* the watch has it now */
     uint32_t row = batch_touch(&runner->batch, entry); /* looked at again after the commit */
@@ -509,6 +509,7 @@ static void look_again(struct runner *runner, struct resident_entry *entry, int6
 static void fire(struct runner *runner, struct resident_entry *entry)
 {
     struct core_event event;
+    decide_clock(runner, entry);
     while (!core_ended(entry->saga) && !batch_full(&runner->batch) &&
            (delivery_verdict(runner, entry, &event) || next_timer(runner, entry, &event)))
         if (!decide_event(runner, entry, &event, NULL))

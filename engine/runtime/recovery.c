@@ -18,6 +18,14 @@ enum { RESEND_ROWS = 2048 };
 enum { RESEND_ROWS_LEAST = 8, RESEND_TRIES_MAX = 4 };
 static const int64_t resend_pause_us = 200000; /* between repairs, doubled with each try that was refused */
 
+/* A saga whose last record is in a time that has not come is looked at now: decide_clock. */
+static void wake_if_to_come(struct runner *runner, struct resident_entry *entry, int64_t updated_us)
+{
+    int64_t now_us = runner_now_us(runner);
+    if (updated_us > now_us + timekeeper_jump_us)
+        heap_set(&runner->resident.timers, &entry->timer, now_us);
+}
+
 enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *note)
 {
     struct arena arena;
@@ -29,6 +37,7 @@ enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *
         struct resident_entry *entry = resident_enter(&runner->resident, open[i].id);
         if (open[i].wake_us > 0)
             heap_set(&runner->resident.timers, &entry->timer, open[i].wake_us);
+        wake_if_to_come(runner, entry, open[i].updated_us);
     }
     arena_fini(&arena);
     return error;
@@ -57,6 +66,8 @@ static enum err place(struct runner *runner, struct resident_entry *entry, const
     }
     delivery_review(runner, entry); /* memory was ahead of the database, or behind it, when it was dropped */
     resident_time(&runner->resident, entry);
+    if (!core_ended(saga))
+        wake_if_to_come(runner, entry, saga->updated_us);
     return ERR_OK;
 }
 

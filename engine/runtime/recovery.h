@@ -4,7 +4,8 @@
 #include "engine/runtime/batch.h"
 #include "engine/runtime/runner.h"
 
-/* Makes entries and timers for every open saga of a shard. */
+/* Makes entries and timers for every open saga of a shard. Those whose last record is in a time that has not
+ * come (the database's clock went back) are due at once. */
 enum err recovery_enter(struct runner *runner, uint32_t shard, struct err_note *note);
 /* One step of sending again what lies above the marks; true when some shard still is behind. */
 bool recovery_resend(struct runner *runner);

@@ -17,6 +17,7 @@
 #include "engine/runtime/mend.h"
 #include "engine/runtime/meter.h"
 #include "engine/runtime/recovery.h"
+#include "engine/runtime/runner_time.h"
 #include "engine/runtime/suspect.h"
 
 static const int64_t idle_wait_us = 1000000;  /* longest sleep without anything to do */
@@ -80,7 +81,7 @@ void runner_close(struct runner *runner)
 
 int64_t runner_now_us(const struct runner *runner)
 {
-    return engine_clock_us(runner->engine) + runner->offset_us;
+    return timekeeper_now(&runner->time, engine_clock_us(runner->engine));
 }
 
 struct runner_shard *runner_shard(struct runner *runner, uint32_t shard)
@@ -284,12 +285,8 @@ static enum err renew(struct runner *runner, struct err_note *note)
                                  held, count, kept, found, &now_us, note);
     for (uint32_t i = 0; i < count && error == ERR_OK; i++)
         mend_compare(runner, &held[i], kept[i], &found[i]);
-    /* Time never goes back in a runner: the offset only grows, so that a step of the database's clock cannot
-     * fire a timer twice. */
-    int64_t offset_us =
-        now_us - engine_clock_us(runner->engine); /* at most the true one, so that no timer fires early */
-    if (error == ERR_OK && offset_us > runner->offset_us)
-        runner->offset_us = offset_us;
+    if (error == ERR_OK)
+        runner_time_read(runner, now_us);
     arena_fini(&arena);
     return error;
 }
@@ -355,6 +352,8 @@ static enum err keep(struct runner *runner, struct err_note *note)
     }
     if (error == ERR_OK)
         error = renew(runner, note);
+    if (error == ERR_OK)
+        error = runner_time_count_anew(runner, note);
     if (error != ERR_OK)
         return error;
     if (presence_cut_off(runner->engine))
@@ -395,9 +394,9 @@ static int64_t next_duty(const struct runner *runner, bool behind)
     const struct heap_item *timer = heap_first(&runner->resident.timers);
     const struct heap_item *watch = heap_first(&runner->resident.watches);
     if (timer != NULL)
-        until_us = earlier(until_us, timer->due_us - runner->offset_us);
+        until_us = earlier(until_us, timekeeper_when(&runner->time, timer->due_us));
     if (watch != NULL)
-        until_us = earlier(until_us, watch->due_us - runner->offset_us);
+        until_us = earlier(until_us, watch->due_us);
     until_us = earlier(until_us, runner->refusals.try_us);
     return earlier(earlier(until_us, runner->delivery.look_us), runner->renew_at_us);
 }
@@ -543,7 +542,7 @@ enum err runner_start(struct runner *runner, struct err_note *note)
     enum err error = store_now(runner->store, &now_us, note);
     if (error != ERR_OK)
         return error;
-    runner->offset_us = now_us - engine_clock_us(runner->engine);
+    timekeeper_init(&runner->time, engine_clock_us(runner->engine), now_us);
     keep_shards(runner);
     if (!runner->engine->options.by_hand)
         check(pthread_create(&runner->thread, NULL, run, runner) == 0);

@@ -20,6 +20,7 @@
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/refusal.h"
 #include "engine/runtime/resident.h"
+#include "engine/runtime/timekeeper.h"
 #include "engine/runtime/trail.h"
 
 enum { RUNNER_NUMBER_BITS = 40 }; /* of a cookie's number; the runner's index stands above */
@@ -106,7 +107,8 @@ struct runner {
     struct runner_shard *shards; /* by number; shard_count of the engine */
     uint32_t owned_count;
     uint32_t shards_most;
-    int64_t offset_us;   /* database clock minus monotonic clock */
+    struct timekeeper time;
+    bool count_anew;     /* time has gone back: sagas whose last record has yet to come are looked for */
     int64_t renew_at_us; /* monotonic */
     struct delivery delivery;
     struct refusals refusals;

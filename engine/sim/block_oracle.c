@@ -459,7 +459,7 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
     const struct core_event *event = &record->event;
     bool found = event->kind != CORE_EVENT_REPLY;
     PROMISE("S4", record->seq == oracle->seq + 1);
-    PROMISE("S4", event->at_us >= oracle->at_us);
+    PROMISE("S4", event->at_us >= oracle->at_us || event->kind == CORE_EVENT_CLOCK);
     PROMISE("S5", oracle->status != CORE_TERMINATED);
     PROMISE("S5",
             oracle->status != CORE_COMPLETED || event->kind == CORE_EVENT_UNDO || is_late_success(event));

@@ -25,7 +25,7 @@ static int64_t clock_of(void *context)
 
 int64_t world_now_us(const struct world *world)
 {
-    return epoch_us + world->clock_us;
+    return epoch_us + world->clock_us + world->ahead_us;
 }
 
 void world_open(struct world *world, uint64_t seed, uint32_t shards)

@@ -89,6 +89,7 @@ struct world {
     struct world_host hosts[WORLD_HOSTS_MAX];
     uint32_t shard_count;
     int64_t clock_us;
+    int64_t ahead_us; /* the store's clock shows so much more than it should; negative: less */
     bool store_down;
     bool bus_down;
     struct world_hooks hooks;

@@ -18,7 +18,8 @@ enum err memory_world_open_sagas(struct store *store, uint32_t shard, struct are
     for (uint32_t i = 0; i < world->saga_count; i++) {
         const struct store_saga *row = &world->sagas[i]->row;
         if (row->shard == shard && row->ended_us == 0)
-            (*sagas)[(*count)++] = (struct store_open_saga){.id = row->id, .wake_us = row->wake_us};
+            (*sagas)[(*count)++] = (struct store_open_saga){
+                .id = row->id, .wake_us = row->wake_us, .updated_us = row->updated_us};
     }
     memory_world_leave(world);
     return ERR_OK;

@@ -173,8 +173,9 @@ static bool free_for(const struct memory_store_world *world, const struct memory
 {
     if (own)
         return str_equal(shard->owner, instance);
-    return shard->owner.size == 0 ||
-           (!str_equal(shard->owner, instance) && shard->lease_until_us <= world->now_us);
+    return shard->owner.size == 0 || (!str_equal(shard->owner, instance) &&
+                                      (shard->lease_until_us <= world->now_us ||
+                                       shard->lease_until_us > world->now_us + STORE_LEASE_LONGEST_US));
 }
 
 static enum err claim(struct store *store, struct str instance, int64_t lease_us, uint32_t most,

@@ -8,7 +8,8 @@ enum err postgres_open_sagas(struct store *store, uint32_t shard, struct arena *
 {
     static const struct pq_wire_column columns[] = {
         {PQ_WIRE_ID, offsetof(struct store_open_saga, id)},
-        {PQ_WIRE_TIME_OR_NULL, offsetof(struct store_open_saga, wake_us)}};
+        {PQ_WIRE_TIME_OR_NULL, offsetof(struct store_open_saga, wake_us)},
+        {PQ_WIRE_TIME, offsetof(struct store_open_saga, updated_us)}};
     struct pq_wire_params params;
     void *rows = NULL;
     postgres_params(store, &params);

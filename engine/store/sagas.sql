@@ -38,7 +38,7 @@ select id, seq, ended_at is not null, status
 
 -- name: open_sagas
 -- Reads the partial index saga_open.
-select id, wake_at
+select id, wake_at, updated_at
   from saga
  where shard = $1::integer and ended_at is null
 

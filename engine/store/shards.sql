@@ -10,12 +10,14 @@ select key from engine_key
 select clock_timestamp()
 
 -- name: claim
--- Own shards first, then free and expired ones. A row locked by somebody's batch is passed over: its owner lives.
+-- Own shards first, then free and expired ones, and those whose lease ends later than a lease may (10 minutes): it was granted
+-- while the clock was ahead. A row locked by somebody's batch is passed over: its owner lives.
 update shard
    set owner = $1::text, epoch = epoch + 1, lease_until = clock_timestamp() + $2::bigint * interval '1 microsecond'
  where id in (select id
                 from shard
                where owner is null or owner = $1 or lease_until <= clock_timestamp()
+                  or lease_until > clock_timestamp() + interval '11 minutes'
                order by owner is not distinct from $1 desc, id
                limit $3::integer
                  for update skip locked)

@@ -148,9 +148,14 @@ struct store_standing {
     int64_t beat_us; /* when whoever has the name last said so; 0: not told */
     uint32_t peers;  /* engines of other names that live and whose bus has worked for a lease */
 };
+/* A lease that ends later was granted by a clock that was ahead: it counts as expired. config.def allows 10
+ * min.
+ */
+static const int64_t STORE_LEASE_LONGEST_US = 11 * 60 * INT64_C(1000000);
 struct store_open_saga {
     struct id id;
     int64_t wake_us; /* 0: none */
+    int64_t updated_us;
 };
 /* L2 of RELIABILITY.md broken: a saga that is not ended and waits for nothing, or whose shard no engine owns.
  */

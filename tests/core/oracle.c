@@ -215,7 +215,7 @@ static void watch_event(struct oracle *oracle, const struct core_saga *saga, con
 {
     const struct core_event *event = &record->event;
     PROMISE("S4", record->seq == oracle->seq + 1);
-    PROMISE("S4", event->at_us >= oracle->at_us);
+    PROMISE("S4", event->at_us >= oracle->at_us || event->kind == CORE_EVENT_CLOCK);
     PROMISE("S5", oracle->status != CORE_COMPLETED && oracle->status != CORE_TERMINATED);
     oracle->seq = record->seq;
     oracle->at_us = event->at_us;

@@ -1,15 +1,16 @@
 /* Golden scripts: a definition, events, and what the core says it did about them. A difference prints both
  * texts; SAGA_GOLDEN_UPDATE=1 writes the new text instead: read the diff before it is committed.
  *
- * An event line: "> [+duration] verb words…", after which time has passed by the duration.
- *   start [key=…] [seed=…] [{input}]
- *   reply <step>[/verify|/undo][#attempt] <status> [from=participant] [code=…] [message="…"] [after=duration]
+ * An event line: "> [+duration] verb words…", after which time has passed by the duration; -duration: gone
+ * back. start [key=…] [seed=…] [{input}] reply <step>[/verify|/undo][#attempt] <status> [from=participant]
+ * [code=…] [message="…"] [after=duration]
  * [{body}] timer                              at the time that core_wake names, unless a duration is given
  *   cancel|terminate|pause|resume      [by=actor] [reason="…"]
  *   retry|skip|force [step] [status]   likewise
  *   signal <event> [id=…] [{body}]
  *   move [only|step] in=<duration>|now      likewise
  *   undo #<attempt>
+ *   clock                              by=… reason=…, as the engine's
  * start also takes rules=… shards=… parent_step=… (which makes it a child) parent_attempt=… stillborn=yes. */
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -153,9 +154,11 @@ static void read_target(struct script *script, struct core_event *event, struct 
 static struct core_event read_event(struct script *script, struct str line)
 {
     struct str word = next_word(&line);
-    bool told = word.size > 0 && word.data[0] == '+';
+    bool back = word.size > 0 && word.data[0] == '-';
+    bool told = back || (word.size > 0 && word.data[0] == '+');
     if (told) {
-        script->now_us += duration_of(str_slice(word, 1, word.size));
+        int64_t span_us = duration_of(str_slice(word, 1, word.size));
+        script->now_us += back ? -span_us : span_us;
         word = next_word(&line);
     }
     struct core_event event = {.kind = CORE_EVENT_START};

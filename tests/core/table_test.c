@@ -203,6 +203,9 @@ static void check_verdict(const struct core_saga *before, const struct core_even
     case CORE_EVENT_LOST:
         cr_assert_eq(verdict == CORE_USED, before->seq > 0 && !ended && !core_history_lost(before));
         return;
+    case CORE_EVENT_CLOCK:
+        cr_assert_eq(verdict == CORE_USED, before->seq > 0 && !ended && event->at_us < before->updated_us);
+        return;
     }
 }
 
@@ -213,8 +216,9 @@ static void try_event(struct explorer *explorer, const struct twin *from, const 
     twin_step(scratch, event);
     check_verdict(&from->live, event, scratch);
     note(explorer, &from->live, event, scratch);
-    if (scratch->update.verdict != CORE_USED || event->kind == CORE_EVENT_LOST)
-        return; /* what follows a loss is told in scripts: here it would double the states */
+    if (scratch->update.verdict != CORE_USED || event->kind == CORE_EVENT_LOST ||
+        event->kind == CORE_EVENT_CLOCK)
+        return; /* what follows these is told in scripts: here it would double the states */
     struct str key = signature(&scratch->batch, &scratch->live);
     if (map_get(&explorer->seen, key))
         return;
@@ -280,6 +284,11 @@ static void try_all(struct explorer *explorer, const struct twin *from)
     try_event(explorer, from, &event);
     event.kind = CORE_EVENT_LOST;
     try_event(explorer, from, &event);
+    event.kind = CORE_EVENT_CLOCK;
+    try_event(explorer, from, &event);
+    event.at_us--;
+    try_event(explorer, from, &event);
+    event.at_us++;
     event.kind = CORE_EVENT_TERMINATE;
     event.reason = (struct str){0};
     try_event(explorer, from, &event);

@@ -131,7 +131,8 @@ static const char *outside_difference(const struct core_saga *a, const struct co
     if (a->shards != b->shards || a->rules != b->rules || a->has_parent != b->has_parent ||
         !id_equal(a->parent, b->parent) || !str_equal(a->parent_step, b->parent_step) ||
         a->parent_attempt != b->parent_attempt || a->depth != b->depth ||
-        a->undo_attempt != b->undo_attempt || a->lost_seq != b->lost_seq)
+        a->undo_attempt != b->undo_attempt || a->lost_seq != b->lost_seq ||
+        a->deadline_set_us != b->deadline_set_us)
         return "shards or the parent";
     if (a->unbounded != b->unbounded || a->unfinished != b->unfinished ||
         a->stored_bytes != b->stored_bytes || a->family_left != b->family_left)

@@ -1,11 +1,13 @@
 #include "tests/integration/client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "engine/base/clock.h"
 #include "engine/base/limits.h"
 
 enum { ANSWER_MAX_BYTES = 64 * 1024 * 1024, PATIENCE_S = 70, READ_BYTES = 4096 };
@@ -43,6 +45,8 @@ static struct str read_all(int fd, struct arena *arena)
     buf_init(&all, arena);
     while (all.size < ANSWER_MAX_BYTES) {
         ssize_t got = recv(fd, buf_reserve(&all, READ_BYTES), READ_BYTES, 0);
+        if (got == 0)
+            errno = 0;
         if (got <= 0)
             break;
         all.size += (size_t)got;
@@ -82,8 +86,10 @@ struct client_answer client_send(uint16_t port, struct arena *arena, const char 
 {
     struct client_answer answer = {0};
     int fd = connect_to(port);
-    if (fd < 0)
+    if (fd < 0) {
+        answer.body = arena_printf(arena, "no connection: %s", strerror(errno));
         return answer;
+    }
     struct buf request;
     buf_init(&request, arena);
     buf_printf(&request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n", method, target,
@@ -93,8 +99,15 @@ struct client_answer client_send(uint16_t port, struct arena *arena, const char 
                    type == NULL ? "application/json" : type, body.size);
     buf_puts(&request, "\r\n");
     buf_put(&request, body);
-    if (send_all(fd, buf_str(&request)))
-        answer = parse(read_all(fd, arena), arena);
+    int64_t began_us = clock_monotonic_us();
+    bool sent = send_all(fd, buf_str(&request));
+    struct str all = sent ? read_all(fd, arena) : (struct str){0};
+    int end = errno;
+    if (sent)
+        answer = parse(all, arena);
+    if (answer.status == 0) /* says what a number cannot */
+        answer.body = arena_printf(arena, "no answer: %zu bytes after %lld us, %s%.*s", all.size,
+                                   (long long)(clock_monotonic_us() - began_us), strerror(end), STR_ARG(all));
     close(fd);
     return answer;
 }

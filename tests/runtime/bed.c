@@ -203,6 +203,13 @@ void bed_advance(struct bed *bed, int64_t span_us)
     }
 }
 
+void bed_jump(struct bed *bed, int64_t span_us)
+{
+    bed->world.ahead_us += span_us;
+    world_advance(&bed->world, 0);
+    bed_settle(bed);
+}
+
 static void done(void *context, const struct engine_answer *answer)
 {
     struct bed_call *call = context;

@@ -37,6 +37,8 @@ void bed_close(struct bed *bed);
 /* Turns and deliveries until nothing is to be done at this time. */
 void bed_settle(struct bed *bed);
 void bed_advance(struct bed *bed, int64_t span_us);
+/* The database's clock jumps, and what is due by it is done. */
+void bed_jump(struct bed *bed, int64_t span_us);
 /* For a start or verb made by hand. */
 struct engine_call bed_call(struct bed_call *call);
 /* For all engines that run; there is one already, "order". */

@@ -192,6 +192,26 @@ WORLD_TEST(lease, gives_each_shard_to_one_instance)
     store_close(other);
 }
 
+WORLD_TEST(lease, that_ends_later_than_any_may_is_over)
+{
+    struct store_shard *shards = NULL;
+    uint32_t count = 1;
+    struct store *other = world_handle(world);
+    const int64_t minute_us = 60000000;
+    world_ok(world, store_claim(world->store, STR("one"), 10 * minute_us, WORLD_SHARDS, &world->arena,
+                                &shards, &count, &world->note));
+    world_ok(world, store_claim(other, STR("two"), minute_us, WORLD_SHARDS, &world->arena, &shards, &count,
+                                &world->note));
+    cr_assert_eq(count, 0, "ten minutes are a lease");
+    world_ok(world, store_claim(world->store, STR("one"), 60 * minute_us, WORLD_SHARDS, &world->arena,
+                                &shards, &count, &world->note));
+    cr_assert_eq(count, WORLD_SHARDS);
+    world_ok(world, store_claim(other, STR("two"), minute_us, WORLD_SHARDS, &world->arena, &shards, &count,
+                                &world->note));
+    cr_assert_eq(count, WORLD_SHARDS, "an hour was given by a clock that was ahead");
+    store_close(other);
+}
+
 WORLD_TEST(lease, that_expires_is_taken_over_with_the_marks)
 {
     struct store_shard *mine = NULL;
