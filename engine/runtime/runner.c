@@ -220,6 +220,7 @@ static void own(struct runner *runner, const struct store_shard *claimed)
     shard->known_lsn = claimed->last_lsn;
     outbox_init(&shard->outbox, claimed->published_lsn, claimed->epoch);
     runner->owned_count++;
+    suspect_claimed(runner, claimed->shard);
     if (recovery_enter(runner, claimed->shard, &note) != ERR_OK) {
         log_warn("shard_not_recovered", "shard=%u why=%s", claimed->shard, note.text);
         runner_drop_shard(runner, claimed->shard, "its sagas could not be read");
@@ -339,6 +340,7 @@ static void give_up_all(struct runner *runner, const char *why)
     if (runner->owned_count == 0)
         return;
     answers_take(runner);
+    suspect_settle(runner, true);
     commit_marks(runner);
     drop_all(runner, why);
 }
@@ -377,8 +379,10 @@ static void keep_shards(struct runner *runner)
         (void)engine_refuse_schema(runner->engine, "");
     atomic_store(&runner->store_connected, error == ERR_OK);
     listen_all(runner);
-    if (error == ERR_OK)
+    if (error == ERR_OK) {
+        suspect_settle(runner, false);
         dead_forget(runner);
+    }
     runner->renew_at_us = engine_clock_us(runner->engine) + next_renewal(runner, error, connected);
 }
 
@@ -524,6 +528,7 @@ static void drain(struct runner *runner)
         atomic_store(&runner->starved, true);
         rest(runner, wait, engine_clock_us(runner->engine) + starved_wait_us);
     }
+    suspect_settle(runner, true);
     commit_marks(runner);
 }
 

@@ -34,6 +34,7 @@ struct runner_shard {
     int64_t resent_us;     /* monotonic: when the last repair began */
     uint32_t resend_tries; /* repairs in a row that the broker refused some of */
     int64_t claimed_us;    /* monotonic */
+    bool watched, careful; /* suspect.c: its claim is noted; its messages are taken one by one */
     int64_t known_lsn; /* the highest this runner has seen in the database, whoever owned it then: kept when
                           it is dropped */
 };

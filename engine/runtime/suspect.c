@@ -7,19 +7,62 @@
 #include "engine/ops/log.h"
 #include "engine/runtime/engine_parts.h"
 
-/* Deliveries that are nobody's fault: a lost acknowledgement, an engine that was replaced, both at once. */
-enum { DELIVERIES_MAX = 3, HANDS_MAX = 3 };
-static const int64_t careful_us =
-    120 * DURATION_SECOND_US; /* after a shard came: four times the longest ack_wait of replies */
+/* Hands that are nobody's fault: an engine that was replaced, a lease that was lost, both at once. */
+enum { HANDS_MAX = 3 };
+static const int64_t settled_us =
+    20 * DURATION_SECOND_US; /* an owner that lives so long has met what was there when it came: twice the
+                                time after which the broker delivers again */
+
+static void key_of_shard(uint32_t shard, char key[32])
+{
+    snprintf(key, 32, "shard/%" PRIu32, shard);
+}
+
+static struct str hand_of(const struct runner *runner, uint32_t shard, char *room, size_t size)
+{
+    snprintf(room, size, "%s epoch %" PRId64, runner->name, runner->shards[shard].store.epoch);
+    return str_from(room);
+}
+
+void suspect_claimed(struct runner *runner, uint32_t shard)
+{
+    char key[32], hand[sizeof runner->name + 32];
+    struct err_note note = {""};
+    uint32_t hands = 0;
+    key_of_shard(shard, key);
+    if (store_suspect(runner->store, str_from(key), hand_of(runner, shard, hand, sizeof hand), &hands,
+                      &note) != ERR_OK)
+        log_warn("suspect_not_noted", "shard=%u why=%s", shard,
+                 note.text); /* the next owner's claim will be */
+    runner->shards[shard].watched = true;
+    runner->shards[shard].careful = hands > HANDS_MAX;
+    if (hands > HANDS_MAX)
+        log_warn("shard_ends_its_owners", "shard=%u hands=%u", shard, hands);
+}
+
+void suspect_settle(struct runner *runner, bool leaving)
+{
+    struct err_note note = {""};
+    int64_t now_us = engine_clock_us(runner->engine);
+    for (uint32_t i = 0; i < runner->engine->shard_count; i++) {
+        struct runner_shard *shard = &runner->shards[i];
+        char key[32];
+        if (!shard->owned || !shard->watched || (!leaving && now_us - shard->claimed_us < settled_us))
+            continue;
+        key_of_shard(i, key);
+        if (store_suspect_clear(runner->store, str_from(key), &note) != ERR_OK)
+            return; /* with the next renewal */
+        shard->watched = shard->careful = false;
+    }
+}
 
 static bool is_suspect(const struct runner *runner, const struct inbox_item *item)
 {
     const struct runner_shard *shard =
         item->shard < runner->engine->shard_count ? &runner->shards[item->shard] : NULL;
-    return inbox_item_is_message(item) && item->delivery.delivery_count > DELIVERIES_MAX &&
+    return shard != NULL && shard->owned && shard->careful && inbox_item_is_message(item) &&
            item->delivery.identity.size > 0 && item->delivery.identity.size < sizeof runner->suspect &&
-           item->task.kind != INBOX_DEAD && shard != NULL && shard->owned &&
-           engine_clock_us(runner->engine) - shard->claimed_us < careful_us;
+           item->task.kind != INBOX_DEAD;
 }
 
 struct inbox_item *suspect_part(struct runner *runner, struct inbox_item *items)
@@ -42,8 +85,8 @@ bool suspect_take(struct runner *runner, struct inbox_item *item, struct err_not
         return true;
     uint32_t hands = 0;
     char hand[sizeof runner->name + 32];
-    snprintf(hand, sizeof hand, "%s epoch %" PRId64, runner->name, runner->shards[item->shard].store.epoch);
-    if (store_suspect(runner->store, item->delivery.identity, str_from(hand), &hands, note) != ERR_OK)
+    if (store_suspect(runner->store, item->delivery.identity, hand_of(runner, item->shard, hand, sizeof hand),
+                      &hands, note) != ERR_OK)
         return false;
     memcpy(runner->suspect, item->delivery.identity.data, item->delivery.identity.size);
     runner->suspect[item->delivery.identity.size] = '\0';

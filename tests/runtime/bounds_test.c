@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
+#include "engine/bus/memory_broker.h"
 #include "tests/runtime/bed.h"
 
 static const char heavy[] =
@@ -71,16 +72,10 @@ Test(bounds, timers_fire_beside_items_that_fill_every_batch)
     cr_expect(bed_find(&bed, "shop.reserve"), "its second attempt was sent");
 }
 
-/* A message that ends every engine that takes it, by a fault that nobody knows yet. */
-Test(bounds, a_message_that_ends_its_owners_becomes_a_dead_letter)
+static void live_and_die(const char *reason)
 {
     struct err_note note = {""};
-    struct bus_message poison = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"poison\"}")};
-    struct bus_message good = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"tea\"}")};
-    bed.deadly = "poison";
-    memory_bus_send(bed.world.broker, &poison);
-    memory_bus_send(bed.world.broker, &good);
-    for (int life = 0; life < 20 && bed_dead_letters(&bed, "alone in hand") == 0; life++) {
+    for (int life = 0; life < 20 && bed_dead_letters(&bed, reason) == 0; life++) {
         bed_settle(&bed);
         if (!world_is_up(&bed.world, 0)) {
             world_bury(&bed.world, 0);
@@ -89,8 +84,44 @@ Test(bounds, a_message_that_ends_its_owners_becomes_a_dead_letter)
         }
         memory_bus_redeliver(bed.world.broker);
     }
-    cr_expect(eq(u32, bed_dead_letters(&bed, "alone in hand"), 1));
+    cr_expect(eq(u32, bed_dead_letters(&bed, reason), 1));
     bed_settle(&bed);
     cr_expect(world_is_up(&bed.world, 0));
+}
+
+/* A message that ends every engine that takes it, by a fault that nobody knows yet. */
+Test(bounds, a_message_that_ends_its_owners_becomes_a_dead_letter)
+{
+    struct bus_message poison = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"poison\"}")};
+    struct bus_message good = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"tea\"}")};
+    bed.deadly = "poison";
+    memory_bus_send(bed.world.broker, &poison);
+    memory_bus_send(bed.world.broker, &good);
+    live_and_die("alone in hand");
     cr_expect(eq(u32, bed.published_commands, 1), "its neighbour began, once");
+}
+
+/* Each owner of a shard makes its consumer anew, so that the broker counts from one again. */
+Test(bounds, so_does_a_reply)
+{
+    struct bed_call *start = bed_start(&bed, 0, "", "{\"what\":1}");
+    bed_settle(&bed);
+    bed.deadly = "poison";
+    bed_answer(&bed, "shop.reserve", "ok", "{\"r\":\"poison\"}");
+    live_and_die("alone in hand");
+    bed_expect(&bed, start->answer.id, "running");
+}
+
+/* The inbox was full, the database away: the broker brings it again and again, and its owner lives. */
+Test(bounds, what_nobody_had_time_for_accuses_nobody)
+{
+    enum { STARTS = 20, OFTEN = 9 };
+    struct bus_message start = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"tea\"}")};
+    for (int i = 0; i < STARTS; i++)
+        memory_bus_send(bed.world.broker, &start);
+    for (struct stored *it = bed.world.broker->first; it != NULL; it = it->next)
+        it->delivery_count = OFTEN;
+    bed_settle(&bed);
+    cr_expect(eq(u32, bed.published_commands, STARTS));
+    cr_expect(eq(u32, bed.largest_append, STARTS), "they are taken together");
 }
