@@ -27,6 +27,8 @@ enum {
     CONNECTIONS_MAX = 256, /* starts that wait for their 201 at a time: at 8,000 a second, 30 ms of them */
     RESPONSE_BYTES = 8192,
     READY_MAX = 64,
+    RETRY_US = 100000, /* after an answer that does not say when */
+    PATIENCE_MS = 20,  /* while starts were pushed back */
 };
 
 /* One saga; whichever of the two comes first, acceptance or end, makes the entry. */
@@ -39,7 +41,8 @@ struct run {
 struct connection {
     int fd;
     bool busy;
-    int64_t due_us; /* of the start under way; 0: there is no rate */
+    int64_t due_us;   /* of the start under way; 0: there is no rate */
+    int64_t again_us; /* it was pushed back: not before; 0: it was not */
     size_t size;
     char response[RESPONSE_BYTES];
 };
@@ -50,6 +53,7 @@ struct load {
     int epoll, woken;
     struct connection *connections;
     int connection_count;
+    int pushed_back; /* of them */
     int64_t *took_us;
     int64_t last_end_us;
     int64_t begin_us, rate; /* starts a second; 0: as fast as they end */
@@ -131,9 +135,20 @@ static int64_t due_us(const struct load *load, int64_t number)
     return load->rate == 0 ? 0 : load->begin_us + number * 1000000 / load->rate;
 }
 
+static void try_again(struct load *load, struct connection *connection)
+{
+    if (connection->again_us == 0 || connection->again_us > clock_monotonic_us())
+        return;
+    connection->again_us = 0;
+    load->pushed_back--;
+    send_request(load, connection);
+}
+
 /* As many starts as may be in flight, as are due and as there are free connections. */
 static void start_more(struct load *load)
 {
+    for (int i = 0; i < load->connection_count && load->pushed_back > 0; i++)
+        try_again(load, &load->connections[i]);
     for (int i = 0; i < load->connection_count; i++) {
         struct connection *connection = &load->connections[i];
         if (connection->busy)
@@ -151,18 +166,25 @@ static void start_more(struct load *load)
     }
 }
 
+static int64_t retry_after_us(const char *response)
+{
+    const char *header = strcasestr(response, "retry-after:");
+    return header == NULL ? RETRY_US : strtol(header + 12, NULL, 10) * INT64_C(1000000);
+}
+
 static void take_answer(struct load *load, struct connection *connection)
 {
     const char *id = strstr(connection->response, "\"id\":\"");
-    connection->busy = false;
     connection->size = 0;
     if (strncmp(connection->response + 9, "201", 3) != 0 ||
-        id == NULL) { /* pushed back: counted, and tried again */
+        id == NULL) { /* pushed back: counted, and tried again when the answer says */
         atomic_fetch_add(&load->errors, 1);
-        fprintf(stderr, "load: %.200s\n", connection->response);
-        send_request(load, connection);
+        fprintf(stderr, "load: %.500s\n", connection->response);
+        connection->again_us = clock_monotonic_us() + retry_after_us(connection->response);
+        load->pushed_back++;
         return;
     }
+    connection->busy = false;
     pthread_mutex_lock(&load->lock);
     struct run *run = run_of(load, id + 6);
     run->accepted_us = connection->due_us > 0 ? connection->due_us : clock_monotonic_us();
@@ -182,8 +204,9 @@ static void lose(struct load *load, struct connection *connection)
     close(connection->fd);
     connection->fd = connect_http(load);
     watch(load, connection->fd, connection);
-    atomic_fetch_add(&load->errors, connection->busy);
-    if (connection->busy)
+    bool under_way = connection->busy && connection->again_us == 0;
+    atomic_fetch_add(&load->errors, under_way);
+    if (under_way)
         send_request(load, connection);
 }
 
@@ -215,6 +238,8 @@ static bool finished(struct load *load)
 /* Milliseconds until the next start is due; -1: none will be. */
 static int patience_ms(const struct load *load)
 {
+    if (load->pushed_back > 0)
+        return PATIENCE_MS;
     if (load->rate == 0 || load->started == load->sagas)
         return -1;
     int64_t left_us = due_us(load, load->started) - clock_monotonic_us();
