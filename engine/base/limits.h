@@ -141,6 +141,10 @@ enum {
     LIMITS_STORE_MIGRATE_TRIES = 40,        /* two minutes of them */
     LIMITS_DEAD_LETTERS = 100000,           /* kept, of all shards: more than anybody reads */
     LIMITS_DEAD_BYTES = 1024 * 1024 * 1024, /* of them: what a database does not notice */
+    LIMITS_DEAD_BURST = 2000, /* dead letters of one class that a runner stores at once, each for its first
+                                 4 KiB and one more for each further: half a second of the database, */
+    LIMITS_DEAD_RATE = 100,   /* and so many a second from then on: what people can look through, and a
+                                 fiftieth of what the database can take */
     LIMITS_DEAD_CLASS_BYTES =
         64,                /* who and the first words of why: enough to tell kinds of dead letters apart */
     LIMITS_TRAIL = 131072, /* of a runner: seconds of the fastest load, more than a replica is behind; 5 MiB;

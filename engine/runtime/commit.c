@@ -241,6 +241,7 @@ void commit_batch(struct runner *runner)
 {
     struct batch *batch = &runner->batch;
     if (batch_empty(batch)) {
+        dead_count(runner);
         act_on_batch(runner);
         return;
     }

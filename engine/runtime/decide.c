@@ -4,6 +4,7 @@
 #include "engine/base/limits.h"
 #include "engine/core/record.h"
 #include "engine/ops/failpoint.h"
+#include "engine/runtime/dead.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/lifecycle.h"
 #include "engine/runtime/meter.h"
@@ -224,7 +225,8 @@ void decide_dead(struct runner *runner, struct inbox_item *item, uint32_t row, s
                  struct str reason)
 {
     struct engine_answer none = {.error = ERR_OK};
-    batch_dead_letter(&runner->batch, row, item->shard, &item->delivery, saga, reason);
+    if (dead_may_store(runner, &item->delivery, reason))
+        batch_dead_letter(&runner->batch, row, item->shard, &item->delivery, saga, reason);
     batch_finish(&runner->batch, item, row, &none);
 }
 

@@ -45,12 +45,20 @@ struct runner_mend {
     bool definitions; /* may have been lost, too: this process knows them */
     int64_t at_us;    /* monotonic: not before */
 };
-/* Dead letters that went to make room, or because they were too old (dead.h). */
+/* How much of one class of dead letters may still be stored. */
+struct runner_dead_class {
+    uint64_t hash; /* of the class; 0: free */
+    int64_t left;  /* in thousandths of a letter */
+    int64_t at_us; /* monotonic: as of then */
+};
+enum { RUNNER_DEAD_CLASSES = 1024 }; /* a power of two: some kinds of wrong of each of many senders */
+/* Dead letters that went to make room, or because they were too old, or too many at once (dead.h). */
 struct runner_dead {
     int64_t gone; /* of the last batch */
-    int64_t untold;
+    int64_t untold, unstored;
     int64_t tell_at_us;   /* monotonic: not before */
     int64_t forget_at_us; /* likewise */
+    struct runner_dead_class classes[RUNNER_DEAD_CLASSES];
 };
 /* A `via: request` command whose answer is outstanding. */
 struct runner_asked {

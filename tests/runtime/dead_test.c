@@ -2,6 +2,9 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/base/duration.h"
+#include "engine/base/limits.h"
+#include "engine/bus/memory_broker.h"
+#include "engine/ops/metrics.h"
 #include "tests/runtime/bed.h"
 
 /* A host with bounds of its own; the first one is stopped. */
@@ -44,6 +47,29 @@ Test(dead, a_flood_pushes_out_its_own)
         send(&bed, "saga.reply.0.loud", 30);
     cr_assert(eq(u32, left_of(&bed, "saga.reply.0.quiet"), 2));
     cr_assert(eq(u32, left_of(&bed, "saga.reply.0.loud"), 8));
+    bed_close(&bed);
+}
+
+/* The database is everybody's: a flood of one kind takes a burst of it, then little. */
+Test(dead, a_flood_is_stored_as_far_as_it_tells_something)
+{
+    struct bed bed;
+    bed_open(&bed, 1);
+    int64_t before = metrics_value(METRICS_DEAD_LETTERS, METRICS_NO_LABEL, METRICS_NO_LABEL);
+    send(&bed, "saga.reply.0.loud", LIMITS_DEAD_BURST + 500);
+    int64_t stored = metrics_value(METRICS_DEAD_LETTERS, METRICS_NO_LABEL, METRICS_NO_LABEL) - before;
+    cr_expect(eq(i64, stored, LIMITS_DEAD_BURST));
+    cr_expect(eq(i64, metrics_value(METRICS_DEAD_LETTERS_DROPPED, STR("rate"), METRICS_NO_LABEL), 500));
+    send(&bed, "saga.reply.0.quiet", 3);
+    cr_expect(
+        eq(i64, metrics_value(METRICS_DEAD_LETTERS, METRICS_NO_LABEL, METRICS_NO_LABEL) - before, stored + 3),
+        "others' are stored");
+    bed_advance(&bed, DURATION_SECOND_US);
+    send(&bed, "saga.reply.0.loud", 2 * LIMITS_DEAD_RATE);
+    cr_expect(eq(i64, metrics_value(METRICS_DEAD_LETTERS, METRICS_NO_LABEL, METRICS_NO_LABEL) - before,
+                 stored + 3 + LIMITS_DEAD_RATE),
+              "and so many each second");
+    cr_expect(bed.world.broker->first == NULL, "none comes again");
     bed_close(&bed);
 }
 
