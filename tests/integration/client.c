@@ -32,6 +32,8 @@ static bool send_all(int fd, struct str bytes)
 {
     while (bytes.size > 0) {
         ssize_t sent = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent <= 0)
             return false;
         bytes = str_slice(bytes, (size_t)sent, bytes.size);
@@ -45,6 +47,8 @@ static struct str read_all(int fd, struct arena *arena)
     buf_init(&all, arena);
     while (all.size < ANSWER_MAX_BYTES) {
         ssize_t got = recv(fd, buf_reserve(&all, READ_BYTES), READ_BYTES, 0);
+        if (got < 0 && errno == EINTR) /* a socket with a time-out is not read again by itself */
+            continue;
         if (got == 0)
             errno = 0;
         if (got <= 0)
