@@ -64,9 +64,9 @@ enum core_event_kind {
     CORE_EVENT_CLOCK, /* the database's clock has gone back behind the last record, to `at`: the one event
                          whose time may */
 };
-/* The first four are what participants say; the others are what the engine makes of an answer that says none
- * of them: an error of a service that may have acted before it (`via: request`), and an answer that cannot be
- * used at all, after which a usable one may still come. */
+/* The first four are what participants say; the others are what the engine says: an error of a service that
+ * may have acted before it (`via: request`); an answer that cannot be used at all, after which a usable one
+ * may still come; an attempt that has reached nobody for the whole of its time. */
 enum core_reply_status {
     CORE_REPLY_OK,
     CORE_REPLY_REJECTED,
@@ -74,12 +74,14 @@ enum core_reply_status {
     CORE_REPLY_PENDING,
     CORE_REPLY_UNCLEAR,
     CORE_REPLY_UNUSABLE,
+    CORE_REPLY_UNSENT,
     CORE_REPLY_NO_OUTPUT, /* of a child saga: it has done everything, and has no output to give */
 };
 /* The rules a saga was started under, which it keeps to its end, so that its journal is decided alike for
  * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. 3: an output that cannot be
- * computed parks, or is the reason of a saga that completes without it. */
-enum { CORE_RULES_FIRST = 1, CORE_RULES_OUTPUT = 3, CORE_RULES_NEWEST = 3 };
+ * computed parks, or is the reason of a saga that completes without it. 4: it asks when any attempt was
+ * answered `retry` with no rejection since, not when the last one was. */
+enum { CORE_RULES_FIRST = 1, CORE_RULES_OUTPUT = 3, CORE_RULES_PUT_OFF = 4, CORE_RULES_NEWEST = 4 };
 
 struct core_event {
     enum core_event_kind kind;
@@ -236,11 +238,12 @@ struct core_step {
     uint16_t frame;
     struct str path; /* "charge", "book[3]": how commands, the journal and people name it */
     enum core_step_state state;
-    bool unknown;                       /* an attempt went unanswered */
-    bool succeeded;                     /* a success was taken once */
-    bool waived;                        /* gone on without: going forward its output reads as null for ever */
-    bool answered[CORE_KIND_COUNT];     /* the newest attempt of this kind has had its answer */
-    uint32_t attempts[CORE_KIND_COUNT]; /* sent so far, per kind */
+    bool unknown;                   /* an attempt went unanswered */
+    bool put_off;                   /* somebody has said `retry` to a do, and nobody has rejected one since */
+    bool succeeded;                 /* a success was taken once */
+    bool waived;                    /* gone on without: going forward its output reads as null for ever */
+    bool answered[CORE_KIND_COUNT]; /* the newest attempt of this kind has had its answer */
+    uint32_t attempts[CORE_KIND_COUNT];     /* sent so far, per kind */
     uint32_t budget_base[CORE_KIND_COUNT];  /* attempts at the last operator retry */
     int64_t first_sent_us[CORE_KIND_COUNT]; /* of the present budget; 0: none yet */
     uint32_t undo_floor;    /* undo attempts up to this one were made before the first success was known: they

@@ -88,17 +88,20 @@ static void unanswered(struct work *work, uint16_t step, struct str code, struct
     check_never("an on_timeout of no kind");
 }
 
-/* Whether `verify` has something to say though no attempt went unanswered: who said `retry` to all of them
- * may have done it before. A rejection that is tried again says that it did not, and so does what
- * has reached nobody. */
+/* Whether `verify` has something to say though no attempt went unanswered: who said `retry` may have done it
+ * all the same. A rejection that is tried again says that it did not happen, and so does that nobody was
+ * there. */
 static bool is_asked_anyway(const struct work *work, uint16_t step)
 {
     const struct plan_step *plan = work_node(work, step)->step;
+    uint32_t rules = work->saga->rules;
     bool asks = plan->on_timeout == PLAN_ON_TIMEOUT_RETRY || plan->on_timeout == PLAN_ON_TIMEOUT_VERIFY;
     bool no = (work->event.kind == CORE_EVENT_REPLY && work->event.status == CORE_REPLY_REJECTED) ||
               work->event.kind == CORE_EVENT_UNDELIVERED;
     check(work_step(work, step)->attempts[CORE_DO] > 0);
-    return work->saga->rules > CORE_RULES_FIRST && plan->has_verify && asks && !no;
+    if (rules < CORE_RULES_PUT_OFF)
+        return rules > CORE_RULES_FIRST && plan->has_verify && asks && !no;
+    return plan->has_verify && asks && work_step(work, step)->put_off;
 }
 
 void forward_exhausted(struct work *work, uint16_t step, struct str code, struct str message)

@@ -48,6 +48,7 @@ static const struct str reply_names[] = {
     [CORE_REPLY_UNCLEAR] = NAME("unclear"),
     [CORE_REPLY_UNUSABLE] = NAME("unusable"),
     [CORE_REPLY_NO_OUTPUT] = NAME("no_output"),
+    [CORE_REPLY_UNSENT] = NAME("unsent"),
 };
 static const struct str verdict_names[] = {
     [CORE_USED] = NAME("used"),   [CORE_DUPLICATE] = NAME("duplicate"), [CORE_LATE] = NAME("late"),

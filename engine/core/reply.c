@@ -128,7 +128,8 @@ static void take_pending(struct work *work, uint16_t step)
 static void take_retry(struct work *work, uint16_t step)
 {
     const struct core_event *event = &work->event;
-    check(event->status == CORE_REPLY_RETRY || event->status == CORE_REPLY_REJECTED);
+    check(event->status != CORE_REPLY_OK);
+    check(event->status != CORE_REPLY_PENDING);
     if (!unclear_is_outstanding(work, step))
         return;
     work_take(work);
@@ -317,7 +318,7 @@ void reply_take(struct work *work)
         take_no_output(work, step);
     else if (work->event.status == CORE_REPLY_PENDING)
         take_pending(work, step);
-    else if (work->event.status == CORE_REPLY_RETRY)
+    else if (work->event.status == CORE_REPLY_RETRY || work->event.status == CORE_REPLY_UNSENT)
         take_retry(work, step);
     else
         take_rejected(work, step);

@@ -110,6 +110,9 @@ static void mark_answered(struct core_saga *saga, const struct core_event *event
     bool answers = event->status != CORE_REPLY_PENDING && event->status != CORE_REPLY_UNUSABLE;
     if (answers && event->attempt == step->attempts[event->command_kind])
         step->answered[event->command_kind] = true;
+    bool says = event->status == CORE_REPLY_RETRY || event->status == CORE_REPLY_REJECTED;
+    if (says && event->command_kind == CORE_DO)
+        step->put_off = event->status == CORE_REPLY_RETRY;
 }
 
 /* What a value costs to hold, whatever machine holds it: replaying must decide alike. */

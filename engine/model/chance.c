@@ -255,6 +255,21 @@ static void answer_command(struct chance *chance, const struct play_command *com
         note_command(chance, command, arrives ? "its answer gets lost" : "the command gets lost");
         return;
     }
+    bool request = action->via == PLAN_VIA_REQUEST;
+    if (request && strikes(chance, CHANCE_NOBODY)) {
+        struct answer unsent = {.status = CORE_REPLY_UNSENT, .code = core_code_text(CORE_CODE_NO_RESPONDERS)};
+        post_answer(chance, command, unsent, action->timeout_us);
+        return;
+    }
+    if (request && strikes(chance, CHANCE_ERROR)) {
+        bool acts = rng_below(&chance->rng, 2) == 0;
+        if (acts)
+            (void)handle(chance, command);
+        note_command(chance, command, acts ? "fails after it has acted" : "fails before it has acted");
+        post_answer(chance, command, (struct answer){.status = CORE_REPLY_UNCLEAR, .code = STR("500")},
+                    after_us);
+        return;
+    }
     if (command->node->kind != PLAN_SAGA && strikes(chance, CHANCE_PENDING)) {
         post_answer(chance, command, (struct answer){.status = CORE_REPLY_PENDING}, after_us);
         after_us += action->timeout_us / 2;

@@ -64,6 +64,7 @@ static bool do_says(struct explore_fact *fact, const struct explore_action *acti
         fact->newest_live = fact->older_live = false;
         return true;
     case CORE_REPLY_RETRY:
+    case CORE_REPLY_UNSENT:
         fact->newest_live = false;
         return true;
     case CORE_REPLY_PENDING:
@@ -93,6 +94,7 @@ static bool verify_says(struct explore_fact *fact, const struct explore_action *
     case CORE_REPLY_UNCLEAR:
     case CORE_REPLY_UNUSABLE:
     case CORE_REPLY_NO_OUTPUT:
+    case CORE_REPLY_UNSENT:
         return true;
     }
     check_never("a reply of no status");

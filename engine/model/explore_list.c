@@ -25,6 +25,18 @@ static void add_no_output(struct explore_level *level, uint16_t step)
     add_reply(level, step, CORE_DO, CORE_REPLY_NO_OUTPUT, false, core_code_text(CORE_CODE_OUTPUT_FAILED));
 }
 
+/* What a plain service does beside: it fails, having acted or not, and it is not there. Of the latter `retry`
+ * is a twin, but for who is asked about it. */
+static void list_service(struct explore_level *level, uint16_t step, enum core_kind kind)
+{
+    const struct plan_step *plan = explore_step(&level->saga, step);
+    if (core_action(plan, kind)->via != PLAN_VIA_REQUEST)
+        return;
+    add_reply(level, step, kind, CORE_REPLY_UNCLEAR, false, STR("500"));
+    if (kind == CORE_DO && plan->has_verify)
+        add_reply(level, step, kind, CORE_REPLY_UNSENT, false, core_code_text(CORE_CODE_NO_RESPONDERS));
+}
+
 /* Answers to one kind of command. What the participant would not say is refused by explore_apply. A child
  * saga is answered for by the engine, which only knows ok, rejected and that there is no output. */
 static void list_replies(const struct explore *explore, struct explore_level *level, uint16_t step,
@@ -43,6 +55,7 @@ static void list_replies(const struct explore *explore, struct explore_level *le
         return;
     add_reply(level, step, kind, CORE_REPLY_RETRY, false, STR(""));
     add_reply(level, step, kind, CORE_REPLY_PENDING, false, STR(""));
+    list_service(level, step, kind);
     if (it->attempts[kind] < 2)
         return;
     add_reply(level, step, kind, CORE_REPLY_OK, true, STR(""));
@@ -203,7 +216,7 @@ static size_t most_actions(const struct explore *explore, const struct core_saga
 {
     size_t most = (size_t)saga->plan->node_count + 3;
     for (uint16_t i = 0; i < saga->step_count; i++)
-        most += 20 + explore->codes[saga->steps[i].node].count;
+        most += 24 + explore->codes[saga->steps[i].node].count;
     return most;
 }
 

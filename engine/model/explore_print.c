@@ -54,7 +54,7 @@ static uint64_t print_step(const struct core_saga *saga, uint16_t index)
     hash = mix(hash, (uint64_t)step->state * 16 + (uint64_t)(step->succeeded * 4) +
                          (uint64_t)(step->waived * 2) + (step->due_us > 0));
     if (is_undecided(step->state) || step->state == CORE_STEP_WAIVED)
-        hash = mix(hash, step->unknown);
+        hash = mix(hash, (uint64_t)step->unknown * 2 + step->put_off);
     if (is_undecided(step->state)) {
         hash = print_command(hash, saga, step, CORE_DO);
         hash = print_command(hash, saga, step, CORE_VERIFY);

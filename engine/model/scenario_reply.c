@@ -3,11 +3,13 @@
 
 #include "engine/definition/word.h"
 
-static const struct str words[] = {
-    WORD("ok"), WORD("rejected"), WORD("retry"), WORD("pending"), WORD("none"), WORD("no_output"), {0}};
+static const struct str words[] = {WORD("ok"),      WORD("rejected"),  WORD("retry"),
+                                   WORD("pending"), WORD("none"),      WORD("error"),
+                                   WORD("nobody"),  WORD("no_output"), {0}};
+static const enum core_reply_status statuses[] = {CORE_REPLY_OK,      CORE_REPLY_REJECTED, CORE_REPLY_RETRY,
+                                                  CORE_REPLY_PENDING, CORE_REPLY_OK,       CORE_REPLY_UNCLEAR,
+                                                  CORE_REPLY_UNSENT,  CORE_REPLY_NO_OUTPUT};
 enum { SILENT = 4 };
-static const enum core_reply_status said[] = {CORE_REPLY_OK,      CORE_REPLY_REJECTED, CORE_REPLY_RETRY,
-                                              CORE_REPLY_PENDING, CORE_REPLY_OK,       CORE_REPLY_NO_OUTPUT};
 
 static void set_word(struct scenario_reader *reader, const struct tree *tree, struct str word,
                      struct scenario_reply *reply)
@@ -16,7 +18,7 @@ static void set_word(struct scenario_reader *reader, const struct tree *tree, st
     if (!scenario_word(reader, tree, word, words, &index))
         return;
     reply->silent = index == SILENT;
-    reply->status = said[index];
+    reply->status = statuses[index];
 }
 
 /* "none", "rejected CARD_DECLINED" */
@@ -26,9 +28,9 @@ static void read_short(struct scenario_reader *reader, const struct tree *tree, 
     size_t end = str_find(text, ' ');
     set_word(reader, tree, str_slice(text, 0, end), reply);
     reply->code = str_trim(str_slice(text, end, text.size));
-    if (reply->code.size > 0 && (reply->silent || reply->status == CORE_REPLY_OK))
+    if (reply->code.size > 0 && (reply->status == CORE_REPLY_OK || reply->status == CORE_REPLY_UNSENT))
         problem_add(reader->diags, tree->place, PROBLEM_BAD_CHOICE,
-                    STR("`rejected CODE` and `retry CODE`; a body stands under `body`"),
+                    STR("`rejected CODE`, `retry CODE` and `error CODE`; a body stands under `body`"),
                     "`%.*s` is followed by nothing", STR_ARG(str_slice(text, 0, end)));
 }
 
@@ -107,6 +109,31 @@ static bool lacks_output(const struct scenario_reply *reply)
     return false;
 }
 
+static bool is_of_service(const struct scenario_reply *reply)
+{
+    for (; reply; reply = reply->then)
+        if (reply->status == CORE_REPLY_UNCLEAR || reply->status == CORE_REPLY_UNSENT)
+            return true;
+    return false;
+}
+
+/* A participant that speaks the engine's headers says what happened; only a plain service leaves it open. */
+static void check_service(struct scenario_reader *reader, const struct tree *entry,
+                          const struct scenario_answer *answer)
+{
+    const struct scenario_name *name = &answer->name;
+    const struct plan_action *action = core_action(name->node->step, name->has_kind ? name->kind : CORE_DO);
+    bool request = action && action->via == PLAN_VIA_REQUEST;
+    for (const struct scenario_reply *reply = answer->replies; reply && !request; reply = reply->next)
+        if (is_of_service(reply)) {
+            problem_add(reader->diags, entry->key_place, PROBLEM_BAD_COMMAND,
+                        STR("`none` is silence, which leaves as much open"),
+                        "`error` and `nobody` are for `via: request`, which \"%.*s\" is not",
+                        STR_ARG(name->text));
+            return;
+        }
+}
+
 const struct scenario_answer *scenario_answers(struct scenario_reader *reader, const struct tree *mapping)
 {
     const struct scenario_answer *first = NULL;
@@ -123,6 +150,8 @@ const struct scenario_answer *scenario_answers(struct scenario_reader *reader, c
             problem_add(reader->diags, entry->key_place, PROBLEM_BAD_CHOICE, STR(""),
                         "`no_output` is said of a child saga only, and \"%.*s\" is none",
                         STR_ARG(answer->name.path));
+        if (named && answer->name.node->step)
+            check_service(reader, entry, answer);
         *end = answer;
         end = &answer->next;
     }

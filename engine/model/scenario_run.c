@@ -54,6 +54,13 @@ static const struct json *body_of(struct stage *stage, const struct scenario_rep
     return values_make(command->node->step->output_schema, &stage->rng, stage->arena);
 }
 
+static struct str code_of(const struct scenario_reply *reply)
+{
+    if (reply->status == CORE_REPLY_UNSENT)
+        return core_code_text(CORE_CODE_NO_RESPONDERS);
+    return reply->status == CORE_REPLY_UNCLEAR && reply->code.size == 0 ? STR("500") : reply->code;
+}
+
 static void post_reply(struct stage *stage, const struct scenario_reply *reply,
                        const struct play_command *command, int64_t after_us)
 {
@@ -65,7 +72,7 @@ static void post_reply(struct stage *stage, const struct scenario_reply *reply,
                                      .participant =
                                          core_action(command->node->step, command->kind)->participant,
                                      .status = reply->status,
-                                     .error_code = reply->code,
+                                     .error_code = code_of(reply),
                                      .error_message = reply->message,
                                      .retry_after_us = reply->retry_after_us,
                                      .body = body_of(stage, reply, command)};
@@ -117,6 +124,8 @@ static void answer(struct stage *stage, const struct play_command *command)
     }
     for (; reply; reply = reply->then) {
         after_us += reply->after_us;
+        if (reply->status == CORE_REPLY_UNSENT) /* certain when the attempt is over */
+            after_us = core_action(command->node->step, command->kind)->timeout_us;
         post_reply(stage, reply, command, after_us);
     }
 }

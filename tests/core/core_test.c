@@ -73,7 +73,7 @@ Test(core, names_read_back)
     ROUND_TRIP(enum core_step_state, CORE_STEP_WAITING, CORE_STEP_UNDO_WAIVED, core_step_state_text,
                core_step_state_parse);
     ROUND_TRIP(enum core_event_kind, CORE_EVENT_START, CORE_EVENT_FORCE, core_event_text, core_event_parse);
-    ROUND_TRIP(enum core_reply_status, CORE_REPLY_OK, CORE_REPLY_UNUSABLE, core_reply_text, core_reply_parse);
+    ROUND_TRIP(enum core_reply_status, CORE_REPLY_OK, CORE_REPLY_UNSENT, core_reply_text, core_reply_parse);
     ROUND_TRIP(enum core_change_kind, CORE_CHANGE_OPEN, CORE_CHANGE_MORE, core_change_text,
                core_change_parse);
     cr_assert(str_equal(core_code_text(CORE_CODE_TIMEOUT), STR("TIMEOUT")));

@@ -178,7 +178,7 @@ static void deliver_nonsense(struct world *world)
     if (saga->step_count > 0 && chance(world, 80))
         event.step = core_step_path(saga, (uint16_t)rng_below(&world->rng, saga->step_count));
     event.command_kind = (enum core_kind)rng_below(&world->rng, 3);
-    event.status = (enum core_reply_status)rng_below(&world->rng, CORE_REPLY_UNUSABLE + 1);
+    event.status = (enum core_reply_status)rng_below(&world->rng, CORE_REPLY_UNSENT + 1);
     event.attempt = UINT32_MAX - (uint32_t)rng_below(&world->rng, 2);
     if (chance(world, 50)) {
         event.attempt = 1;

@@ -49,8 +49,8 @@ static bool noted(const struct core_step *step)
 
 static void put_step(struct buf *out, const struct core_saga *saga, const struct core_step *step)
 {
-    buf_printf(out, "|%d%d%d%d%d", (int)step->state, step->unknown, step->succeeded, step->waived,
-               step->due_us > 0 && step->due_us <= saga->updated_us);
+    buf_printf(out, "|%d%d%d%d%d%d", (int)step->state, step->unknown, step->put_off && !step->unknown,
+               step->succeeded, step->waived, step->due_us > 0 && step->due_us <= saga->updated_us);
     if (saga->plan->step_count > 1 && step->due_us == 0)
         return;               /* what its old answers are worth is told by the plans of one step */
     if (is_sent(step->state)) /* later, an answer that was put aside decides nothing */
@@ -237,7 +237,7 @@ static void try_answers(struct explorer *explorer, const struct twin *from, uint
     for (uint32_t attempt = 0; attempt <= newest + 1; attempt++) {
         if (attempt > 1 && attempt < newest)
             continue; /* all older ones are alike */
-        for (int status = CORE_REPLY_OK; status <= CORE_REPLY_UNUSABLE; status++) {
+        for (int status = CORE_REPLY_OK; status <= CORE_REPLY_UNSENT; status++) {
             event.attempt = attempt;
             event.status = (enum core_reply_status)status;
             event.error_code = (struct str){0};

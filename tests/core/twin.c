@@ -88,6 +88,8 @@ static const char *step_difference(const struct core_step *a, const struct core_
     }
     if (a->node != b->node || a->frame != b->frame || a->state != b->state || !str_equal(a->path, b->path))
         return "node, frame, state or path of a step";
+    if (a->put_off != b->put_off)
+        return "put_off";
     if (a->unknown != b->unknown || a->succeeded != b->succeeded || a->waived != b->waived)
         return "unknown, succeeded or waived";
     if (a->undo_floor != b->undo_floor || a->pending_count != b->pending_count)

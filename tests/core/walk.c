@@ -350,7 +350,7 @@ static void deliver_nonsense(struct walk *walk)
 {
     struct core_event event = {.kind = CORE_EVENT_REPLY, .at_us = walk->now_us, .step = any_step(walk)};
     event.command_kind = (enum core_kind)choose(walk, 3);
-    event.status = (enum core_reply_status)choose(walk, CORE_REPLY_UNUSABLE + 1);
+    event.status = (enum core_reply_status)choose(walk, CORE_REPLY_UNSENT + 1);
     event.attempt = UINT32_MAX - choose(walk, 2);
     if (chance(walk, 50)) {
         event.attempt = choose(walk, 3);
