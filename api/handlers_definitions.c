@@ -347,6 +347,7 @@ static bool check_definition(struct request *request, struct putting *putting, i
         refuse_diags(request, &putting->diags);
         return false;
     }
+    putting->plan = plan;
     if (str_equal(plan->name, name) && plan->version == version)
         return true;
     request_refuse(request, PAGE_INVALID_DEFINITION,
@@ -390,6 +391,10 @@ void handlers_put_definition(struct request *request)
     putting.file = arena_printf(&request->arena, "%.*s.yaml", STR_ARG(request->target.segments[2]));
     if (!check_definition(request, &putting, version))
         return;
+    if (engine_inspect(request->api->engine, putting.plan, &note) == ERR_CONFLICT) {
+        request_refuse(request, PAGE_SUBJECT_HELD, "%s", note.text);
+        return;
+    }
     enum err error = readers_run(&request->api->readers, put, &putting, &note);
     if (error == ERR_OK)
         answer_put(request, &putting);

@@ -54,10 +54,15 @@ enum err bus_publish(struct bus *bus, const struct bus_message *message, struct 
     return bus->ops->publish(bus, message, id, cookie, note);
 }
 
-enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,
+enum err bus_request(struct bus *bus, const struct bus_message *message, struct str ticket,
                      struct err_note *note)
 {
-    return bus->ops->request(bus, message, timeout_us, cookie, note);
+    return bus->ops->request(bus, message, ticket, note);
+}
+
+enum err bus_holder(struct bus *bus, struct str subject, char stream[BUS_STREAM_BYTES], struct err_note *note)
+{
+    return bus->ops->holder(bus, subject, stream, note);
 }
 
 enum err bus_answer(struct bus *bus, struct str ack, struct str body)

@@ -17,8 +17,9 @@
 
 enum {
     BUS_HEADERS_MAX = 24,
-    BUS_COOKIE_SHARD_BIT = 48, /* a cookie is the caller's own; its bits from here up come back as the shard
-                                  of an ANSWER, so that the right inbox is found */
+    BUS_STREAM_BYTES = 256, /* a stream's name and a NUL */
+    BUS_TICKET_BYTES = 640, /* of a request: the longest path of a step, a subject, and their proof */
+    BUS_TICKET_SHOWN = 56,  /* of it in a log: enough to find the saga, not enough to answer with */
 };
 struct bus_header {
     struct str name;
@@ -34,18 +35,19 @@ struct bus_message {
 enum bus_source {
     BUS_SOURCE_REPLY,   /* SAGA_REPLY, of a shard listened to; to be acknowledged */
     BUS_SOURCE_IN,      /* SAGA_IN; to be acknowledged */
-    BUS_SOURCE_ANSWER,  /* the answer to bus_request; nothing to acknowledge */
+    BUS_SOURCE_ANSWER,  /* an answer to bus_request; nothing to acknowledge */
     BUS_SOURCE_CONTROL, /* a request to a shard served; answer with bus_answer */
     BUS_SOURCE_CALLED,  /* the answer to bus_call; it cannot be turned away */
 };
 struct bus_delivery {
     enum bus_source source;
-    uint32_t shard;      /* REPLY, CONTROL: the subject's; ANSWER: the cookie's, see BUS_COOKIE_SHARD_BIT */
+    uint32_t shard;      /* REPLY, CONTROL: the subject's */
     struct str ack;      /* REPLY, IN: pass to bus_ack; CONTROL: pass to bus_answer; copy it */
     struct str identity; /* REPLY, IN: tells the message from every other, and is the same however often it is
-                            delivered; "" : the broker did not tell; copy it */
-    uint64_t cookie;     /* ANSWER, CALLED: as given */
-    enum err error; /* ANSWER, CALLED: ERR_OK, ERR_UNAVAILABLE (no responders), ERR_TIMEOUT (nobody knows) */
+                            delivered; "" : the broker did not tell. ANSWER: the request's ticket. Copy it */
+    uint64_t cookie;     /* CALLED: as given */
+    enum err error; /* ANSWER: ERR_OK, or ERR_UNAVAILABLE: nobody listens, it has reached nobody. CALLED: also
+                       ERR_TIMEOUT (nobody knows) */
     uint64_t delivery_count; /* 1 for the first */
     struct bus_message message;
 };
@@ -111,8 +113,10 @@ struct bus_ops {
     void (*unlisten_in)(struct bus *bus);
     enum err (*publish)(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
                         struct err_note *note);
-    enum err (*request)(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
-                        uint64_t cookie, struct err_note *note);
+    enum err (*request)(struct bus *bus, const struct bus_message *message, struct str ticket,
+                        struct err_note *note);
+    enum err (*holder)(struct bus *bus, struct str subject, char stream[BUS_STREAM_BYTES],
+                       struct err_note *note);
     enum err (*answer)(struct bus *bus, struct str ack, struct str body);
     enum err (*call)(struct bus *bus, uint32_t shard, struct str body, int64_t timeout_us, uint64_t cookie,
                      struct err_note *note);
@@ -158,10 +162,17 @@ int64_t bus_ack_wait_us(int64_t work_us);
 enum { BUS_IN_FLIGHT_MAX = 8192 };
 enum err bus_publish(struct bus *bus, const struct bus_message *message, struct str id, uint64_t cookie,
                      struct err_note *note);
-/* A plain NATS request (`via: request`); the answer, an error or a time-out comes as BUS_SOURCE_ANSWER,
- * exactly once. */
-enum err bus_request(struct bus *bus, const struct bus_message *message, int64_t timeout_us, uint64_t cookie,
+/* A plain NATS request (`via: request`). Each answer to it comes as BUS_SOURCE_ANSWER with its ticket,
+ * whenever it comes and however many there are, as long as this bus is open; none may come at all. The ticket
+ * is the caller's own: tokens of a subject, at most BUS_TICKET_BYTES. Whoever is asked learns it and can
+ * answer with it again, so it must tell what it is for and be such that no other can be guessed.
+ * ERR_UNAVAILABLE and ERR_FULL: it was not sent. ERR_LIMIT: it never can be. */
+enum err bus_request(struct bus *bus, const struct bus_message *message, struct str ticket,
                      struct err_note *note);
+/* Which stream, if any, takes what is sent to this subject and acknowledges it to who has sent it: its
+ * acknowledgement answers a request before the service does. "" : none. For threads that may block. */
+enum err bus_holder(struct bus *bus, struct str subject, char stream[BUS_STREAM_BYTES],
+                    struct err_note *note);
 /* The answer to a BUS_SOURCE_CONTROL delivery. */
 enum err bus_answer(struct bus *bus, struct str ack, struct str body);
 /* Asks the owner of a shard (saga.ctl.<shard>); returns at once, and its answer comes as BUS_SOURCE_CALLED,

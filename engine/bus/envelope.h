@@ -5,6 +5,7 @@
  * sentence) for its dead letter. */
 #pragma once
 #include "engine/bus/bus.h"
+#include "engine/bus/ticket.h"
 #include "engine/bus/subject.h"
 #include "engine/core/core.h"
 
@@ -40,10 +41,14 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
  * an empty body is null. */
 bool envelope_reply(const struct bus_message *message, struct arena *arena, struct core_event *event,
                     struct id *saga, bool *saga_known, struct str *reason);
-/* The answer to a `via: request` command as a reply event, read like any reply; no responders = retry. False
- * for a time-out: the attempt's own deadline handles it. */
-bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_command *asked,
-                     struct arena *arena, struct core_event *event);
+/* The answer to a `via: request` command as a reply event, read like any reply. An error says that the
+ * attempt has reached nobody: UNSENT. */
+void envelope_answer(const struct bus_delivery *delivery, const struct ticket *asked, struct arena *arena,
+                     struct core_event *event);
+/* Whether it is, to the last member, what JetStream says when it has stored a message or failed to: a body
+ * {"stream", "seq", …} without any header. A service may say the same: any header tells its answer from a
+ * stream's. */
+bool envelope_is_stream_ack(const struct bus_message *message);
 /* Makes it a reply that cannot be used; reason: a sentence without values of its body. */
 void envelope_spoil(struct core_event *event, struct str reason);
 struct envelope_start {

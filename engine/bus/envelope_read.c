@@ -3,6 +3,7 @@
 #include "engine/bus/envelope.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include "engine/base/limits.h"
 #include "engine/bus/envelope_text.h"
 
@@ -212,8 +213,8 @@ bool envelope_reply(const struct bus_message *message, struct arena *arena, stru
     return true;
 }
 
-static bool echoes(const struct bus_message *message, const struct envelope_command *asked,
-                   struct arena *arena, struct str *reason)
+static bool echoes(const struct bus_message *message, const struct ticket *asked, struct arena *arena,
+                   struct str *reason)
 {
     struct str echo = bus_header(message, STR("Saga-Command"));
     struct str id = envelope_command_id(arena, asked->saga, asked->step, asked->kind, asked->attempt);
@@ -224,30 +225,64 @@ static bool echoes(const struct bus_message *message, const struct envelope_comm
     return false;
 }
 
-bool envelope_answer(const struct bus_delivery *delivery, const struct envelope_command *asked,
-                     struct arena *arena, struct core_event *event)
+static bool is_ack_member(struct str name)
 {
-    const struct bus_message *message = &delivery->message;
+    static const char *const members[] = {"stream", "seq",   "domain", "duplicate", "error",
+                                          "type",   "batch", "count",  "val"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (str_equal(name, str_from(members[i])))
+            return true;
+    return false;
+}
+
+bool envelope_is_stream_ack(const struct bus_message *message)
+{
+    enum { ACK_BYTES = 1024 }; /* a name and a sentence fit well */
+    const struct json *body = NULL;
+    struct arena arena;
+    int64_t sequence = 0;
+    struct str text = message->body;
+    if (message->header_count > 0 || text.size == 0 || text.size > ACK_BYTES || text.data[0] != '{' ||
+        memmem(text.data, text.size, "\"stream\"", 8) == NULL) /* as servers write it: nearly all end here */
+        return false;
+    arena_init(&arena, ACK_BYTES);
+    bool is = json_parse(&arena, text, ACK_BYTES, &body, NULL) == ERR_OK && body->kind == JSON_OBJECT &&
+              json_get_str(body, STR("stream")).size > 0 && json_get_i64(body, STR("seq"), &sequence);
+    for (uint32_t i = 0; is && i < body->count; i++)
+        is = is_ack_member(body->members[i].key);
+    arena_fini(&arena);
+    return is;
+}
+
+static void say_unsent(enum err error, const struct ticket *asked, struct arena *arena,
+                       struct core_event *event)
+{
+    event->status = CORE_REPLY_UNSENT;
+    if (error == ERR_UNAVAILABLE) {
+        event->error_code = core_code_text(CORE_CODE_NO_RESPONDERS);
+        event->error_message = arena_printf(arena, "no service listens to %.*s", STR_ARG(asked->command));
+        return;
+    }
+    event->error_code = core_code_text(CORE_CODE_UNSENT);
+    event->error_message = error == ERR_LIMIT ? STR("the request is larger than the NATS server takes")
+                                              : STR("NATS could not be reached");
+}
+
+void envelope_answer(const struct bus_delivery *delivery, const struct ticket *asked, struct arena *arena,
+                     struct core_event *event)
+{
     struct str reason = STR("");
     *event = (struct core_event){.kind = CORE_EVENT_REPLY,
                                  .step = asked->step,
                                  .command_kind = asked->kind,
                                  .attempt = asked->attempt,
-                                 .participant = asked->action->participant};
-    if (delivery->error == ERR_UNAVAILABLE) {
-        event->status = CORE_REPLY_RETRY;
-        event->error_code = STR("NO_RESPONDERS");
-        event->error_message =
-            arena_printf(arena, "no service answers on %.*s", STR_ARG(asked->action->command));
-        return true;
-    }
+                                 .participant = ticket_participant(asked)};
     if (delivery->error != ERR_OK)
-        return false;
-    if (echoes(message, asked, arena, &reason))
-        read_outcome(message, arena, event);
+        say_unsent(delivery->error, asked, arena, event);
+    else if (echoes(&delivery->message, asked, arena, &reason))
+        read_outcome(&delivery->message, arena, event);
     else
         envelope_spoil(event, reason);
-    return true;
 }
 
 static bool read_version(const struct bus_message *message, struct arena *arena, int32_t *version,

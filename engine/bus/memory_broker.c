@@ -129,21 +129,24 @@ bool memory_broker_is_full(const struct memory_bus_broker *broker, struct str su
     return count >= broker->subject_most;
 }
 
+static uint64_t append(struct memory_bus_broker *broker, struct stored *stored)
+{
+    stored->sequence = ++broker->sequence;
+    snprintf(stored->ack, sizeof stored->ack, "m%" PRIu64, stored->sequence);
+    *broker->last = stored;
+    broker->last = &stored->next;
+    return stored->sequence;
+}
+
 uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_message *message,
                              struct str id)
 {
     uint64_t known = remember(broker, id, broker->sequence + 1);
     if (known > 0)
         return known;
-    uint64_t sequence = ++broker->sequence;
     if (str_starts(message->subject, STR("saga.event."))) /* nobody takes events from here */
-        return sequence;
-    struct stored *stored = copy_message(message, id);
-    stored->sequence = sequence;
-    snprintf(stored->ack, sizeof stored->ack, "m%" PRIu64, sequence);
-    *broker->last = stored;
-    broker->last = &stored->next;
-    return sequence;
+        return ++broker->sequence;
+    return append(broker, copy_message(message, id));
 }
 
 struct memory_participant *memory_broker_participant(struct memory_bus_broker *broker, struct str name)
@@ -159,6 +162,25 @@ struct memory_participant *memory_broker_participant(struct memory_bus_broker *b
     participant->next = broker->participants;
     broker->participants = participant;
     return participant;
+}
+
+/* Streams begin with saga.: what stands under another subject is a request. */
+void memory_broker_ask(struct memory_bus_broker *broker, const struct bus_message *message, struct str reply)
+{
+    (void)append(broker, copy_message(message, reply));
+}
+
+void memory_broker_answer(struct memory_bus *to, struct str ticket, const struct bus_message *message)
+{
+    struct bus_message answer = {.subject = ticket};
+    if (message != NULL)
+        answer = *message;
+    answer.subject = ticket;
+    memory_broker_notify(to,
+                         (struct notice){.kind = NOTICE_ANSWER,
+                                         .error = message == NULL ? ERR_UNAVAILABLE : ERR_OK,
+                                         .answer = copy_message(&answer, STR(""))},
+                         STR(""));
 }
 
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place)
@@ -287,8 +309,9 @@ static bool tell_notice(struct memory_bus_broker *broker)
         delivery.message.subject = str_from(subject);
     } else if (notice.kind == NOTICE_CALLED) {
         delivery.source = BUS_SOURCE_CALLED;
-    } else {
-        delivery.shard = (uint32_t)(notice.cookie >> BUS_COOKIE_SHARD_BIT);
+    } else if (notice.kind == NOTICE_ANSWER) {
+        delivery.identity = notice.answer->message.subject;
+        delivery.message = notice.answer->message;
     }
     memory_broker_forget(broker, place);
     bus->in_flight -= notice.kind == NOTICE_PUBLISHED;
@@ -311,6 +334,8 @@ static bool tell_notice(struct memory_bus_broker *broker)
     if (!took && notice.kind == NOTICE_ANSWER) {
         notice.round = broker->round;
         memory_broker_notify(bus, notice, STR(""));
+    } else {
+        memory_free(notice.answer);
     }
     return true;
 }
@@ -404,6 +429,49 @@ bool memory_bus_take_command(struct memory_bus_broker *broker, struct str partic
         }
     pthread_mutex_unlock(&broker->mutex);
     return found;
+}
+
+void memory_bus_serve(struct memory_bus_broker *broker, bool serves)
+{
+    pthread_mutex_lock(&broker->mutex);
+    broker->serves = serves;
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+void memory_bus_hold(struct memory_bus_broker *broker, struct str subject)
+{
+    pthread_mutex_lock(&broker->mutex);
+    snprintf(broker->held_subject, sizeof broker->held_subject, "%.*s", STR_ARG(subject));
+    pthread_mutex_unlock(&broker->mutex);
+}
+
+bool memory_bus_take_request(struct memory_bus_broker *broker, struct arena *arena,
+                             struct bus_message *message, struct str *reply)
+{
+    bool found = false;
+    pthread_mutex_lock(&broker->mutex);
+    for (struct stored **place = &broker->first; *place != NULL && !found; place = &(*place)->next)
+        if (!str_starts((*place)->message.subject, STR("saga."))) {
+            copy_out(&(*place)->message, arena, message);
+            *reply = message->headers[0].value; /* see memory_broker_ask */
+            memory_broker_remove(broker, place);
+            found = true;
+            break;
+        }
+    pthread_mutex_unlock(&broker->mutex);
+    return found;
+}
+
+void memory_bus_answer(struct memory_bus_broker *broker, struct str reply, const struct bus_message *message)
+{
+    int64_t number = 0;
+    size_t dot = str_find(reply, '.');
+    check(str_to_i64(str_slice(reply, 0, dot), &number));
+    pthread_mutex_lock(&broker->mutex);
+    for (struct memory_bus *bus = broker->buses; bus != NULL; bus = bus->next)
+        if (bus->number == (uint64_t)number)
+            memory_broker_answer(bus, str_slice(reply, dot + 1, reply.size), message);
+    pthread_mutex_unlock(&broker->mutex);
 }
 
 void memory_bus_send(struct memory_bus_broker *broker, const struct bus_message *message)

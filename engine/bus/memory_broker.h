@@ -52,6 +52,7 @@ struct notice {
     size_t size;
     uint64_t sequence;                      /* PUBLISHED */
     struct memory_participant *participant; /* SIGHT */
+    struct stored *answer;                  /* ANSWER: owned; its subject is the ticket */
     uint64_t round;
 };
 /* A bus_call without its answer. */
@@ -89,6 +90,8 @@ struct memory_bus_broker {
     struct notice *notices;
     struct notice **last_notice;
     struct memory_call *calls;
+    char held_subject[BUS_SUBJECT_BYTES + 1]; /* memory_bus_hold */
+    bool serves;                              /* services take requests: memory_bus_take_request */
     struct map ids;
     struct memory_id *ring[MEMORY_BROKER_IDS_MAX];
     uint64_t id_count;
@@ -109,6 +112,10 @@ uint64_t memory_broker_store(struct memory_bus_broker *broker, const struct bus_
                              struct str id);
 /* True when this is a command whose subject has its share already, and its id is new. */
 bool memory_broker_is_full(const struct memory_bus_broker *broker, struct str subject, struct str id);
+/* Puts a request where services find it; reply: "<bus number>.<ticket>". */
+void memory_broker_ask(struct memory_bus_broker *broker, const struct bus_message *message, struct str reply);
+/* An answer on its way to its bus; NULL: nobody was there. */
+void memory_broker_answer(struct memory_bus *to, struct str ticket, const struct bus_message *message);
 /* Takes a message out of its stream. */
 void memory_broker_remove(struct memory_bus_broker *broker, struct stored **place);
 struct memory_participant *memory_broker_participant(struct memory_bus_broker *broker, struct str name);

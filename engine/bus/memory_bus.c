@@ -128,18 +128,34 @@ static enum err memory_take_back(struct bus *base, uint64_t sequence, uint64_t c
     return ERR_OK;
 }
 
-/* There are no services in memory: every request finds nobody. */
-static enum err memory_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
-                               uint64_t cookie, struct err_note *note)
+static enum err memory_request(struct bus *base, const struct bus_message *message, struct str ticket,
+                               struct err_note *note)
 {
-    (void)timeout_us;
+    struct memory_bus *bus = (struct memory_bus *)base;
+    enum { NUMBER_BYTES = 24 };
     enum err err = check_message(base, message, STR(""), note);
+    if (err == ERR_OK && (ticket.size == 0 || ticket.size > BUS_TICKET_BYTES))
+        err = err_note(note, ERR_LIMIT, "the ticket is empty or longer than %d bytes", BUS_TICKET_BYTES);
     if (err != ERR_OK)
         return err;
+    char reply[NUMBER_BYTES + BUS_TICKET_BYTES];
     struct memory_bus_broker *broker = lock(base);
-    memory_broker_notify((struct memory_bus *)base,
-                         (struct notice){.kind = NOTICE_ANSWER, .cookie = cookie, .error = ERR_UNAVAILABLE},
-                         STR(""));
+    int size = snprintf(reply, sizeof reply, "%" PRIu64 ".%.*s", bus->number, STR_ARG(ticket));
+    if (broker->serves)
+        memory_broker_ask(broker, message, (struct str){reply, (size_t)size});
+    else
+        memory_broker_answer(bus, ticket, NULL);
+    unlock(broker);
+    return err;
+}
+
+static enum err memory_holder(struct bus *base, struct str subject, char stream[BUS_STREAM_BYTES],
+                              struct err_note *note)
+{
+    (void)note;
+    struct memory_bus_broker *broker = lock(base);
+    bool held = str_equal(subject, str_from(broker->held_subject));
+    snprintf(stream, BUS_STREAM_BYTES, "%s", held ? "HELD" : "");
     unlock(broker);
     return ERR_OK;
 }
@@ -245,6 +261,7 @@ static void drop_notices(struct memory_bus *bus)
             continue;
         }
         memory_broker_forget(broker, place);
+        memory_free(notice.answer);
         memory_free(notice.text);
         struct bus_delivery closed = {
             .source = BUS_SOURCE_CALLED, .cookie = notice.cookie, .error = ERR_TIMEOUT, .delivery_count = 1};
@@ -285,6 +302,7 @@ static const struct bus_ops ops = {
     .look = memory_look,
     .take_back = memory_take_back,
     .request = memory_request,
+    .holder = memory_holder,
     .answer = memory_answer,
     .call = memory_call,
     .ack = memory_ack,

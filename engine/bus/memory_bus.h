@@ -25,5 +25,14 @@ void memory_bus_bound(struct memory_bus_broker *broker, size_t bytes);
 void memory_bus_share(struct memory_bus_broker *broker, uint64_t most);
 /* A sequence for a message that is said to be stored and is not (F11). */
 uint64_t memory_bus_waste(struct memory_bus_broker *broker);
+/* A service's side (`via: request`): while nobody serves, every request finds nobody. Takes the oldest
+ * request, false when none; answers it, once, often or never. What is answered to a bus that is closed is
+ * lost. */
+void memory_bus_serve(struct memory_bus_broker *broker, bool serves);
+bool memory_bus_take_request(struct memory_bus_broker *broker, struct arena *arena,
+                             struct bus_message *message, struct str *reply);
+/* From now on a stream holds this subject, "" : none does; its acknowledgement is the test's to send. */
+void memory_bus_hold(struct memory_bus_broker *broker, struct str subject);
+void memory_bus_answer(struct memory_bus_broker *broker, struct str reply, const struct bus_message *message);
 /* Loses everything queued (F17). */
 void memory_bus_wipe(struct memory_bus_broker *broker);

@@ -1,6 +1,7 @@
 #include "engine/bus/nats_bus.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
@@ -56,7 +57,6 @@ static void close_bus(struct bus *base)
     for (uint32_t i = 0; i < bus->held_count; i++)
         natsMsg_Destroy(bus->held[i].message);
     nats_slots_fini(&bus->publishes);
-    nats_slots_fini(&bus->requests);
     nats_slots_fini(&bus->calls);
     pthread_cond_destroy(&bus->state_changed);
     pthread_mutex_destroy(&bus->state_mutex);
@@ -81,7 +81,8 @@ static const struct bus_ops ops = {
     .publish = nats_publish,
     .look = nats_backlog_look,
     .take_back = nats_backlog_take_back,
-    .request = nats_publish_request,
+    .request = nats_request,
+    .holder = nats_holder,
     .answer = nats_control_answer,
     .call = nats_call,
     .ack = nats_pull_ack,
@@ -137,18 +138,17 @@ static struct nats_bus *make_bus(const struct nats_bus_options *options,
     copy_options(bus, options);
     bus->callbacks = *callbacks;
     nats_slots_init(&bus->publishes);
-    nats_slots_init(&bus->requests);
     nats_faults_init(&bus->faults);
     nats_probe_init(&bus->probing);
     nats_slots_init(&bus->calls);
     bus->call_secret = rng_entropy();
+    snprintf(bus->publish_token, sizeof bus->publish_token, "%016" PRIx64, rng_entropy());
     pthread_mutex_init(&bus->held_mutex, NULL);
     pthread_mutex_init(&bus->admin_mutex, NULL);
     pthread_mutex_init(&bus->pull_mutex, NULL);
     pthread_mutex_init(&bus->state_mutex, NULL);
     pthread_cond_init(&bus->state_changed, NULL);
-    /* Twice: as many may be held as are in flight. */
-    bus->held = memory_new(2 * (size_t)NATS_SLOTS_MAX, sizeof *bus->held);
+    bus->held = memory_new(NATS_HELD_MAX, sizeof *bus->held);
     bus->participants = memory_new(NATS_PARTICIPANTS_MAX, sizeof *bus->participants);
     bus->pulls = memory_new(LIMITS_SHARDS_MAX + 1, sizeof(struct nats_pull *));
     bus->listed = memory_new(LIMITS_SHARDS_MAX + 1, sizeof *bus->listed);

@@ -40,11 +40,14 @@ enum {
     NATS_PULL_WINDOW = 512, /* messages asked for at a time: max_ack_pending of a shard's consumer */
     NATS_PULL_EXPIRES_MS = 30000,
     NATS_PULL_HEARTBEAT_MS = 5000,
-    NATS_PULL_SILENCE_US = 12000000,             /* two heartbeats missed and some: ask again */
-    NATS_PULL_REST_US = 250000,                  /* after a refusal, before asking again */
-    NATS_NAK_DELAY_MS = 100,                     /* before a message that found no room comes again */
-    NATS_NAME_BYTES = 160,                       /* of a consumer, a subject of ours or a stream */
-    NATS_HELD_US = 60000000,                     /* an answer that finds no room is offered for so long */
+    NATS_PULL_SILENCE_US = 12000000, /* two heartbeats missed and some: ask again */
+    NATS_PULL_REST_US = 250000,      /* after a refusal, before asking again */
+    NATS_NAK_DELAY_MS = 100,         /* before a message that found no room comes again */
+    NATS_NAME_BYTES = 160,           /* of a consumer, a subject of ours or a stream */
+    NATS_HELD_US = 60000000,         /* an answer that finds no room is offered for so long */
+    NATS_HELD_MAX = 8192,            /* answers held for that: what a runner's inbox takes, once more, */
+    NATS_HELD_BYTES = 67108864,
+    NATS_TOKEN_SIZE = 17,                        /* 16 hex digits and a NUL */
     NATS_PARTICIPANTS_MAX = LIMITS_PARTICIPANTS, /* distinct participants of all definitions loaded */
     NATS_IN_SLOT = LIMITS_SHARDS_MAX             /* the pull of SAGA_IN stands behind those of the shards */
 };
@@ -82,9 +85,7 @@ struct nats_pull {
 
 /* Answers to requests that found no room at the owner's: offered again with each tick. */
 struct nats_held {
-    uint64_t cookie;
-    enum err error;
-    natsMsg *message; /* owned; NULL when error is set */
+    natsMsg *message; /* owned */
     int64_t until_us; /* then it is dropped */
 };
 
@@ -127,12 +128,14 @@ struct nats_bus {
     struct nats_line *admin;
     jsCtx *js; /* of the admin's connection: for who holds that */
     struct nats_slots publishes;
-    struct nats_slots requests;
     struct nats_slots calls;
     uint64_t call_secret; /* what answers to calls must know */
     pthread_mutex_t held_mutex;
-    struct nats_held *held; /* NATS_SLOTS_MAX */
+    struct nats_held *held; /* NATS_HELD_MAX */
     uint32_t held_count;
+    size_t held_bytes;
+    char publish_token[NATS_TOKEN_SIZE]; /* of reply subjects: who is asked something sees the inbox, not this
+                                          */
     pthread_mutex_t admin_mutex; /* one maker of streams and consumers at a time; guards participants */
     int64_t gone_us[NATS_STREAM_COUNT]; /* when a stream was first seen to be missing; 0: it is there */
     uint32_t replicas_seen[NATS_STREAM_COUNT]; /* 0: never seen */
@@ -168,8 +171,6 @@ void nats_bus_state(struct nats_bus *bus, const char *line, bool *flag, bool up,
 extern const struct nats_line_callbacks nats_publish_callbacks; /* context to be set */
 enum err nats_publish(struct bus *base, const struct bus_message *message, struct str id, uint64_t cookie,
                       struct err_note *note);
-enum err nats_publish_request(struct bus *base, const struct bus_message *message, int64_t timeout_us,
-                              uint64_t cookie, struct err_note *note);
 /* Answers everything unanswered with `error`. */
 void nats_publish_fail_all(struct nats_bus *bus, enum err error);
 
@@ -178,6 +179,15 @@ enum err nats_backlog_look(struct bus *base, struct str participant, uint64_t co
 enum err nats_backlog_take_back(struct bus *base, uint64_t sequence, uint64_t cookie);
 /* What came to <inbox>.<kind>.<rest>; kind is 'i' or 'd'. */
 void nats_backlog_answer(struct nats_bus *bus, char kind, const char *rest, natsMsg *message);
+/* nats_request.c: plain requests, on the publisher's line. */
+enum err nats_request(struct bus *base, const struct bus_message *message, struct str ticket,
+                      struct err_note *note);
+enum err nats_holder(struct bus *base, struct str subject, char stream[BUS_STREAM_BYTES],
+                     struct err_note *note);
+/* An answer came to <inbox>.q.<ticket>; takes the message. */
+void nats_request_answered(struct nats_bus *bus, natsMsg *message);
+/* Offers again what found no room. */
+void nats_request_tick(struct nats_bus *bus, int64_t now_us);
 
 /* nats_pull.c: the consumer's callbacks and operations. */
 extern const struct nats_line_callbacks nats_pull_callbacks; /* context to be set */

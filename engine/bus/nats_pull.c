@@ -178,7 +178,6 @@ static void on_message(void *context, natsMsg *message)
 {
     struct nats_bus *bus = context;
     struct bus_delivery delivery;
-    delivery.cookie = 0;
     delivery.error = ERR_OK;
     delivery.delivery_count = 1;
     delivery.identity = STR("");

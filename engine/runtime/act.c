@@ -1,12 +1,10 @@
 #include "engine/runtime/act.h"
 
 #include <stddef.h>
-#include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
-#include "engine/base/memory.h"
 #include "engine/ops/failpoint.h"
 #include "engine/ops/log.h"
 #include "engine/ops/metrics.h"
@@ -22,11 +20,6 @@ static const int64_t refused_pause_us = 60 * DURATION_SECOND_US;
  */
 _Static_assert(LIMITS_RUNNERS_MAX <= 1 << (OUTBOX_NUMBER_BITS - RUNNER_NUMBER_BITS), "index fits");
 
-static struct str cookie_key(const uint64_t *cookie)
-{
-    return (struct str){(const char *)cookie, sizeof *cookie};
-}
-
 /* Larger than the server takes, now and always. A command is the fault of its step; what else there is has no
  * step that could fail. */
 static void unsendable(struct runner *runner, const struct batch_send *send, const struct err_note *note)
@@ -40,31 +33,6 @@ static void unsendable(struct runner *runner, const struct batch_send *send, con
     metrics_add(METRICS_PUBLISHES, 1, STR("too_large"), METRICS_NO_LABEL);
     if (send->step.size > 0)
         delivery_unsendable(runner, send);
-}
-
-/* A plain request has no broker that keeps it: once handed out it counts as sent, and its loss is found by
- * the attempt's deadline. */
-static void ask(struct runner *runner, const struct batch_send *send)
-{
-    struct runner_asked *asked = memory_new(1, sizeof *asked + send->step.size);
-    char *step = (char *)(asked + 1); /* the saga may leave memory before the answer comes */
-    if (send->step.size > 0)
-        memcpy(step, send->step.data, send->step.size);
-    *asked = (struct runner_asked){.cookie = (uint64_t)send->shard << OUTBOX_NUMBER_BITS |
-                                             runner_cookie(runner, ++runner->next_cookie),
-                                   .saga = send->saga_id,
-                                   .step = {step, send->step.size},
-                                   .kind = send->kind,
-                                   .attempt = send->attempt,
-                                   .action = send->action};
-    struct err_note note;
-    enum err error = bus_request(runner->engine->bus, send->message, send->timeout_us, asked->cookie, &note);
-    if (error == ERR_OK)
-        map_set(&runner->asked, cookie_key(&asked->cookie), asked);
-    else
-        memory_free(asked); /* the attempt's deadline handles it like any lost command */
-    if (error == ERR_LIMIT)
-        unsendable(runner, send, &note);
 }
 
 /* The proof is no part of what is kept of the message. */
@@ -90,7 +58,7 @@ static uint64_t number_of(struct outbox *outbox, const struct batch_send *send,
 void act_send(struct runner *runner, const struct batch_send *send, bool again)
 {
     if (send->request) {
-        ask(runner, send);
+        asking_send(runner, send, again);
         return;
     }
     struct outbox *outbox = &runner->shards[send->shard].outbox;
@@ -294,6 +262,12 @@ static void settle_sagas(struct runner *runner)
     }
 }
 
+/* A reply, or a service's answer: those bear the subject that was asked. */
+static bool is_reply(struct str subject)
+{
+    return str_starts(subject, STR("saga.reply.")) || !str_starts(subject, STR("saga."));
+}
+
 /* One that stands with a refused saga is none: its message is tried again. */
 static bool buried(struct runner *runner, const struct store_dead_letter *letter)
 {
@@ -314,7 +288,7 @@ static void count(struct runner *runner)
     }
     for (uint32_t i = 0; i < batch->dead_count; i++)
         if (buried(runner, &batch->dead[i]))
-            meter_dead(str_starts(batch->dead[i].subject, STR("saga.reply.")));
+            meter_dead(is_reply(batch->dead[i].subject));
 }
 
 void act_on_batch(struct runner *runner)

@@ -31,6 +31,7 @@ static void look_at(struct engine *engine, struct str name)
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note)
 {
     struct arena arena;
+    engine_warn_of_held(engine, plan);
     if (plan->participant_count == 0)
         return ERR_OK;
     arena_init(&arena, 0);

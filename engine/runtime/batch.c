@@ -87,7 +87,8 @@ void batch_dead_letter(struct batch *batch, uint32_t row, uint32_t shard, const 
         .command = bus_header(message, STR("Saga-Command")),
         .headers = envelope_headers_json(message, &batch->arena),
         .body = str_slice(message->body, 0, LIMITS_PAYLOAD_BYTES),
-        .message = delivery->identity,
+        /* A ticket names a request, not one of its answers. */
+        .message = delivery->source == BUS_SOURCE_ANSWER ? STR("") : delivery->identity,
         .with = with,
     };
     batch->bytes += message->body.size;

@@ -43,15 +43,16 @@ struct batch_send {
     bool proven;                 /* one engine to another: it leaves with a proof */
     struct bus_message *instead; /* what goes when the server does not take as much; NULL: nothing */
     bool loose;                  /* nobody keeps it: what is lost is asked for again */
-    bool request; /* a command with via: request; its answer needs the rest, but for start_within_us */
+    bool request;                /* a command with via: request */
     int64_t timeout_us;
+    int64_t due_us; /* when its attempt ends, on the database's clock */
     struct id saga_id;
     struct str step;
     uint16_t index;          /* of the step */
     int64_t start_within_us; /* of a command of the stream */
     enum core_kind kind;
     uint32_t attempt;
-    const struct plan_action *action;
+    const struct plan_action *action; /* NULL: no command of an action */
 };
 /* An item to finish: acknowledge its message, answer its caller, free it. */
 struct batch_done {

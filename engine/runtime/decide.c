@@ -225,6 +225,7 @@ void decide_dead(struct runner *runner, struct inbox_item *item, uint32_t row, s
                  struct str reason)
 {
     struct engine_answer none = {.error = ERR_OK};
+    asking_label(item, &runner->engine->asking_key);
     if (dead_may_store(runner, &item->delivery, reason))
         batch_dead_letter(&runner->batch, row, item->shard, &item->delivery, saga, reason);
     batch_finish(&runner->batch, item, row, &none);

@@ -6,6 +6,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/bus/stranger.h"
+#include "engine/bus/ticket.h"
 #include "engine/ops/log.h"
 #include "engine/runtime/engine_parts.h"
 
@@ -39,16 +41,35 @@ static struct inbox_item *copy_delivery(const struct bus_delivery *delivery)
     return item;
 }
 
+/* What answers none of our requests is nobody's: true, it is dealt with. */
+static bool deliver_answer(struct engine *engine, const struct bus_delivery *delivery)
+{
+    struct bus_delivery known = *delivery;
+    if (!ticket_shard(delivery->identity, &known.shard) || known.shard >= engine->shard_count) {
+        stranger_refuse(STRANGER_PROOF, delivery->message.subject);
+        return true;
+    }
+    struct runner *owner = engine_owner(engine, known.shard);
+    if (owner == NULL && engine->router == NULL)
+        return false;
+    struct inbox_item *item = copy_delivery(&known);
+    bool taken = owner != NULL ? inbox_put(&owner->inbox, item, true) : router_put(engine->router, item);
+    if (!taken)
+        inbox_item_free(item);
+    return taken;
+}
+
 static bool deliver(void *context, const struct bus_delivery *delivery)
 {
     struct engine *engine = context;
+    if (delivery->source == BUS_SOURCE_ANSWER)
+        return deliver_answer(engine, delivery);
     struct runner *owner = engine_owner(engine, delivery->shard);
     if (delivery->source == BUS_SOURCE_CALLED) {
         router_called(engine->router, delivery);
         return true;
     }
-    if (atomic_load(&engine->draining) && delivery->source != BUS_SOURCE_ANSWER &&
-        delivery->source != BUS_SOURCE_REPLY)
+    if (atomic_load(&engine->draining) && delivery->source != BUS_SOURCE_REPLY)
         return false;
     if (delivery->source != BUS_SOURCE_IN && owner == NULL)
         return false;
@@ -64,9 +85,13 @@ static bool deliver(void *context, const struct bus_delivery *delivery)
 static void published(void *context, const struct bus_published *answer)
 {
     struct engine *engine = context;
-    struct runner *owner = engine_owner(engine, (uint32_t)(answer->cookie >> OUTBOX_NUMBER_BITS));
+    uint32_t shard = (uint32_t)(answer->cookie >> OUTBOX_NUMBER_BITS);
+    struct runner *owner = engine_owner(engine, shard);
     trouble_published(&engine->trouble, answer, engine_clock_us(engine));
-    if (owner != NULL)
+    if (shard == HOMING_SHARD)
+        homing_published(engine->homing, answer->cookie & ((UINT64_C(1) << OUTBOX_NUMBER_BITS) - 1),
+                         answer->error == ERR_OK);
+    else if (owner != NULL)
         runner_published(owner, answer);
 }
 
@@ -110,6 +135,13 @@ static void fill_defaults(struct engine_options *options)
     options->batch_events = options->batch_events == 0 ? LIMITS_BATCH_EVENTS : options->batch_events;
     options->inbox_events = options->inbox_events == 0 ? LIMITS_INBOX_EVENTS : options->inbox_events;
     options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;
+}
+
+static void make_key(struct engine *engine)
+{
+    uint64_t seed = engine->options.seed;
+    for (uint64_t i = 0; i < 2; i++)
+        engine->asking_key.words[i] = seed == 0 ? rng_entropy() : rng_mix(seed, i);
 }
 
 static enum err read_store(struct engine *engine, struct store *store, struct err_note *note)
@@ -184,6 +216,8 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     struct engine *opened = memory_new(1, sizeof *opened);
     opened->options = *options;
     fill_defaults(&opened->options);
+    make_key(opened);
+    opened->homing = homing_new(opened);
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
     trouble_init(&opened->trouble);
     backlog_init(&opened->backlog, opened->options.backlog_max);
@@ -234,6 +268,7 @@ void engine_close(struct engine *engine)
         router_close(engine->router);
     for (uint32_t i = 0; i < engine->runner_count; i++)
         runner_close(&engine->runners[i]);
+    homing_free(engine->homing);
     registry_free(engine->registry);
     presence_fini(&engine->presence);
     pthread_mutex_destroy(&engine->listening);

@@ -71,6 +71,12 @@ struct engine_full {
     uint64_t held;
 };
 uint32_t engine_full(struct engine *engine, struct engine_full *list, uint32_t most);
+/* Whether the broker lets services be asked as the plan wants to. ERR_CONFLICT: a stream holds the subject of
+ * a `via: request` command and would answer in its service's place; the note is for the author. Other errors:
+ * the broker cannot be asked. Blocks. */
+enum err engine_inspect(struct engine *engine, const struct plan *plan, struct err_note *note);
+/* The same for a plan that is here already: the log says so. */
+void engine_warn_of_held(struct engine *engine, const struct plan *plan);
 /* After registry changes: makes the consumers of new participants. Of more than LIMITS_PARTICIPANTS the rest
  * is left out, which is logged: no plan may keep the others from theirs. */
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);

@@ -1,8 +1,10 @@
 /* What the files of the runtime share of the engine's inside. Not for other layers. */
 #pragma once
 #include <stdatomic.h>
+#include "engine/base/siphash.h"
 #include "engine/runtime/backlog.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/homing.h"
 #include "engine/runtime/presence.h"
 #include "engine/runtime/proof.h"
 #include "engine/runtime/router.h"
@@ -16,7 +18,9 @@ struct engine {
     struct proof_key key;
     struct registry *registry;
     struct bus *bus;
+    struct siphash_key asking_key; /* of tickets: a process answers for what it asked itself */
     struct router *router;
+    struct homing *homing;
     struct runner *runners;
     uint32_t runner_count;
     uint32_t shard_count;

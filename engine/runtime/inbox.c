@@ -42,7 +42,6 @@ struct inbox_item *inbox_item_new(enum inbox_origin origin, enum inbox_kind kind
 void inbox_item_free(struct inbox_item *item)
 {
     struct arena arena = item->arena; /* the item lies in its own arena */
-    memory_free(item->asked);
     arena_fini(&arena);
 }
 

@@ -14,7 +14,6 @@
 #include "engine/bus/envelope.h"
 #include "engine/runtime/engine.h"
 
-struct runner_asked;
 enum inbox_origin {
     INBOX_CALLER,   /* somebody in this process, told by `call` */
     INBOX_DELIVERY, /* the bus: answered (CONTROL) or acknowledged (REPLY, IN) at `delivery.ack` */
@@ -53,8 +52,9 @@ struct inbox_item {
     struct inbox_task task;
     uint32_t tries; /* shards tried for a start that may go to any */
     bool alone;     /* refused by the database along with others: to be tried in a batch of its own */
-    struct runner_asked *asked; /* an ANSWER: what it answers; freed with the item */
-    uint64_t finished_in;       /* number of the batch that has it among the finished ones; 0: none yet */
+    bool cleared;   /* an ANSWER that looks like a stream's acknowledgement, and is none */
+    bool given_up;  /* an ANSWER that none is: the request has reached nobody, for the whole of its attempt */
+    uint64_t finished_in; /* number of the batch that has it among the finished ones; 0: none yet */
 };
 struct inbox {
     pthread_mutex_t lock;

@@ -78,23 +78,14 @@ static void read_reply(struct runner *runner, struct intake *intake)
 
 static void read_answer(struct runner *runner, struct intake *intake)
 {
-    const struct bus_delivery *delivery = &intake->item->delivery;
-    uint64_t cookie = delivery->cookie;
-    if (intake->item->asked == NULL)
-        intake->item->asked = map_remove(&runner->asked, (struct str){(const char *)&cookie, sizeof cookie});
-    const struct runner_asked *asked = intake->item->asked;
-    if (asked == NULL)
+    if (!intake->item->cleared && envelope_is_stream_ack(&intake->item->delivery.message)) {
+        if (!router_put(runner->engine->router, intake->item)) /* the broker is to be asked */
+            runner_try_again(runner, intake->item);
+        intake->what = INTAKE_ANSWERED;
         return;
-    struct envelope_command command = {.saga = asked->saga,
-                                       .shard = id_shard(asked->saga),
-                                       .step = asked->step,
-                                       .kind = asked->kind,
-                                       .attempt = asked->attempt,
-                                       .action = asked->action};
-    intake->id = asked->saga;
-    intake->id_known = true;
-    bool fine = envelope_answer(delivery, &command, &runner->batch.arena, &intake->event);
-    intake->what = fine ? INTAKE_EVENT : INTAKE_NOTHING;
+    }
+    intake->id_known = asking_read(runner, intake->item, &intake->event, &intake->id);
+    intake->what = intake->id_known ? INTAKE_EVENT : INTAKE_NOTHING;
 }
 
 static void take_task(struct intake *intake)
@@ -446,7 +437,8 @@ void intake_items(struct runner *runner, struct inbox_item *items)
         give_up(runner, intakes, 1, ERR_UNAVAILABLE, &note);
         return;
     }
-    for (struct inbox_item *item = items; item != NULL; item = item->next) {
+    for (struct inbox_item *item = items, *next; item != NULL; item = next) {
+        next = item->next; /* reading may give the item away */
         intakes[at].item = item;
         read_item(runner, &intakes[at]);
         refuse_foreign(runner, &intakes[at++]);

@@ -400,7 +400,10 @@ static void take(struct router *router, struct inbox_item *item)
 {
     switch (item->task.kind) {
     case INBOX_UNREAD:
-        take_message(router, item);
+        if (item->delivery.source == BUS_SOURCE_ANSWER)
+            homing_take(router->engine->homing, item);
+        else
+            take_message(router, item);
         return;
     case INBOX_START:
     case INBOX_CHILD:
@@ -491,7 +494,8 @@ static void look_at_watches(struct router *router, bool stopping)
 
 int64_t router_turn(struct router *router, bool wait)
 {
-    int64_t wait_us = router->watches != NULL ? look_every_us : DURATION_SECOND_US;
+    bool homing = homing_turn(router->engine->homing);
+    int64_t wait_us = router->watches != NULL || homing ? look_every_us : DURATION_SECOND_US;
     int64_t until_us = engine_clock_us(router->engine) + wait_us;
     struct inbox_item *items = inbox_take(&router->inbox, ROUTER_TAKE, SIZE_MAX, wait ? until_us : 0);
     while (items != NULL) {

@@ -41,9 +41,9 @@ enum err runner_open(struct runner *runner, struct engine *engine, uint32_t inde
     resident_init(&runner->resident);
     batch_init(&runner->batch);
     trail_init(&runner->trail);
-    map_init(&runner->asked);
     delivery_init(&runner->delivery);
     refusal_init(&runner->refusals);
+    asking_init(&runner->asking);
     uint64_t seed = options->seed == 0 ? rng_entropy() : options->seed;
     rng_init(&runner->rng, rng_mix(seed, own));
     check(pthread_mutex_init(&runner->answers_lock, NULL) == 0);
@@ -63,9 +63,9 @@ static void drop_all(struct runner *runner, const char *why)
 void runner_close(struct runner *runner)
 {
     drop_all(runner, "the engine stops");
-    map_fini(&runner->asked);
     delivery_fini(&runner->delivery);
     refusal_fini(&runner->refusals);
+    asking_fini(&runner->asking);
     resident_fini(&runner->resident);
     batch_fini(&runner->batch);
     trail_fini(&runner->trail);
@@ -88,19 +88,6 @@ struct runner_shard *runner_shard(struct runner *runner, uint32_t shard)
 {
     check(shard < runner->engine->shard_count);
     return &runner->shards[shard];
-}
-
-/* What the shard has asked services: their answers go to its next owner, who does not know them. */
-static void forget_asked(struct runner *runner, uint32_t shard)
-{
-    size_t cursor = 0;
-    for (struct runner_asked *asked = map_next(&runner->asked, &cursor); asked != NULL;
-         asked = map_next(&runner->asked, &cursor)) {
-        if (id_shard(asked->saga) != shard)
-            continue;
-        map_remove(&runner->asked, (struct str){(const char *)&asked->cookie, sizeof asked->cookie});
-        memory_free(asked);
-    }
 }
 
 void runner_append(struct runner_again *list, struct inbox_item *item)
@@ -178,7 +165,7 @@ void runner_drop_shard(struct runner *runner, uint32_t shard, const char *why)
     struct engine_answer answer = {.error = ERR_UNAVAILABLE, .message = str_from(why)};
     check(lost->owned);
     leave(runner, shard);
-    forget_asked(runner, shard);
+    asking_forget(&runner->asking, shard);
     delivery_drop_shard(runner, shard);
     size_t cursor = 0;
     for (struct resident_entry *entry = map_next(&runner->resident.entries, &cursor); entry != NULL;
@@ -402,6 +389,7 @@ static int64_t next_duty(const struct runner *runner, bool behind)
     if (watch != NULL)
         until_us = earlier(until_us, watch->due_us);
     until_us = earlier(until_us, runner->refusals.try_us);
+    until_us = earlier(until_us, asking_next_us(&runner->asking));
     return earlier(earlier(until_us, runner->delivery.look_us), runner->renew_at_us);
 }
 
@@ -452,6 +440,10 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
     }
     struct inbox_item *items = wait_for_items(runner, behind, wait);
     batch_begin(&runner->batch, runner_now_us(runner));
+    struct inbox_item *untaken =
+        asking_turn(runner); /* before their timers: what has reached nobody is not unknown */
+    if (untaken != NULL)
+        intake_items(runner, untaken);
     bool timers_first = runner->timers_first;
     if (timers_first)
         intake_timers(runner);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
+#include "engine/runtime/asking.h"
 #include "engine/runtime/batch.h"
 #include "engine/runtime/delivery.h"
 #include "engine/runtime/engine.h"
@@ -59,15 +60,6 @@ struct runner_dead {
     int64_t tell_at_us;   /* monotonic: not before */
     int64_t forget_at_us; /* likewise */
     struct runner_dead_class classes[RUNNER_DEAD_CLASSES];
-};
-/* A `via: request` command whose answer is outstanding. */
-struct runner_asked {
-    uint64_t cookie;
-    struct id saga;
-    struct str step; /* path; its bytes follow the struct */
-    enum core_kind kind;
-    uint32_t attempt;
-    const struct plan_action *action;
 };
 struct runner_answer {
     bool back; /* of a command asked back: cookie is its flight's number */
@@ -121,9 +113,8 @@ struct runner {
     int64_t renew_at_us; /* monotonic */
     struct delivery delivery;
     struct refusals refusals;
-    uint32_t sights;  /* of participants, that were made use of: engine_parts.h */
-    struct map asked; /* by cookie */
-    uint64_t next_cookie;
+    uint32_t sights; /* of participants, that were made use of: engine_parts.h */
+    struct asking asking;
     pthread_mutex_t answers_lock; /* the broker's confirmations, put by the bus's threads */
     struct runner_answer *answers, *answers_taken;
     uint32_t answer_count, answer_room, taken_room;

@@ -78,6 +78,7 @@ struct batch_send sending_command(const struct core_saga *saga, uint16_t step, e
     send.request = action->via == PLAN_VIA_REQUEST;
     send.timeout_us = action->timeout_us;
     send.start_within_us = node->step->start_within_us;
+    send.due_us = saga->steps[step].due_us;
     send.action = action;
     return send;
 }

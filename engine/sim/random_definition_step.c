@@ -74,6 +74,8 @@ void random_definition_step(struct random_definition_writer *writer, bool pivot)
     random_definition_line(writer, "- id: %s", id);
     writer->indent += 2;
     random_definition_line(writer, "command: p%" PRIu32 ".do", participant);
+    if (random_definition_chance(writer, 25))
+        random_definition_line(writer, "via: request");
     if (random_definition_chance(writer, 85)) {
         struct str body = random_definition_body(writer, RANDOM_DEFINITION_AT_DO, NULL);
         random_definition_line(writer, "with: %.*s", STR_ARG(body));

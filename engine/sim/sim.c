@@ -115,6 +115,9 @@ static void strike_servers(struct sim *sim)
         sim_wipe(sim);
     sim->world.store_down = sim->world.store_down && !sim->healing && now_us < sim->store_back_us;
     sim->world.bus_down = sim->world.bus_down && !sim->healing && now_us < sim->bus_back_us;
+    if (now_us >= sim->services_back_us && sim_strikes(sim, SIM_NOBODY, 4))
+        sim->services_back_us = now_us + (int64_t)sim_choose(sim, 6000) * 1000;
+    memory_bus_serve(sim->world.broker, sim->healing || now_us >= sim->services_back_us);
 }
 
 /* One turn of each host that is up and awake, in an order of its own. */

@@ -36,6 +36,8 @@
     X(CONTRADICTION, "F28 contradictory reply")                                                              \
     X(FOREIGN, "F29 answer for another's command")                                                           \
     X(UNDO_FAILS, "F30 compensation fails for good")                                                         \
+    X(SERVICE_ERROR, "a plain service fails before or after its effect")                                     \
+    X(NOBODY, "no plain service is there")                                                                   \
     X(SIGNAL, "event from outside: early, late, twice")                                                      \
     X(VERB, "F31 operator's verb")
 enum sim_fault {

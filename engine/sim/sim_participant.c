@@ -157,9 +157,23 @@ static struct bus_message reply_to(struct sim *sim, const struct bus_message *co
     return reply;
 }
 
+/* Who speaks plain NATS may fail, whatever it has done. */
+static bool fails(struct sim *sim, const struct bus_message *command)
+{
+    struct bus_message reply = {.subject = bus_header(command, STR("Saga-Reply-To")), .body = STR("oops")};
+    if (str_starts(reply.subject, STR("saga.")) || !sim_strikes(sim, SIM_SERVICE_ERROR, 60))
+        return false;
+    bus_header_add(&reply, STR("Nats-Service-Error-Code"), STR("500"));
+    sim_note(sim, "%.*s: its service fails", STR_ARG(bus_header(command, STR("Saga-Command"))));
+    put_wire(sim, &reply, true, 0);
+    return true;
+}
+
 static void send(struct sim *sim, const struct bus_message *command, const struct answer *answer,
                  int64_t more_us)
 {
+    if (fails(sim, command))
+        return;
     struct bus_message reply = reply_to(sim, command, answer);
     if (str_equal(answer->status, STR("ok")) && sim_strikes(sim, SIM_POISON, 15))
         reply.body = STR("{\"v\":\"poison\"}");
@@ -257,6 +271,12 @@ static void collect(struct sim *sim)
             put_wire(sim, &message, false, 0);
         }
     }
+    struct bus_message request;
+    struct str reply;
+    while (memory_bus_take_request(sim->world.broker, &sim->arena, &request, &reply)) {
+        bus_header_add(&request, STR("Saga-Reply-To"), reply); /* as its participant is used to */
+        put_wire(sim, &request, false, 0);
+    }
 }
 
 void sim_participants(struct sim *sim)
@@ -276,7 +296,10 @@ void sim_participants(struct sim *sim)
     }
     for (struct sim_wire *wire = due; wire != NULL;) {
         struct sim_wire *next = wire->next;
-        if (wire->reply)
+        bool answers = wire->reply && !str_starts(wire->message.subject, STR("saga."));
+        if (answers)
+            memory_bus_answer(sim->world.broker, wire->message.subject, &wire->message);
+        else if (wire->reply)
             memory_bus_send(sim->world.broker, &wire->message);
         else
             take_command(sim, &wire->message);

@@ -78,7 +78,7 @@ struct sim {
     uint32_t chance; /* of a fault, in a thousand: how rough this run is */
     uint32_t hosts;
     int64_t paused_until_us[SIM_HOSTS_MAX];
-    int64_t store_back_us, bus_back_us;
+    int64_t store_back_us, bus_back_us, services_back_us;
     int64_t away_until_us[SIM_PARTICIPANTS];
     struct map effects;  /* by Saga-Key */
     struct map commands; /* by command id: all that stand in a journal */

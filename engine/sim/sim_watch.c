@@ -143,7 +143,14 @@ static void check_fence(struct sim *sim, const struct world_host *host, const st
     sim->fence_host[shard->shard] = host->index;
 }
 
-/* Whether the stored saga still waits for the answer to this command. */
+static bool is_request(const struct core_saga *saga, uint16_t step, enum core_kind kind)
+{
+    const struct plan_step *plan = saga->plan->nodes[saga->steps[step].node].step;
+    return plan != NULL && core_action(plan, kind)->via == PLAN_VIA_REQUEST;
+}
+
+/* Whether the stored saga still waits for the answer to this command, and a stream should have it: a plain
+ * request is kept by nobody but the engine that sends it, and times out with that one. */
 static bool is_outstanding(struct sim *sim, const struct sim_command *command)
 {
     struct arena arena, scratch;
@@ -164,7 +171,7 @@ static bool is_outstanding(struct sim *sim, const struct sim_command *command)
                                                               : CORE_STEP_UNDO_SENT;
             outstanding =
                 outstanding || (str_equal(core_step_path(&saga, i), path) && saga.steps[i].state == sent &&
-                                saga.steps[i].attempts[kind] == attempt);
+                                saga.steps[i].attempts[kind] == attempt && !is_request(&saga, i, kind));
         }
     arena_fini(&scratch);
     arena_fini(&arena);
@@ -206,7 +213,8 @@ static void on_published(void *context, struct world_host *host, const struct bu
     struct sim *sim = context;
     struct str id = bus_header(message, STR("Saga-Command"));
     bool child = str_starts(message->subject, STR("saga.child."));
-    if (!str_starts(message->subject, STR("saga.cmd.")) && !child)
+    bool request = !str_starts(message->subject, STR("saga."));
+    if (!str_starts(message->subject, STR("saga.cmd.")) && !child && !request)
         return;
     sim_note(sim, "host%" PRIu32 " publishes %.*s", host->index, STR_ARG(id));
     struct sim_command *command = map_get(&sim->commands, id);

@@ -124,11 +124,28 @@ static enum err publish(struct bus *bus, const struct bus_message *message, stru
     return bus_publish(host->inner, message, fate == WORLD_FORGOTTEN ? STR("") : id, cookie, note);
 }
 
-static enum err request(struct bus *bus, const struct bus_message *message, int64_t timeout_us,
-                        uint64_t cookie, struct err_note *note)
+static enum err request(struct bus *bus, const struct bus_message *message, struct str ticket,
+                        struct err_note *note)
+{
+    struct world_host *host = host_of(bus);
+    const struct world_hooks *hooks = &host->world->hooks;
+    enum err error = enter(bus, note);
+    if (error != ERR_OK)
+        return error;
+    enum world_fate fate =
+        hooks->publish != NULL ? hooks->publish(hooks->context, host, message) : WORLD_FINE;
+    if (fate == WORLD_REFUSED)
+        return err_note(note, ERR_UNAVAILABLE, "the broker is away, as asked for");
+    if (hooks->published != NULL)
+        hooks->published(hooks->context, host, message);
+    return fate == WORLD_LOST ? ERR_OK : bus_request(host->inner, message, ticket, note);
+}
+
+static enum err holder(struct bus *bus, struct str subject, char stream[BUS_STREAM_BYTES],
+                       struct err_note *note)
 {
     enum err error = enter(bus, note);
-    return error == ERR_OK ? bus_request(host_of(bus)->inner, message, timeout_us, cookie, note) : error;
+    return error == ERR_OK ? bus_holder(host_of(bus)->inner, subject, stream, note) : error;
 }
 
 static enum err answer(struct bus *bus, struct str ack, struct str body)
@@ -234,6 +251,7 @@ static const struct bus_ops ops = {
     .take_back = take_back,
     .publish = publish,
     .request = request,
+    .holder = holder,
     .answer = answer,
     .call = call,
     .ack = acknowledge,

@@ -19,7 +19,7 @@ struct bed_seen {
     enum err error;
     uint64_t delivery_count;
     char ack[256];
-    char identity[128];
+    char identity[BUS_TICKET_BYTES];
     char subject[128];
     char body[128];
     char command[128]; /* the header Saga-Command */

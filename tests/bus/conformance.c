@@ -197,13 +197,21 @@ void conformance_a_request_without_responders_is_unavailable(struct bed *bed)
 {
     struct bed_witness *engine = bed_open(bed);
     struct bus_message message = bed_message("billing.charge", "{}");
-    const uint64_t cookie = UINT64_C(3) << BUS_COOKIE_SHARD_BIT | 17;
-    cr_assert_eq(bus_request(engine->bus, &message, 5000000, cookie, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_request(engine->bus, &message, STR("saga.17.proof"), &note), ERR_OK, "%s", note.text);
+    bus_flush(engine->bus);
     bed_await_seen(engine, 1);
     cr_assert_eq(engine->seen[0].source, BUS_SOURCE_ANSWER);
     cr_assert_eq(engine->seen[0].error, ERR_UNAVAILABLE);
-    cr_assert_eq(engine->seen[0].cookie, cookie);
-    cr_assert_eq(engine->seen[0].shard, 3);
+    cr_assert_str_eq(engine->seen[0].identity, "saga.17.proof");
+    char longest[BUS_TICKET_BYTES + 2];
+    memset(longest, 't', sizeof longest);
+    cr_assert_eq(bus_request(engine->bus, &message, (struct str){longest, BUS_TICKET_BYTES + 1}, &note),
+                 ERR_LIMIT);
+    cr_assert_eq(bus_request(engine->bus, &message, STR(""), &note), ERR_LIMIT);
+    cr_assert_eq(bus_request(engine->bus, &message, (struct str){longest, BUS_TICKET_BYTES}, &note), ERR_OK);
+    bus_flush(engine->bus);
+    bed_await_seen(engine, 2);
+    cr_assert_eq(strlen(engine->seen[1].identity), BUS_TICKET_BYTES - 1); /* as much as the witness keeps */
 }
 
 static void call(struct bed_witness *asker, uint32_t shard, const char *body, int64_t timeout_us,

@@ -382,12 +382,18 @@ Test(envelope, texts_are_cut_at_a_character)
     cr_assert_eq(event.error_message.size, 999);
 }
 
-static bool answer_of(const char *headers, const char *body, enum err error, struct core_event *event)
+static struct core_event answer_of(const char *headers, const char *body, enum err error)
 {
-    struct envelope_command asked = command_of(&bill);
+    struct core_event event;
+    struct ticket asked = {.saga = saga_id(),
+                           .step = STR("charge"),
+                           .kind = CORE_DO,
+                           .attempt = 2,
+                           .command = STR("billing.v2.charge")};
     struct bus_delivery delivery = {.source = BUS_SOURCE_ANSWER, .error = error};
     delivery.message = reply_of("_INBOX.x", headers, body);
-    return envelope_answer(&delivery, &asked, &arena, event);
+    envelope_answer(&delivery, &asked, &arena, &event);
+    return event;
 }
 
 static const struct {
@@ -397,7 +403,9 @@ static const struct {
     const char *code, *text;
 } answers[] = {
     {"", "{\"paid\":1}", ERR_OK, CORE_REPLY_OK, "", ""},
-    {"", "", ERR_UNAVAILABLE, CORE_REPLY_RETRY, "NO_RESPONDERS", "no service answers on billing.v2.charge"},
+    {"", "", ERR_UNAVAILABLE, CORE_REPLY_UNSENT, "NO_RESPONDERS", "no service listens to billing.v2.charge"},
+    {"", "", ERR_CLOSED, CORE_REPLY_UNSENT, "UNSENT", "NATS could not be reached"},
+    {"", "", ERR_LIMIT, CORE_REPLY_UNSENT, "UNSENT", "the request is larger than the NATS server takes"},
     {"Nats-Service-Error-Code: 404\nNats-Service-Error: no such card", "not json", ERR_OK,
      CORE_REPLY_REJECTED, "404", "no such card"},
     {"Nats-Service-Error-Code: 500\nNats-Service-Error: oops", "", ERR_OK, CORE_REPLY_UNCLEAR, "500", "oops"},
@@ -414,8 +422,7 @@ static const struct {
 Test(envelope, answers_of_services_become_events)
 {
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        struct core_event event;
-        cr_assert(answer_of(answers[i].headers, answers[i].body, answers[i].error, &event), "%zu", i);
+        struct core_event event = answer_of(answers[i].headers, answers[i].body, answers[i].error);
         cr_assert(event.attempt == 2 && event.command_kind == CORE_DO &&
                   str_equal(event.step, STR("charge")));
         cr_assert(str_equal(event.participant, STR("billing")));
@@ -427,14 +434,41 @@ Test(envelope, answers_of_services_become_events)
 
 Test(envelope, answers_that_say_nothing)
 {
-    struct core_event event;
-    cr_assert_not(answer_of("", "", ERR_TIMEOUT, &event)); /* the attempt's own deadline handles a time-out */
-    cr_assert(answer_of("Nats-Service-Error-Code: 302", "", ERR_OK, &event));
+    struct core_event event = answer_of("Nats-Service-Error-Code: 302", "", ERR_OK);
     expect_useless(&event, "Nats-Service-Error-Code \"302\" is neither 4xx nor 5xx");
-    cr_assert(answer_of("Saga-Command: " SAGA "/charge/do/1", "", ERR_OK, &event));
+    event = answer_of("Saga-Command: " SAGA "/charge/do/1", "", ERR_OK);
     expect_useless(&event, "the answer to " SAGA "/charge/do/2 bears Saga-Command \"" SAGA "/charge/do/1\"");
-    cr_assert(answer_of("", "oops", ERR_OK, &event));
+    event = answer_of("", "oops", ERR_OK);
     expect_useless(&event, NULL);
+}
+
+Test(envelope, a_ticket_is_read_by_who_wrote_it_and_whole)
+{
+    const struct siphash_key key = {{7, 11}}, other = {{7, 12}};
+    struct ticket wrote = {.saga = saga_id(),
+                           .step = STR("book[3][0]"),
+                           .kind = CORE_UNDO,
+                           .attempt = 12,
+                           .command = STR("Air.v2.seats")};
+    struct ticket read;
+    struct str text = ticket_write(&wrote, &key, &arena);
+    cr_assert(str_starts(text, STR(SAGA ".book[3][0].undo.12.")) && str_ends(text, STR(".Air.v2.seats")));
+    cr_assert(ticket_read(text, &key, &read));
+    cr_assert(id_equal(read.saga, wrote.saga) && str_equal(read.step, wrote.step) &&
+              read.kind == wrote.kind && read.attempt == wrote.attempt &&
+              str_equal(read.command, wrote.command));
+    cr_assert(str_equal(ticket_participant(&read), STR("Air")));
+    uint32_t shard = 77;
+    cr_assert(ticket_shard(text, &shard) && shard == id_shard(wrote.saga));
+    cr_assert_not(ticket_read(text, &other, &read));
+    for (size_t i = 0; i < text.size; i++) { /* no byte may be another, nor be missing at the end */
+        char *bent = arena_copy(&arena, text).data ? (char *)arena_alloc(&arena, text.size) : NULL;
+        memcpy(bent, text.data, text.size);
+        bent[i] = (char)(bent[i] ^ 1);
+        cr_assert_not(ticket_read((struct str){bent, text.size}, &key, &read), "byte %zu", i);
+        cr_assert_not(ticket_read(str_slice(text, 0, i), &key, &read), "%zu bytes", i);
+    }
+    cr_assert_not(ticket_shard(STR("nonsense.charge"), &shard));
 }
 
 Test(envelope, starts)

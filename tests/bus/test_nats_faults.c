@@ -319,46 +319,100 @@ static void serve(natsConnection *connection, natsSubscription *subscription, na
     natsMsg_Destroy(request);
 }
 
-Test(nats_faults, requests_are_answered_fail_or_time_out_once, .timeout = 60)
+Test(nats_faults, requests_are_answered_late_twice_or_never, .timeout = 60)
 {
-    static const char *const bodies[] = {"fine", "broken", "silent"};
+    static const char *const bodies[] = {"silent", "fine", "broken"};
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
     natsConnection *beside = connect_beside();
-    natsSubscription *service = NULL;
+    natsSubscription *service = NULL, *other = NULL;
     cr_assert_eq(natsConnection_Subscribe(&service, beside, "billing.charge", serve, NULL), NATS_OK);
+    cr_assert_eq(natsConnection_Subscribe(&other, beside, "billing.*", serve, NULL), NATS_OK);
     cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
     engine->refuse = 2;
     for (uint32_t i = 0; i < 3; i++) {
+        char ticket[16];
+        snprintf(ticket, sizeof ticket, "s.%" PRIu32, i);
         struct bus_message message = bed_message("billing.charge", bodies[i]);
-        cr_assert_eq(bus_request(engine->bus, &message, 500000, i, &note), ERR_OK, "%s", note.text);
-        bed_await_seen(engine, i + 1);
-        cr_assert_eq(engine->seen[i].cookie, i);
+        cr_assert_eq(bus_request(engine->bus, &message, str_from(ticket), &note), ERR_OK, "%s", note.text);
+        bus_flush(engine->bus);
+        bed_await_seen(engine, 2 * i); /* both services answer, but for the silent one */
     }
     cr_assert_eq(engine->refused_count, 2, "an answer that finds no room is offered again");
-    cr_assert_eq(engine->seen[0].error, ERR_OK);
-    cr_assert_str_eq(engine->seen[0].body, "{\"done\":1}");
-    cr_assert_str_eq(engine->seen[1].status, "503");
-    cr_assert_eq(engine->seen[2].error, ERR_TIMEOUT);
+    for (uint32_t i = 0; i < 4; i++) {
+        cr_assert_eq(engine->seen[i].error, ERR_OK);
+        cr_assert_str_eq(engine->seen[i].identity, i < 2 ? "s.1" : "s.2");
+        cr_assert_str_eq(engine->seen[i].body, "{\"done\":1}");
+        cr_assert_str_eq(engine->seen[i].status, i < 2 ? "" : "503");
+    }
+    natsSubscription_Destroy(other);
     natsSubscription_Destroy(service);
     natsConnection_Destroy(beside);
     bed_stop(&bed);
 }
 
-Test(nats_faults, requests_under_way_end_when_the_server_dies, .timeout = 60)
+Test(nats_faults, an_answer_finds_its_bus_after_the_connection_was_made_anew, .timeout = 60)
 {
     bed_start(&bed, true);
     struct bed_witness *engine = bed_open(&bed);
     natsConnection *beside = connect_beside();
     natsSubscription *service = NULL;
+    natsMsg *request = NULL;
+    char reply[512];
     cr_assert_eq(natsConnection_SubscribeSync(&service, beside, "billing.charge"), NATS_OK);
     cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
-    struct bus_message message = bed_message("billing.charge", "silent");
-    cr_assert_eq(bus_request(engine->bus, &message, 60000000, 7, &note), ERR_OK);
+    struct bus_message message = bed_message("billing.charge", "slow");
+    cr_assert_eq(bus_request(engine->bus, &message, STR("s.7"), &note), ERR_OK);
     bus_flush(engine->bus);
+    cr_assert_eq(natsSubscription_NextMsg(&request, service, BED_PATIENCE_MS), NATS_OK);
+    snprintf(reply, sizeof reply, "%s", natsMsg_GetReply(request));
+    natsMsg_Destroy(request);
+    natsSubscription_Destroy(service);
+    natsConnection_Destroy(beside);
     process_kill(&bed.harness.nats.process);
+    bed_await_connected(engine, false);
+    harness_restart_nats(&bed.harness);
+    bed_await_connected(engine, true);
+    beside = connect_beside();
+    cr_assert_eq(natsConnection_PublishString(beside, reply, "late"), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
     bed_await_seen(engine, 1);
-    cr_assert_eq(engine->seen[0].error, ERR_TIMEOUT, "its outcome is unknown");
+    cr_assert_str_eq(engine->seen[0].identity, "s.7");
+    cr_assert_str_eq(engine->seen[0].body, "late");
+    natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+/* Who is asked something learns the inbox; that must not be enough to confirm what the broker has not stored.
+ */
+Test(nats_faults, a_service_cannot_confirm_a_publish, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    natsConnection *beside = connect_beside();
+    natsSubscription *service = NULL;
+    natsMsg *request = NULL;
+    cr_assert_eq(natsConnection_SubscribeSync(&service, beside, "billing.charge"), NATS_OK);
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    struct bus_message message = bed_message("billing.charge", "what is your inbox");
+    cr_assert_eq(bus_request(engine->bus, &message, STR("s.1"), &note), ERR_OK);
+    bus_flush(engine->bus);
+    cr_assert_eq(natsSubscription_NextMsg(&request, service, BED_PATIENCE_MS), NATS_OK);
+    struct str inbox = str_from(natsMsg_GetReply(request));
+    inbox.size -= strlen(".q.s.1");
+    struct bus_message unheard = bed_message("nobody.stores.this", "x");
+    cr_assert_eq(bus_publish(engine->bus, &unheard, STR("id"), 1, &note), ERR_OK); /* its slot is 0 */
+    for (int i = 0; i < 64; i++) {
+        char guess[512];
+        snprintf(guess, sizeof guess, "%.*s.p.%x", STR_ARG(inbox), i);
+        cr_assert_eq(natsConnection_PublishString(beside, guess, "{\"stream\":\"SAGA_CMD\",\"seq\":7}"),
+                     NATS_OK);
+    }
+    cr_assert_eq(natsConnection_Flush(beside), NATS_OK);
+    bus_flush(engine->bus);
+    bed_await_published(engine, 1);
+    cr_assert_neq(engine->published_errors[0], ERR_OK, "nothing was stored, and so the broker has said");
+    natsMsg_Destroy(request);
     natsSubscription_Destroy(service);
     natsConnection_Destroy(beside);
     bed_stop(&bed);

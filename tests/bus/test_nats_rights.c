@@ -267,7 +267,8 @@ Test(nats_rights, a_service_answers_what_it_is_asked_and_no_more)
     cr_assert_eq(natsConnection_Subscribe(&subscription, connection, "billing.>", answer, NULL), NATS_OK);
     cr_assert_eq(natsConnection_FlushTimeout(connection, WAIT_MS), NATS_OK);
     struct bus_message request = bed_message("billing.charge", "{}");
-    cr_assert_eq(bus_request(engine->bus, &request, 5000000, 7, &note), ERR_OK, "%s", note.text);
+    cr_assert_eq(bus_request(engine->bus, &request, STR("s.7"), &note), ERR_OK, "%s", note.text);
+    bus_flush(engine->bus);
     bed_await_seen(engine, 1);
     cr_assert_eq(engine->seen[0].error, ERR_OK);
     cr_assert_str_eq(engine->seen[0].body, "{\"done\":1}");

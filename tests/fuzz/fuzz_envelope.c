@@ -118,19 +118,17 @@ static void check_answer(const struct bus_message *message, enum err error, stru
     begin(&twin);
     const struct core_saga *saga = &twin.live;
     struct bus_delivery delivery = {.source = BUS_SOURCE_ANSWER, .error = error, .message = *message};
-    struct envelope_command asked = {.saga = saga->id,
-                                     .step = core_step_path(saga, 0),
-                                     .kind = CORE_DO,
-                                     .attempt = 1,
-                                     .action = &saga->plan->nodes[saga->steps[0].node].step->run};
+    struct ticket asked = {.saga = saga->id,
+                           .step = core_step_path(saga, 0),
+                           .kind = CORE_DO,
+                           .attempt = 1,
+                           .command = saga->plan->nodes[saga->steps[0].node].step->run.command};
     struct core_event event;
-    bool answered = envelope_answer(&delivery, &asked, arena, &event);
-    check(answered == (error == ERR_OK || error == ERR_UNAVAILABLE));
-    if (answered) {
-        check_outcome(&event);
-        event.at_us = twin_epoch_us + 1;
-        take(&twin, &event);
-    }
+    envelope_answer(&delivery, &asked, arena, &event);
+    check((event.status == CORE_REPLY_UNSENT) == (error != ERR_OK));
+    check_outcome(&event);
+    event.at_us = twin_epoch_us + 1;
+    take(&twin, &event);
     twin_fini(&twin);
 }
 

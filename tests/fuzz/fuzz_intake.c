@@ -303,10 +303,11 @@ static void send_control(struct bus_delivery *delivery, uint32_t index, bool pro
 /* The request that a runner has under way. */
 static void send_answer(struct bus_delivery *delivery, uint32_t host)
 {
-    size_t cursor = 0;
-    const struct runner_asked *asked = map_next(&engine_of(host)->runners[0].asked, &cursor);
-    delivery->cookie = asked != NULL ? asked->cookie : 7;
-    delivery->shard = (uint32_t)(delivery->cookie >> BUS_COOKIE_SHARD_BIT);
+    const struct map *tickets = &engine_of(host)->runners[0].asking.tickets;
+    delivery->identity = STR("nobody.was.asked");
+    for (size_t i = 0; i < tickets->room; i++)
+        if (tickets->slots[i].value != NULL)
+            delivery->identity = arena_copy(&stage.arena, tickets->slots[i].key);
     (void)deliver(host, delivery);
 }
 
