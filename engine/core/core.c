@@ -49,6 +49,12 @@ struct str core_step_path(const struct core_saga *saga, uint16_t step)
     return saga->steps[step].path;
 }
 
+bool core_signal_kept(const struct core_signal *signal)
+{
+    check(signal->name.size > 0);
+    return !signal->taken && !signal->dropped;
+}
+
 struct id core_child(const struct core_saga *saga, uint16_t step)
 {
     const struct core_step *it = &saga->steps[step];

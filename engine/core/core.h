@@ -80,8 +80,15 @@ enum core_reply_status {
 /* The rules a saga was started under, which it keeps to its end, so that its journal is decided alike for
  * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. 3: an output that cannot be
  * computed parks, or is the reason of a saga that completes without it. 4: it asks when any attempt was
- * answered `retry` with no rejection since, not when the last one was. */
-enum { CORE_RULES_FIRST = 1, CORE_RULES_OUTPUT = 3, CORE_RULES_PUT_OFF = 4, CORE_RULES_NEWEST = 4 };
+ * answered `retry` with no rejection since, not when the last one was. 5: an event is kept only for an await
+ * that may still begin, and is dropped when none may any more. */
+enum {
+    CORE_RULES_FIRST = 1,
+    CORE_RULES_OUTPUT = 3,
+    CORE_RULES_PUT_OFF = 4,
+    CORE_RULES_KEPT = 5,
+    CORE_RULES_NEWEST = 5
+};
 
 struct core_event {
     enum core_event_kind kind;
@@ -146,6 +153,7 @@ struct core_event {
     X(BLOCK, "block")     /* frame, block; step, code, message of FAILED and BACK: a block's fate */         \
     X(KEEP, "keep")       /* the event's signal is kept for an await */                                      \
     X(TAKE, "take")       /* step, index: the await takes this signal; its body is the output */             \
+    X(DROP, "drop")       /* index: no await can take this signal, kept so far, any more */                  \
     X(MOVE, "move")       /* step, due: an operator moved its timer */                                       \
     X(SEND, "send")       /* step, command (kind), attempt, body, due: the command goes out; state SENT,     \
                              VERIFY_SENT or UNDO_SENT */                                                     \
@@ -279,12 +287,13 @@ struct core_frame {
     struct str cause_message;
     uint16_t cause_step;
 };
-/* A signal that came, whether an await has taken it or not. */
+/* A signal that came: kept, until an await takes it or none can any more. */
 struct core_signal {
     struct str name;
     struct str id;
     const struct json *body;
     bool taken;
+    bool dropped;
 };
 struct core_saga {
     const struct plan *plan; /* borrowed */
@@ -323,6 +332,7 @@ struct core_saga {
     struct core_signal *signals; /* in order of arrival; at most LIMITS_SIGNALS */
     uint16_t signal_count;
     uint16_t signal_room;
+    uint16_t signals_kept; /* of them: neither taken nor dropped */
     uint32_t shards;
     uint32_t rules;
     bool has_parent;
@@ -365,6 +375,8 @@ bool core_lacks_output(const struct core_saga *saga);
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
 /* The newest instance with this path; CORE_NO_STEP when there is none. */
 uint16_t core_find(const struct core_saga *saga, struct str path);
+/* Neither taken by an await nor dropped. */
+bool core_signal_kept(const struct core_signal *signal);
 /* The id of the child saga of a step of kind PLAN_SAGA that was opened: the same over all attempts, another
  * after an operator's retry. */
 struct id core_child(const struct core_saga *saga, uint16_t step);

@@ -5,6 +5,7 @@
 #include "engine/core/evaluate.h"
 #include "engine/core/frames.h"
 #include "engine/core/lost.h"
+#include "engine/core/signal.h"
 #include "engine/core/words.h"
 
 static void end_block(struct work *work, uint16_t frame, enum core_block block, uint16_t step,
@@ -228,4 +229,5 @@ void flow_run(struct work *work)
         }
     }
     end_saga(work);
+    signal_review(work);
 }

@@ -111,7 +111,7 @@ static const char *block_follows(const struct core_saga *saga, const struct core
 
 static const char *take_follows(const struct core_saga *saga, const struct core_change *change)
 {
-    if (change->index >= saga->signal_count || saga->signals[change->index].taken)
+    if (change->index >= saga->signal_count || !core_signal_kept(&saga->signals[change->index]))
         return "an await takes a signal that is not there";
     const struct core_step *step = &saga->steps[change->step];
     if (saga->plan->nodes[step->node].kind != PLAN_AWAIT || step->succeeded)
@@ -249,6 +249,10 @@ const char *state_follows(const struct core_saga *saga, const struct core_event 
         return event->kind == CORE_EVENT_SIGNAL && saga->signal_count < LIMITS_SIGNALS
                    ? NULL
                    : "a signal is kept that did not come";
+    case CORE_CHANGE_DROP:
+        return change->index < saga->signal_count && core_signal_kept(&saga->signals[change->index])
+                   ? NULL
+                   : "a signal is dropped that is not kept";
     case CORE_CHANGE_TAKE:
     case CORE_CHANGE_MOVE:
     case CORE_CHANGE_SEND:

@@ -287,8 +287,12 @@ static void line_signal(struct buf *out, const struct core_saga *saga, const str
         buf_printf(out, "kept for an await of %.*s", WORDS(record->event.signal));
         return;
     }
-    line_step(out, saga, change, ": takes ");
-    json_write(out, saga->signals[change->index].body);
+    const struct core_signal *signal = &saga->signals[change->index];
+    if (change->kind == CORE_CHANGE_DROP)
+        buf_printf(out, "no await can take %.*s any more: dropped ", WORDS(signal->name));
+    else
+        line_step(out, saga, change, ": takes ");
+    json_write(out, signal->body);
 }
 
 static void line(struct buf *out, const struct core_saga *saga, const struct core_record *record,
@@ -330,6 +334,7 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         return;
     case CORE_CHANGE_KEEP:
     case CORE_CHANGE_TAKE:
+    case CORE_CHANGE_DROP:
         line_signal(out, saga, record, change);
         return;
     case CORE_CHANGE_MOVE:

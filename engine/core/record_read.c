@@ -190,6 +190,7 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
     case CORE_CHANGE_BLOCK:
         return read_block(reader, from, change);
     case CORE_CHANGE_TAKE:
+    case CORE_CHANGE_DROP:
         return read_u16(from, STR("index"), &change->index) ? ERR_OK : wrong(reader, "index");
     case CORE_CHANGE_NOTE:
         return read_note(reader, from, change);

@@ -242,6 +242,7 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         write_reason(out, change);
         return;
     case CORE_CHANGE_TAKE:
+    case CORE_CHANGE_DROP:
         put_number(out, STR("index"), change->index);
         return;
     case CORE_CHANGE_MOVE:
@@ -251,6 +252,7 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         return;
     case CORE_CHANGE_OUTPUT:
     case CORE_CHANGE_KEEP:
+    case CORE_CHANGE_MORE:
         return;
     case CORE_CHANGE_FAULT:
     case CORE_CHANGE_CAUSE:
@@ -279,8 +281,6 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         return;
     case CORE_CHANGE_RESULT:
         put_json(out, STR("body"), change->body);
-        return;
-    case CORE_CHANGE_MORE:
         return;
     }
     check_never("a change of no kind");

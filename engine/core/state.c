@@ -353,10 +353,9 @@ void state_change(struct core_saga *saga, const struct core_event *event, const 
         state_block(saga, change);
         return;
     case CORE_CHANGE_KEEP:
-        state_keep(saga, event);
-        return;
     case CORE_CHANGE_TAKE:
-        state_take(saga, step, change);
+    case CORE_CHANGE_DROP:
+        state_signal(saga, step, event, change);
         return;
     case CORE_CHANGE_MOVE:
         set_due(saga, step, change);

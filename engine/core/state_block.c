@@ -123,7 +123,7 @@ void state_cursor(struct core_saga *saga, const struct core_change *change)
     frame->at_step = frame->at_frame = CORE_NO_STEP;
 }
 
-void state_keep(struct core_saga *saga, const struct core_event *event)
+static void keep(struct core_saga *saga, const struct core_event *event)
 {
     check(event->kind == CORE_EVENT_SIGNAL);
     check(saga->signal_count < LIMITS_SIGNALS);
@@ -137,14 +137,36 @@ void state_keep(struct core_saga *saga, const struct core_event *event)
         (struct core_signal){.name = arena_copy(saga->arena, event->signal),
                              .id = arena_copy(saga->arena, event->signal_id),
                              .body = json_copy(saga->arena, event->body ? event->body : &json_null)};
+    saga->signals_kept++;
 }
 
-void state_take(struct core_saga *saga, struct core_step *step, const struct core_change *change)
+static void take(struct core_saga *saga, struct core_step *step, const struct core_change *change)
 {
     check(change->index < saga->signal_count);
     struct core_signal *signal = &saga->signals[change->index];
-    check(!signal->taken && !step->succeeded);
+    check(core_signal_kept(signal) && !step->succeeded);
     signal->taken = true;
+    saga->signals_kept--;
     step->output = signal->body;
     step->succeeded = true;
+}
+
+static void drop(struct core_saga *saga, const struct core_change *change)
+{
+    check(change->index < saga->signal_count);
+    check(core_signal_kept(&saga->signals[change->index]));
+    saga->signals[change->index].dropped = true;
+    saga->signals_kept--;
+}
+
+void state_signal(struct core_saga *saga, struct core_step *step, const struct core_event *event,
+                  const struct core_change *change)
+{
+    check(saga->signals_kept <= saga->signal_count);
+    if (change->kind == CORE_CHANGE_KEEP)
+        keep(saga, event);
+    else if (change->kind == CORE_CHANGE_TAKE)
+        take(saga, step, change);
+    else
+        drop(saga, change);
 }

@@ -8,5 +8,6 @@ struct str state_path(struct core_saga *saga, uint16_t node, uint16_t frame);
 void state_enter(struct core_saga *saga, const struct core_change *change);
 void state_block(struct core_saga *saga, const struct core_change *change);
 void state_cursor(struct core_saga *saga, const struct core_change *change);
-void state_keep(struct core_saga *saga, const struct core_event *event);
-void state_take(struct core_saga *saga, struct core_step *step, const struct core_change *change);
+/* KEEP, TAKE or DROP; step: of TAKE. */
+void state_signal(struct core_saga *saga, struct core_step *step, const struct core_event *event,
+                  const struct core_change *change);

@@ -125,6 +125,7 @@ static struct deed deed_of(struct arena *arena, const struct core_saga *saga,
     case CORE_CHANGE_BLOCK:
     case CORE_CHANGE_KEEP:
     case CORE_CHANGE_TAKE:
+    case CORE_CHANGE_DROP:
     case CORE_CHANGE_MOVE:
     case CORE_CHANGE_EXTEND:
     case CORE_CHANGE_OUTPUT:

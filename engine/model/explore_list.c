@@ -206,7 +206,8 @@ static void list_signals(struct explore_level *level)
             continue;
         bool kept = false;
         for (uint16_t k = 0; k < saga->signal_count; k++)
-            kept = kept || (!saga->signals[k].taken && str_equal(saga->signals[k].name, node->await->event));
+            kept = kept || (core_signal_kept(&saga->signals[k]) &&
+                            str_equal(saga->signals[k].name, node->await->event));
         if (!kept)
             add(level, (struct explore_action){.kind = EXPLORE_SIGNAL, .step = i});
     }

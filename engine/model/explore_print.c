@@ -144,7 +144,7 @@ static uint64_t print_signals(const struct core_saga *saga)
 {
     uint64_t sum = 0;
     for (uint16_t i = 0; i < saga->signal_count; i++)
-        if (!saga->signals[i].taken)
+        if (core_signal_kept(&saga->signals[i]))
             sum += rng_mix(1, str_hash(saga->signals[i].name));
     return sum;
 }

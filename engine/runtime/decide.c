@@ -115,6 +115,34 @@ static void add_move(struct batch *batch, uint32_t row, const struct core_saga *
         .saga = row, .plan = saga->plan, .record = kept, .before = before, .after = saga->status};
 }
 
+/* An event that was kept and that no await can take any more: as if it had come only now, by message. Which
+ * one it is does not depend on who decides it, so that it is one dead letter. */
+static void bury_signal(struct runner *runner, uint32_t row, const struct core_saga *saga, uint16_t index)
+{
+    struct arena *arena = &runner->batch.arena;
+    const struct core_signal *signal = &saga->signals[index];
+    char id[ID_TEXT_SIZE + 1];
+    id_format(saga->id, id);
+    struct bus_delivery delivery = {
+        .identity = arena_printf(arena, "%s/signal/%u", id, index),
+        .message = {.subject = arena_printf(arena, "saga.signal.%.*s", STR_ARG(signal->name)),
+                    .body = json_text(arena, signal->body)}};
+    struct str text = arena_copy(arena, str_from(id));
+    bus_header_add(&delivery.message, STR("Saga-Id"), text);
+    if (signal->id.size > 0)
+        bus_header_add(&delivery.message, STR("Saga-Signal-Id"), arena_copy(arena, signal->id));
+    batch_dead_letter(&runner->batch, row, id_shard(saga->id), &delivery, text,
+                      STR("it was kept, and no await of the saga can take it any more"));
+}
+
+static void add_dropped(struct runner *runner, uint32_t row, const struct core_saga *saga,
+                        const struct core_record *record)
+{
+    for (uint32_t i = 0; i < record->change_count; i++)
+        if (record->changes[i].kind == CORE_CHANGE_DROP)
+            bury_signal(runner, row, saga, record->changes[i].index);
+}
+
 static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
                            const struct core_update *update, enum core_status before)
 {
@@ -122,6 +150,7 @@ static uint32_t add_update(struct runner *runner, struct resident_entry *entry,
     uint32_t row = batch_touch(&runner->batch, entry);
     add_record(runner, row, saga, &update->record);
     add_sends(runner, row, saga, &update->record);
+    add_dropped(runner, row, saga, &update->record);
     add_move(&runner->batch, row, saga, &update->record, before);
     return row;
 }

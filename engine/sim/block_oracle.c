@@ -342,37 +342,6 @@ static void watch_output(struct block_oracle *oracle, const struct core_change *
     step->undo_floor = undo->sent;
 }
 
-static void watch_keep(struct block_oracle *oracle, const struct core_event *event)
-{
-    PROMISE("signals", event->kind == CORE_EVENT_SIGNAL);
-    if (!has_room(oracle, oracle->signal_count, BLOCK_ORACLE_SIGNALS))
-        return;
-    for (uint16_t i = 0; i < oracle->plan->node_count; i++)
-        if (oracle->plan->nodes[i].kind == PLAN_AWAIT &&
-            str_equal(oracle->plan->nodes[i].await->event, event->signal))
-            oracle->signals[oracle->signal_count].name = oracle->plan->nodes[i].await->event;
-    uint64_t id = event->signal_id.size > 0 ? str_hash(event->signal_id) : 0;
-    for (uint16_t i = 0; i < oracle->signal_count && id != 0; i++)
-        PROMISE("signals", oracle->signals[i].id != id || !str_equal(oracle->signals[i].name, event->signal));
-    PROMISE("signals", oracle->signals[oracle->signal_count].name.size > 0);
-    oracle->signals[oracle->signal_count++].id = id;
-}
-
-/* The first that came and was not taken. */
-static void watch_take(struct block_oracle *oracle, const struct core_change *change)
-{
-    const struct plan_node *node = node_of(oracle, change->step);
-    PROMISE("signals", change->index < oracle->signal_count && node->kind == PLAN_AWAIT);
-    for (uint16_t i = 0; i <= change->index; i++) {
-        bool same = str_equal(oracle->signals[i].name, node->await->event);
-        PROMISE("signals",
-                i == change->index ? same && !oracle->signals[i].taken : !same || oracle->signals[i].taken);
-    }
-    PROMISE("signals", !oracle->steps[change->step].happened);
-    oracle->signals[change->index].taken = true;
-    oracle->steps[change->step].happened = true;
-}
-
 /* Why the saga goes back: what failed stands in the same record. */
 static void watch_turn(const struct block_oracle *oracle, const struct core_change *change,
                        const struct core_record *record)
@@ -465,6 +434,9 @@ static void watch_event(struct block_oracle *oracle, const struct core_record *r
             oracle->status != CORE_COMPLETED || event->kind == CORE_EVENT_UNDO || is_late_success(event));
     oracle->seq = record->seq;
     oracle->at_us = event->at_us;
+    oracle->unfinished = false;
+    if (event->kind == CORE_EVENT_START)
+        oracle->rules = event->rules;
     oracle->cancelled = oracle->cancelled || event->kind == CORE_EVENT_CANCEL;
     for (uint16_t i = 0; i < oracle->step_count && event->kind == CORE_EVENT_REPLY; i++) {
         if (!str_equal(str_from(oracle->steps[i].path), event->step))
@@ -497,10 +469,13 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
         watch_block(oracle, change);
         break;
     case CORE_CHANGE_KEEP:
-        watch_keep(oracle, &record->event);
+        block_oracle_keep(oracle, &record->event);
         break;
     case CORE_CHANGE_TAKE:
-        watch_take(oracle, change);
+        block_oracle_take(oracle, change);
+        break;
+    case CORE_CHANGE_DROP:
+        block_oracle_drop(oracle, change);
         break;
     case CORE_CHANGE_SEND:
         watch_send(oracle, change);
@@ -539,13 +514,14 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_CAUSE:
     case CORE_CHANGE_RESULT:
+        break;
     case CORE_CHANGE_MORE:
+        oracle->unfinished = true;
         break;
     }
 }
 
-/* An await that waits has no signal that it could have, and where nothing goes on nothing is waited for but
- * the answers to commands. */
+/* Where nothing goes on nothing is waited for but the answers to commands. */
 static void watch_rest(const struct block_oracle *oracle, const struct core_record *record)
 {
     bool resumes = record->event.kind == CORE_EVENT_RESUME;
@@ -563,10 +539,8 @@ static void watch_rest(const struct block_oracle *oracle, const struct core_reco
         PROMISE("pause",
                 !resumes || !unsent || oracle->held || oracle->steps[i].due_us > record->event.at_us);
         PROMISE("S7", !waits || ended || !block_oracle_is_halted(oracle, oracle->steps[i].frame));
-        for (uint16_t k = 0; k < oracle->signal_count && state == CORE_STEP_AWAITING; k++)
-            PROMISE("signals", oracle->signals[k].taken ||
-                                   !str_equal(oracle->signals[k].name, node_of(oracle, i)->await->event));
     }
+    block_oracle_signals_rest(oracle);
 }
 
 void block_oracle_watch(struct block_oracle *oracle, const struct core_record *record)

@@ -49,6 +49,8 @@ struct block_oracle_signal {
     struct str name; /* of the plan's await */
     uint64_t id;     /* hash of its id; 0: none */
     bool taken;
+    bool dropped;
+    uint16_t steps_then; /* of the saga, when it was dropped */
 };
 struct block_oracle {
     const struct plan *plan;
@@ -62,6 +64,8 @@ struct block_oracle {
     uint16_t signal_count;
     int64_t seq;
     int64_t at_us;
+    uint32_t rules;
+    bool unfinished; /* the last record was cut */
     bool back;
     bool paused;
     bool cancelled;

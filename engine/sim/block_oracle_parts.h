@@ -27,3 +27,8 @@ bool block_oracle_is_at_rest(const struct block_oracle *oracle, uint16_t frame);
 /* Under way in either direction. */
 bool block_oracle_is_active(const struct block_oracle *oracle, uint16_t step);
 bool block_oracle_is_busy(const struct block_oracle *oracle, uint16_t frame);
+/* The signals' part of the books. */
+void block_oracle_keep(struct block_oracle *oracle, const struct core_event *event);
+void block_oracle_take(struct block_oracle *oracle, const struct core_change *change);
+void block_oracle_drop(struct block_oracle *oracle, const struct core_change *change);
+void block_oracle_signals_rest(const struct block_oracle *oracle);

@@ -392,6 +392,7 @@ static void watch_change(struct data_oracle *oracle, const struct core_change *c
     case CORE_CHANGE_NOTE:
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_BUDGET:
+    case CORE_CHANGE_DROP:
     case CORE_CHANGE_DEADLINE:
     case CORE_CHANGE_PARK:
     case CORE_CHANGE_PAUSE:

@@ -271,6 +271,7 @@ void oracle_watch(struct oracle *oracle, const struct core_saga *saga, const str
         case CORE_CHANGE_BLOCK:
         case CORE_CHANGE_KEEP:
         case CORE_CHANGE_TAKE:
+        case CORE_CHANGE_DROP:
         case CORE_CHANGE_MOVE:
         case CORE_CHANGE_FAULT:
         case CORE_CHANGE_NOTE:

@@ -139,12 +139,13 @@ static const char *outside_difference(const struct core_saga *a, const struct co
     if (a->unbounded != b->unbounded || a->unfinished != b->unfinished ||
         a->stored_bytes != b->stored_bytes || a->family_left != b->family_left)
         return "the bounds";
-    if (a->signal_count != b->signal_count)
+    if (a->signal_count != b->signal_count || a->signals_kept != b->signals_kept)
         return "count of signals";
     for (uint16_t i = 0; i < a->signal_count; i++) {
         const struct core_signal *left = &a->signals[i], *right = &b->signals[i];
         if (!str_equal(left->name, right->name) || !str_equal(left->id, right->id) ||
-            left->taken != right->taken || !same_json(left->body, right->body))
+            left->taken != right->taken || left->dropped != right->dropped ||
+            !same_json(left->body, right->body))
             return "a signal";
     }
     return NULL;

@@ -267,7 +267,7 @@ Test(blocks, an_event_before_its_await_is_kept)
     struct client_answer said = world_signal(&tour.world, 0, id, "first", "{\"word\":\"early\"}");
     cr_assert_eq(said.status, 201, "%.*s", STR_ARG(said.body));
     cr_assert_eq(world_signal(&tour.world, 0, id, "first", "{\"word\":\"early\"}").status, 200);
-    cr_assert_eq(world_signal(&tour.world, 0, id, "second", "{\"word\":\"later\"}").status, 201);
+    cr_assert_eq(world_signal(&tour.world, 0, id, "second", "{\"word\":\"later\"}").status, 409);
     cr_assert_eq(world_signal(&tour.world, 0, id, "bad", "{\"word\":7}").status, 422);
     tour.world.facts.signal_count--; /* it must not be there at all */
     world_kill(&tour.world, 0);

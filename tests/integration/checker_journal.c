@@ -237,7 +237,7 @@ static void take_change(struct checker_walk *walk, const struct json *change)
     struct str what = json_get_str(change, STR("change"));
     if (is(what, "keep") && ++walk->kept > CHECKER_SIGNALS)
         PROBLEM(walk, "S15", "more than %d events", CHECKER_SIGNALS);
-    if (is(what, "take"))
+    if (is(what, "take") || is(what, "drop"))
         take_event(walk, change);
     if (is(what, "status"))
         take_status(walk, change);

@@ -81,7 +81,12 @@ Test(refused_rows, an_event_is_not_refused_for_an_end_that_did_not_come)
 {
     static const char paid[] = "saga: paid\nversion: 1\nsteps:\n"
                                "  - await: { id: money, event: money.came, timeout: 1h }\n"
-                               "  - { id: ship, command: shop.ship, compensate: none }\n";
+                               "  - { id: ship, command: shop.ship, compensate: none }\n"
+                               "  - switch:\n"
+                               "      - when: $steps.ship.output != \"poison\"\n"
+                               "        steps:\n"
+                               "          - await: { id: more, event: money.came, timeout: 1h }\n"
+                               "      - else: []\n";
     struct bed bed;
     open_bed(&bed);
     bed_define(&bed, paid);
