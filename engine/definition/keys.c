@@ -15,7 +15,13 @@ static const char *const table_words[] = {
 #include "engine/definition/tables.def"
 #undef X
 };
-static const struct keys_grammar language = {rows, KEYS_COUNT, table_words};
+static const struct keys_synonym synonyms[] = {
+#define X(table, text, hint) {KEYS_TABLE_##table, WORD(text), WORD(hint)},
+#include "engine/definition/synonyms.def"
+#undef X
+};
+enum { SYNONYM_COUNT = sizeof synonyms / sizeof synonyms[0] };
+static const struct keys_grammar language = {rows, KEYS_COUNT, table_words, synonyms, SYNONYM_COUNT};
 struct form {
     const char *words;
     unsigned kinds; /* a bit for each enum tree_kind */
@@ -71,6 +77,19 @@ static struct str known_keys(const struct keys_grammar *grammar, int table, stru
     return buf_str(&text);
 }
 
+static struct str lead(const struct keys_grammar *grammar, int table, struct str text)
+{
+    for (int i = 0; i < grammar->synonym_count; i++)
+        if (grammar->synonyms[i].table == table && str_equal(grammar->synonyms[i].text, text))
+            return grammar->synonyms[i].hint;
+    return STR("");
+}
+
+struct str keys_lead(enum keys_table table, struct str text)
+{
+    return lead(&language, (int)table, text);
+}
+
 static void report_unknown(const struct keys_grammar *grammar, const struct tree *entry, int table,
                            struct diag_list *diags)
 {
@@ -79,7 +98,9 @@ static void report_unknown(const struct keys_grammar *grammar, const struct tree
         if (grammar->rows[i].table == table)
             problem_guess_try(&guess, grammar->rows[i].text);
     }
-    struct str hint = problem_guess_hint(&guess, diags->arena, known_keys(grammar, table, diags->arena));
+    struct str hint = lead(grammar, table, entry->key);
+    if (hint.size == 0)
+        hint = problem_guess_hint(&guess, diags->arena, known_keys(grammar, table, diags->arena));
     problem_add(diags, entry->key_place, PROBLEM_UNKNOWN_KEY, hint, "unknown key \"%.*s\" in %s",
                 STR_ARG(entry->key), grammar->table_words[table]);
 }
@@ -103,6 +124,11 @@ static int find_row(const struct keys_grammar *grammar, int table, struct str te
             return i;
     }
     return grammar->row_count;
+}
+
+bool keys_has(enum keys_table table, struct str text)
+{
+    return find_row(&language, (int)table, text) < language.row_count;
 }
 
 static void report_missing(const struct keys_grammar *grammar, const struct tree *mapping, int table,

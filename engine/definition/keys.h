@@ -35,10 +35,18 @@ struct keys_row {
     bool required;
     enum keys_form form;
 };
+/* A word of other tools that is none here, and a sentence that leads to the right one. */
+struct keys_synonym {
+    int table;
+    struct str text;
+    struct str hint;
+};
 struct keys_grammar {
     const struct keys_row *rows;
     int row_count;
     const char *const *table_words; /* "a step" */
+    const struct keys_synonym *synonyms;
+    int synonym_count;
 };
 /* For the X lines of a grammar's rows. */
 #define KEYS_OPTIONAL false
@@ -55,6 +63,9 @@ void keys_read(const struct tree *mapping, enum keys_table table, struct diag_li
 /* The same by another grammar: `of` has an element for each of its rows. */
 void keys_read_by(const struct keys_grammar *grammar, const struct tree *mapping, int table,
                   struct diag_list *diags, const struct tree **of);
+bool keys_has(enum keys_table table, struct str text);
+/* Where a word of other tools leads (synonyms.def); "" when it is not known. */
+struct str keys_lead(enum keys_table table, struct str text);
 /* "timeout". */
 struct str keys_text(enum keys_key key);
 /* The words it takes, in the order of words.def; none, when it takes no words. */

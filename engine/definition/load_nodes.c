@@ -275,19 +275,38 @@ static void refuse_company(struct load *load, const struct tree *item, const str
                 "an entry with `%.*s` has no other key", STR_ARG(entry->key));
 }
 
-/* Neither a step nor a block, but near one: a mapping with one key that reads like a block's. */
-static bool refuse_misspelt(struct load *load, const struct tree *item)
+static struct str all_blocks(struct arena *arena)
 {
-    if (item->kind != TREE_MAPPING || item->count != 1)
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, "there are %d:", BLOCK_COUNT);
+    for (int i = 0; i < BLOCK_COUNT; i++)
+        buf_printf(&text, "%s `%.*s`",
+                   i == 0                 ? ""
+                   : i == BLOCK_COUNT - 1 ? " and"
+                                          : ",",
+                   STR_ARG(keys_text(blocks[i].key)));
+    buf_puts(&text, "; a step has an `id` and a `command`");
+    return buf_str(&text);
+}
+
+/* Neither a step nor a block: a mapping whose only key is none of a step's, nor reads like one. */
+static bool refuse_no_block(struct load *load, const struct tree *item)
+{
+    const struct tree *entry = item->first;
+    if (item->kind != TREE_MAPPING || item->count != 1 || keys_has(KEYS_TABLE_STEP, entry->key))
         return false;
-    struct problem_guess guess = problem_guess_for(item->first->key);
+    struct problem_guess guess = problem_guess_for(entry->key);
     for (int i = 0; i < BLOCK_COUNT; i++)
         problem_guess_try(&guess, keys_text(blocks[i].key));
-    if (!guess.nearest.size)
+    bool nests = entry->kind == TREE_MAPPING || entry->kind == TREE_SEQUENCE;
+    if (!nests && keys_lead(KEYS_TABLE_STEP, entry->key).size > 0)
         return false;
-    problem_add(load->diags, item->first->key_place, PROBLEM_UNKNOWN_KEY,
-                problem_guess_hint(&guess, load->diags->arena, STR("")), "there is no block \"%.*s\"",
-                STR_ARG(item->first->key));
+    struct str hint = keys_lead(KEYS_TABLE_BLOCK, entry->key);
+    if (hint.size == 0)
+        hint = problem_guess_hint(&guess, load->diags->arena, all_blocks(load->diags->arena));
+    problem_add(load->diags, entry->key_place, PROBLEM_UNKNOWN_KEY, hint, "there is no block \"%.*s\"",
+                STR_ARG(entry->key));
     return true;
 }
 
@@ -297,7 +316,7 @@ static bool collect_entry(struct collect *collect, const struct tree *item, uint
 {
     struct load *load = collect->load;
     const struct block *block = find_block(item);
-    if (item->kind == TREE_BROKEN || (!block && refuse_misspelt(load, item))) {
+    if (item->kind == TREE_BROKEN || (!block && refuse_no_block(load, item))) {
         load->is_incomplete = true;
         return false;
     }

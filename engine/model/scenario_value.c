@@ -16,7 +16,7 @@ static const char *const table_words[] = {
 #include "engine/model/scenario_tables.def"
 #undef X
 };
-static const struct keys_grammar grammar = {rows, SCENARIO_KEY_COUNT, table_words};
+static const struct keys_grammar grammar = {rows, SCENARIO_KEY_COUNT, table_words, NULL, 0};
 
 bool scenario_keys_of(struct scenario_reader *reader, const struct tree *tree, enum scenario_table table,
                       struct scenario_values *values)
