@@ -19,7 +19,7 @@ enum {
     LIMITS_PAYLOAD_BYTES = 262144 / LIMITS_DIVISOR, /* one input, reply body or command body: a quarter of
                                                        NATS's default max_payload of 1 MiB */
 
-    LIMITS_STEPS = 1000,      /* steps of one definition: LANGUAGE.md */
+    LIMITS_STEPS = 1000,      /* steps of one definition: definitions/README.md */
     LIMITS_INSTANCES = 10000, /* steps that one saga may open, items of a foreach counted one by one: 3 MB
                                  resident; the loader computes the most a definition can open */
     LIMITS_FRAMES = 10000, /* blocks, branches and items that one saga may enter, likewise: with two changes
@@ -33,7 +33,7 @@ enum {
                                  starts   its own definition would make 100^16. Part of the rules that journals
                                  are replayed   by */
     LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
-    LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: LANGUAGE.md */
+    LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: definitions/README.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
     LIMITS_INSTANCE_BYTES = 261, /* an engine's name: the longest host name, a hyphen and a port */
     LIMITS_EVENT_BYTES = 200,    /* of an await: fits a subject below saga.signal. */
@@ -94,7 +94,7 @@ enum {
     LIMITS_PAYLOAD_DEPTH = 60, /* levels of an input, reply or command body: LIMITS_JSON_DEPTH less the four a
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
-    LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (FACTS.md) */
+    LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (engine/DESIGN.md) */
     LIMITS_BATCH_BYTES = 4194304, /* of the items taken at once, and of the rows of one commit, over which the
                                      batch is cut: with one record more PostgreSQL takes it in a second */
     LIMITS_BATCH_STEPS = 1000000, /* evaluation steps of one batch, likewise: 100 ms, far below the lease */
@@ -125,7 +125,7 @@ enum {
     LIMITS_HTTP_WAITING_PLANS = 8,    /* plans that wait: a second each, at the worst */
     LIMITS_LOG_LINE_BYTES = 4096,     /* PIPE_BUF: one write of a line to a pipe is not torn */
     LIMITS_CONFIG_BYTES = 65536,      /* configuration file: some thirty settings and their comments */
-    LIMITS_RUNNERS_MAX = 64,          /* threads; one carries 100,000 transitions/s (FACTS.md) */
+    LIMITS_RUNNERS_MAX = 64,          /* threads; one carries 100,000 transitions/s (engine/DESIGN.md) */
     LIMITS_METRICS_SERIES = 256,      /* label sets of one metric; above, the first label becomes "other" */
     LIMITS_METRICS_OTHER = 64,        /* label sets kept for these; above, all labels become "other" */
     LIMITS_METRICS_LABEL_BYTES = 64,  /* a name (LIMITS_NAME_BYTES) and its NUL; longer ones are cut */

@@ -1,8 +1,8 @@
 /* What messages say: from a decided command to a NATS message, from a reply to an event for the core. Pure:
  * no I/O.
  *
- * Subjects and headers as in DESIGN.md, section 4. A message that cannot be understood yields a reason (a
- * sentence) for its dead letter. */
+ * Subjects and headers as in engine/DESIGN.md (Messages). A message that cannot be understood
+ * yields a reason (a sentence) for its dead letter. */
 #pragma once
 #include "engine/bus/bus.h"
 #include "engine/bus/ticket.h"

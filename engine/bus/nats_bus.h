@@ -1,5 +1,5 @@
-/* The bus on nats.c and JetStream. FACTS.md names the traps of libnats 3.4.1 that shape it: pulling and
- * acknowledging by hand, publish acknowledgements on an inbox subscription of our own with deadlines, a
+/* The bus on nats.c and JetStream. engine/DESIGN.md names the traps of libnats 3.4.1 that shape it: pulling
+ * and acknowledging by hand, publish acknowledgements on an inbox subscription of our own with deadlines, a
  * publisher connection without reconnect that we rebuild ourselves. */
 #pragma once
 #include "engine/bus/bus.h"

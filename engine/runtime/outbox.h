@@ -1,5 +1,5 @@
 /* What of a shard's journal has been given to the broker, and up to where it has confirmed it: the mark of
- * DESIGN.md, section 3.
+ * DESIGN.md (Data).
  *
  * Each command handed to the bus takes a slot, in lsn order. The mark is the lsn below the first slot that is
  * not confirmed. When one fails, the shard is `behind`: no new command is handed out until what lies above
