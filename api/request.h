@@ -1,5 +1,5 @@
 /* One HTTP request on its way: what came, what is answered, and its memory, which lives until the answer was
- * sent. Handlers see only this; server.c knows libmicrohttpd. Used by one thread at a time. */
+ * sent. Handlers see only this; api.c knows libmicrohttpd. Used by one thread at a time. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* What the parts of the service share: one struct api, made by server.c. Inside api/ only. */
+/* What the parts of the service share: one struct api, made by api.c. Inside api/ only. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* The expression language of LANGUAGE.md: a documented part of jq, compiled once with positions, pure, total,
- * bounded.
+/* The expression language of definitions/EXPRESSIONS.md: a documented part of jq, compiled once with
+ * positions, pure, total, bounded.
  *
  * Happy path: expr_compile_value() turns a YAML scalar ("${ … }" or text around "${ … }") into a program; the
  * loader walks its references (program->refs), checks that each means something there and sets ref->slot;

@@ -1,7 +1,7 @@
 /* One batch of a runner: what was decided, to be stored in one transaction, and what is done after the commit
  * and not before.
  *
- * Filled by intake.c through these functions, stored by runner.c, carried out by act.c. Everything is in the
+ * Filled by intake.c through these functions, stored by commit.c, carried out by act.c. Everything is in the
  * batch's arena, reset when it ends. Each deed belongs to the saga it came from (or to none): when the
  * database refuses one saga's rows, its deeds are dropped and its callers told. */
 #pragma once

@@ -1,9 +1,9 @@
 /* A runner: one thread, one store connection, some shards; the single writer of their sagas.
  *
- * The loop: take what arrived, load the sagas it concerns, decide (intake.c), store all of it in one
- * transaction, then act (act.c): publish commands, acknowledge replies, answer callers, publish events. One
- * event alone is committed at once; while a commit is in flight the next batch gathers. Failure modes: the
- * database is away: the batch is kept and tried again, after asking whether it was committed after all; a
+ * The loop: take what arrived, load the sagas it concerns, decide (intake.c, decide.c), store all of it in
+ * one transaction, then act (act.c): publish commands, acknowledge replies, answer callers, publish events.
+ * One event alone is committed at once; while a commit is in flight the next batch gathers. Failure modes:
+ * the database is away: the batch is kept and tried again, after asking whether it was committed after all; a
  * shard is fenced: all that memory holds of it is dropped, its callers are told; the bus is away: commands
  * wait in the journal above the mark and are sent again (recovery.c). */
 #pragma once

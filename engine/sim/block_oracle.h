@@ -1,5 +1,5 @@
 /* Watches the journal of a saga with blocks, record by record, and says which promise is broken (S4 … S15,
- * S21, S22 of RELIABILITY.md, and what engine/core/README.md says of blocks). Knows the plan and the records'
+ * S21, S22 of PROMISES.md, and what engine/core/README.md says of blocks). Knows the plan and the records'
  * changes and keeps books of its own: which blocks were entered, what stands before what, who owes an
  * undoing. It shares no code with the core. Ends the process on a breach. */
 #pragma once

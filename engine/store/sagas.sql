@@ -1,4 +1,4 @@
--- Batches, and reading sagas back. Each block is one statement, found by its name (query.h).
+-- Batches, and reading sagas back. Each block is one statement, found by its name (pq_query.h).
 
 -- name: append
 select saga_append_7($1, $2, $3, $4, $5, $6,

@@ -157,7 +157,7 @@ struct store_open_saga {
     int64_t wake_us; /* 0: none */
     int64_t updated_us;
 };
-/* L2 of RELIABILITY.md broken: a saga that is not ended and waits for nothing, or whose shard no engine owns.
+/* L2 of PROMISES.md broken: a saga that is not ended and waits for nothing, or whose shard no engine owns.
  */
 struct store_stuck {
     struct id id;

@@ -1,7 +1,7 @@
 /* Watches the journal of a saga and computes again what every expression in it must have given: the bodies of
  * commands, the case of each switch, the items of each foreach, whether a `fail` fires, how long a wait
- * takes, the output. It keeps books of its own of inputs, outputs, blocks and reasons, after LANGUAGE.md, and
- * shares no code with the core. Ends the process on a breach. */
+ * takes, the output. It keeps books of its own of inputs, outputs, blocks and reasons, after
+ * definitions/README.md, and shares no code with the core. Ends the process on a breach. */
 #pragma once
 #include "engine/core/core.h"
 

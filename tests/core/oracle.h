@@ -1,5 +1,5 @@
 /* Watches a journal, record by record, and says which promise is broken (S4 … S15, S21, S22 of
- * RELIABILITY.md). Knows the plan and the records' changes, and keeps books of its own: it shares no code
+ * PROMISES.md). Knows the plan and the records' changes, and keeps books of its own: it shares no code
  * with the core. Ends the test on a breach. */
 #pragma once
 #include "engine/core/core.h"

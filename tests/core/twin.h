@@ -29,6 +29,6 @@ void twin_clear(struct twin *twin);
 enum core_verdict twin_step(struct twin *twin, const struct core_event *event);
 /* The first field in which two sagas differ, NULL when there is none. */
 const char *twin_difference(const struct core_saga *a, const struct core_saga *b);
-/* What is wrong with a saga at rest, NULL when nothing is (L2 of RELIABILITY.md, and what its status
+/* What is wrong with a saga at rest, NULL when nothing is (L2 of PROMISES.md, and what its status
  * promises). */
 const char *twin_problem(const struct core_saga *saga);

@@ -1,7 +1,7 @@
 /* Events: the first byte names the definition, the others are decisions about what happens next. Replies are
  * true, false, late, doubled or nonsense; time passes or does not; operators interfere. After each event the
  * twin holds that the folded journal is the state and that every saga waits for something (L2), the oracle
- * that each record keeps the promises of RELIABILITY.md. */
+ * that each record keeps the promises of PROMISES.md. */
 #include "tests/fuzz/fuzz.h"
 #include "engine/base/check.h"
 #include "engine/core/record.h"

@@ -252,6 +252,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < law.count; i++) {
         rules_text_check(&law, &law.sources[i]);
         rules_edges_check(&law, &law.sources[i]);
+        rules_references_check(&law, &law.sources[i]);
     }
     rules_tree_check(&law);
     if (law.build != NULL) {

@@ -83,8 +83,8 @@ static void check_library(struct law *law, const struct law_source *source, size
     }
 }
 
-/* The longest cut of the path at an underscore that has a header: json_parse.c has json_parse.h, or else
- * belongs to json.h. */
+/* The longest cut of the path at an underscore that has a header: of json_parse its own, else that
+ * of json. */
 static struct str own_header(struct law *law, struct str path)
 {
     for (struct str cut = str_slice(path, 0, path.size - 2); cut.size > 0 && cut.data[cut.size] != '/';
