@@ -176,6 +176,13 @@ static void decide(struct work *work)
     check_never("an event of no kind");
 }
 
+static bool is_unusable(const struct core_event *event)
+{
+    return event->kind == CORE_EVENT_REPLY &&
+           str_equal(event->error_code, core_code_text(CORE_CODE_REPLY_UNUSABLE)) &&
+           (event->status == CORE_REPLY_UNUSABLE || event->status == CORE_REPLY_UNCLEAR);
+}
+
 void core_step(struct core_saga *saga, const struct core_event *event, struct arena *scratch,
                struct core_update *update)
 {
@@ -189,10 +196,9 @@ void core_step(struct core_saga *saga, const struct core_event *event, struct ar
     if (update->verdict == CORE_USED)
         flow_run(&work);
     update->steps = (uint32_t)(work.spent / EXPR_STEP_WORK);
-    update->aside = event->kind == CORE_EVENT_REPLY &&
-                    str_equal(work.event.error_code, core_code_text(CORE_CODE_REPLY_UNUSABLE)) &&
-                    (work.event.status == CORE_REPLY_UNUSABLE || work.event.status == CORE_REPLY_UNCLEAR);
-    if (update->aside && work.event.error_message.size > 0)
+    bool unusable = is_unusable(&work.event);
+    update->aside = unusable || work.witness;
+    if (unusable && work.event.error_message.size > 0)
         update->why = work.event.error_message;
     if (update->verdict != CORE_USED)
         return;

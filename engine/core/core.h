@@ -77,6 +77,9 @@ enum core_reply_status {
     CORE_REPLY_UNSENT,
     CORE_REPLY_NO_OUTPUT, /* of a child saga: it has done everything, and has no output to give */
 };
+/* What a step's error says of an answer that cannot be used, behind "<kind> attempt <n>" and before the
+ * reason. Which letter it became is not known when it is decided: readers may put its number there. */
+#define CORE_PUT_ASIDE " was answered, put aside as a dead letter"
 /* The rules a saga was started under, which it keeps to its end, so that its journal is decided alike for
  * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. 3: an output that cannot be
  * computed parks, or is the reason of a saga that completes without it. 4: it asks when any attempt was
@@ -234,8 +237,8 @@ enum core_verdict {
 struct core_update {
     enum core_verdict verdict;
     struct str why; /* one sentence, for logs, answers and replay; in scratch */
-    bool aside;     /* a reply that cannot be used: `why` is the reason of its dead letter, whatever
-                       the verdict */
+    bool aside;     /* a reply that cannot be used, or that tells of an effect which stands in no record:
+                       `why` is the reason of its dead letter, whatever the verdict */
     struct core_record record; /* CORE_USED only; in scratch */
     uint32_t steps; /* evaluation steps it cost, or as many as would take so long: at most the sum of
                        LIMITS_TRANSITION_STEPS, LIMITS_SWITCH_STEPS and what one check of a schema is worth */

@@ -52,6 +52,17 @@ static bool belongs(struct work *work, uint16_t *step)
     return true;
 }
 
+/* Of a success that comes when the saga has ended: what it tells of stays as it is. */
+static void leave_behind(struct work *work, uint16_t step, const char *because)
+{
+    struct str kind = core_kind_text(work->event.command_kind);
+    check(work->event.status == CORE_REPLY_OK);
+    check(core_ended(work->saga));
+    work_leave_witness(
+        work, work_text(work, "%.*s attempt %u of %.*s succeeded after the saga had ended, and stays so: %s",
+                        WORDS(kind), work->event.attempt, WORDS(core_step_path(work->saga, step)), because));
+}
+
 /* The success is the first one, and the step was given up already. */
 static void late_success(struct work *work, uint16_t step)
 {
@@ -62,7 +73,7 @@ static void late_success(struct work *work, uint16_t step)
         return;
     }
     if (core_ended(work->saga) && !work_node(work, step)->step->has_undo) {
-        work_leave(work, CORE_LATE, "the saga has ended and the step has no compensation");
+        leave_behind(work, step, "the step has no compensation");
         return;
     }
     work_take(work);
@@ -101,8 +112,10 @@ static void take_undone(struct work *work, uint16_t step)
         return;
     }
     if (!undo_begun(it->state)) {
-        work_leave(work, CORE_LATE, "an operator has let the compensation of %.*s go",
-                   WORDS(work->event.step));
+        work_leave_witness(
+            work,
+            work_text(work, "an operator has let the compensation of %.*s go, which was done all the same",
+                      WORDS(work->event.step)));
         return;
     }
     work_take(work);
@@ -293,6 +306,21 @@ static void take_unusable(struct work *work, uint16_t step)
     unclear_unusable(work, step);
 }
 
+/* The saga stays as it is. What the journal does not know must not vanish all the same: a step that was done,
+ * though it was skipped or left, or was undone, though its saga was left. A child is its own record. */
+static void after_end(struct work *work, uint16_t step)
+{
+    const struct core_step *it = work_step(work, step);
+    bool undoes = work->event.command_kind == CORE_UNDO;
+    bool known = undoes ? it->state == CORE_STEP_UNDONE : it->succeeded;
+    bool terminated = work->saga->status == CORE_TERMINATED;
+    check(core_ended(work->saga));
+    if (work->event.status != CORE_REPLY_OK || known || work_node(work, step)->kind == PLAN_SAGA)
+        work_leave(work, CORE_LATE, "the saga has ended");
+    else
+        leave_behind(work, step, terminated ? "it was terminated" : "it has completed without it");
+}
+
 void reply_take(struct work *work)
 {
     uint16_t step;
@@ -301,7 +329,7 @@ void reply_take(struct work *work)
     enum core_status status = work->saga->status;
     check(step < work->saga->step_count);
     if (status == CORE_TERMINATED || (status == CORE_COMPLETED && !core_going_back(work->saga, step))) {
-        work_leave(work, CORE_LATE, "the saga has ended");
+        after_end(work, step);
         return;
     }
     if (work->event.status == CORE_REPLY_OK && work->event.command_kind == CORE_UNDO)

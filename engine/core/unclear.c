@@ -39,8 +39,8 @@ static struct str put_aside(struct work *work)
 {
     struct str kind = core_kind_text(work->event.command_kind);
     check(work->event.attempt > 0);
-    return work_text(work, "%.*s attempt %u was answered, put aside as a dead letter: %.*s", WORDS(kind),
-                     work->event.attempt, WORDS(work->event.error_message));
+    return work_text(work, "%.*s attempt %u" CORE_PUT_ASIDE ": %.*s", WORDS(kind), work->event.attempt,
+                     WORDS(work->event.error_message));
 }
 
 void unclear_failed(struct work *work, uint16_t step)

@@ -109,6 +109,14 @@ void work_leave(struct work *work, enum core_verdict verdict, const char *format
     work->update->why = clean((struct str){text, (size_t)size}, SENTENCE_BYTES - 1);
 }
 
+void work_leave_witness(struct work *work, struct str why)
+{
+    check(work->event.kind == CORE_EVENT_REPLY);
+    check(why.size > 0);
+    work_leave(work, CORE_LATE, "%.*s", WORDS(why));
+    work->witness = true;
+}
+
 int64_t work_after(const struct work *work, int64_t span_us)
 {
     check(work->event.at_us >= 0);

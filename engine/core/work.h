@@ -19,6 +19,7 @@ struct work {
     size_t body_size;     /* of all bodies in the record */
     struct place *places; /* room for back_order.c, in scratch */
     uint32_t place_room;
+    bool witness; /* an answer that changes nothing says what no record says: it must not vanish */
 };
 
 /* False when the event is refused at the door (a payload too deep for the journal); the verdict is set then.
@@ -30,6 +31,10 @@ void work_take(struct work *work);
 /* The event changes nothing, and why; a sentence without its full stop. */
 void work_leave(struct work *work, enum core_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same of a reply that tells of an effect which stands in no record and which nothing undoes: its dead
+ * letter is all that remains of it. */
+void work_leave_witness(struct work *work, struct str why);
 
 /* The event's time plus a span, saturating. */
 int64_t work_after(const struct work *work, int64_t span_us);

@@ -287,6 +287,58 @@ Test(asking, what_another_engine_asked_is_not_known_to_have_reached_nobody)
     bed_close(&bed);
 }
 
+/* A success that nothing undoes any more is in no record: it must not vanish. */
+Test(asking, a_success_after_terminate_is_a_dead_letter)
+{
+    struct bed bed;
+    struct id id = begin(&bed, true);
+    struct asked asked = take(&bed, "Air.v2.book", "1");
+    struct core_event stop = {.kind = CORE_EVENT_TERMINATE, .reason = STR("enough"), .actor = STR("ann")};
+    bed_event(&bed, 0, id, &stop);
+    bed_settle(&bed);
+    answer(&bed, &asked, "", "{\"seat\":7}");
+    bed_expect(&bed, id, "terminated");
+    cr_assert(eq(u32, bed_dead_letters(&bed, "do attempt 1 of seat succeeded after the saga had ended"), 1));
+    bed_close(&bed);
+}
+
+Test(asking, a_no_after_terminate_is_none)
+{
+    struct bed bed;
+    struct id id = begin(&bed, true);
+    struct asked asked = take(&bed, "Air.v2.book", "1");
+    struct core_event stop = {.kind = CORE_EVENT_TERMINATE, .reason = STR("enough"), .actor = STR("ann")};
+    bed_event(&bed, 0, id, &stop);
+    bed_settle(&bed);
+    answer(&bed, &asked, "422", "");
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 0));
+    bed_close(&bed);
+}
+
+/* Skipped, and the saga has completed without it: there is nobody who could undo it. */
+Test(asking, a_success_after_skip_is_a_dead_letter)
+{
+    struct bed bed;
+    bed_open(&bed, 1);
+    bed_define(&bed, "saga: trip\nversion: 1\ndefaults: { timeout: 2s, retry: { max_attempts: 1 } }\nsteps:\n"
+                     "  - { id: seat, command: Air.v2.book, via: request, pivot: true, compensate: none }\n");
+    memory_bus_serve(bed.world.broker, true);
+    struct bed_call *call = bed_start_of(&bed, 0, "trip", "", "{}");
+    bed_settle(&bed);
+    struct id id = call->answer.id;
+    struct asked asked = take(&bed, "Air.v2.book", "1");
+    bed_advance(&bed, 2100000);
+    bed_expect(&bed, id, "parked");
+    struct core_event skip = {
+        .kind = CORE_EVENT_SKIP, .reason = STR("lost"), .actor = STR("ann"), .step = STR("seat")};
+    bed_event(&bed, 0, id, &skip);
+    bed_settle(&bed);
+    bed_expect(&bed, id, "completed");
+    answer(&bed, &asked, "", "{\"seat\":7}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, "it has completed without it"), 1));
+    bed_close(&bed);
+}
+
 static const char stream_said[] = "{\"stream\":\"HELD\",\"seq\":1}";
 
 static void say_bare(struct bed *bed, const struct asked *asked, const char *body)
