@@ -1,5 +1,6 @@
 /* GET /v1/sagas/{id}/history. */
 #include "api/handlers.h"
+#include "api/letters.h"
 #include "api/members.h"
 #include "api/sagas.h"
 #include "api/state.h"
@@ -17,6 +18,7 @@ struct telling {
     struct store_saga row;
     struct store_record *records;
     uint32_t count;
+    struct letters letters;
     int64_t after;
     int64_t limit;
 };
@@ -30,6 +32,8 @@ static enum err read_records(struct store *store, void *context, struct err_note
     if (error == ERR_OK && !registry_by_hash(registry, telling->row.hash)) { /* else told without words */
         error = registry_learn(registry, store, telling->row.definition, note);
     }
+    if (error == ERR_OK)
+        error = letters_read(store, telling->id, &telling->request->arena, &telling->letters, note);
     return error;
 }
 
@@ -64,9 +68,10 @@ static void put_record(struct buf *out, const struct store_record *row, struct s
 
 /* What the record says in words; the saga moves on by it. A record that does not fold (a damaged journal)
  * ends the words, not the listing: *plan becomes NULL. */
-static struct str narrate(const struct plan **plan, struct core_saga *saga, const struct store_record *row,
-                          struct arena *arena)
+static struct str narrate(const struct telling *telling, const struct plan **plan, struct core_saga *saga,
+                          const struct store_record *row)
 {
+    struct arena *arena = &telling->request->arena;
     struct core_record record;
     struct buf text;
     struct err_note note = {""};
@@ -77,12 +82,13 @@ static struct str narrate(const struct plan **plan, struct core_saga *saga, cons
                                  arena, &record, &note);
     if (error == ERR_OK)
         error = core_fold(saga, &record, &note);
-    if (error == ERR_OK)
+    if (error == ERR_OK) {
+        letters_number_record(&telling->letters, saga, &record, arena);
         record_narrate(&text, saga, &record);
-    else
-        buf_printf(&text, "this record cannot be read: %s", note.text);
-    if (error != ERR_OK)
-        *plan = NULL;
+        return buf_str(&text);
+    }
+    buf_printf(&text, "this record cannot be read: %s", note.text);
+    *plan = NULL;
     return buf_str(&text);
 }
 
@@ -103,7 +109,7 @@ static struct str write_history(struct telling *telling)
     uint32_t i = 0;
     for (; i < telling->count && shown < telling->limit && out.size < LIMITS_HTTP_PAGE_BYTES; i++) {
         const struct store_record *row = &telling->records[i];
-        struct str words = narrate(&plan, &saga, row, arena);
+        struct str words = narrate(telling, &plan, &saga, row);
         if (row->seq <= telling->after)
             continue;
         buf_puts(&out, shown++ ? ",\n" : "\n");

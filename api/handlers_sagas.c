@@ -14,17 +14,15 @@ enum {
 void handlers_get_saga(struct request *request)
 {
     struct id id;
-    struct str text;
-    int64_t seq = 0;
+    struct str text, tag = {0};
     struct err_note note = {""};
     if (!request_saga_id(request, &id))
         return;
-    enum err error = sagas_view(request, id, &text, &seq, &note);
+    enum err error = sagas_view(request, id, &text, &tag, &note);
     if (error != ERR_OK) {
         sagas_refuse(request, error, &note);
         return;
     }
-    struct str tag = arena_printf(&request->arena, "\"%lld\"", (long long)seq);
     if (str_equal(guard_header(&request->head, STR("If-None-Match")), tag))
         request_answer(request, 304, STR("application/json"), STR(""));
     else

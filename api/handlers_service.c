@@ -125,8 +125,8 @@ static enum err read_letters(struct store *store, void *context, struct err_note
 {
     struct reading *reading = context;
     uint32_t most = reading->limit < LETTERS_A_READ ? (uint32_t)reading->limit : LETTERS_A_READ;
-    return store_dead_letters(store, reading->before, most + 1, &reading->request->arena, &reading->letters,
-                              &reading->count, note);
+    return store_dead_letters(store, STR(""), reading->before, most + 1, &reading->request->arena,
+                              &reading->letters, &reading->count, note);
 }
 
 /* A body that is no text is told as hexadecimal, under a name of its own. */

@@ -1,5 +1,6 @@
 #include "api/sagas.h"
 #include "api/calls.h"
+#include "api/letters.h"
 #include "api/state.h"
 #include "engine/core/view.h"
 #include "engine/runtime/loader.h"
@@ -7,6 +8,7 @@
 struct viewing {
     struct request *request;
     struct id id;
+    struct letters letters;
     struct str text;
     int64_t seq;
 };
@@ -22,9 +24,14 @@ static enum err read_view(struct store *store, void *context, struct err_note *n
     arena_init(&scratch, 0);
     buf_init(&out, arena);
     enum err error = loader_load(registry, store, viewing->id, arena, &scratch, &saga, NULL, note);
+    if (error == ERR_OK)
+        error = letters_read(store, viewing->id, arena, &viewing->letters, note);
     if (error == ERR_OK) {
+        letters_number(&viewing->letters, &saga, arena);
         view_json(&out, &saga);
-        buf_char(&out, '\n');
+        out.size--; /* the brace */
+        letters_write(&out, &viewing->letters);
+        buf_puts(&out, "}\n");
         viewing->text = buf_str(&out);
         viewing->seq = saga.seq;
     }
@@ -32,14 +39,15 @@ static enum err read_view(struct store *store, void *context, struct err_note *n
     return error;
 }
 
-enum err sagas_view(struct request *request, struct id id, struct str *text, int64_t *seq,
+enum err sagas_view(struct request *request, struct id id, struct str *text, struct str *tag,
                     struct err_note *note)
 {
     struct viewing viewing = {.request = request, .id = id};
     enum err error = readers_run(&request->api->readers, read_view, &viewing, note);
     *text = viewing.text;
-    if (seq)
-        *seq = viewing.seq;
+    if (tag != NULL) /* a letter comes without a record */
+        *tag = arena_printf(&request->arena, viewing.letters.count > 0 ? "\"%lld-%lld\"" : "\"%lld\"",
+                            (long long)viewing.seq, (long long)letters_newest(&viewing.letters));
     return error;
 }
 

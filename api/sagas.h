@@ -2,9 +2,9 @@
 #pragma once
 #include "api/request.h"
 
-/* The saga's view as JSON with a line end, in the request's arena; seq may be NULL. ERR_NOT_FOUND, or what
- * reading gave. */
-enum err sagas_view(struct request *request, struct id id, struct str *text, int64_t *seq,
+/* The saga's view as JSON with a line end, and its entity tag, which may be NULL, in the request's arena.
+ * ERR_NOT_FOUND, or what reading gave. */
+enum err sagas_view(struct request *request, struct id id, struct str *text, struct str *tag,
                     struct err_note *note) __attribute__((warn_unused_result));
 /* Answers for a read of the path's saga that failed. */
 void sagas_refuse(struct request *request, enum err error, const struct err_note *note);

@@ -172,6 +172,17 @@ static void parent_of(const struct invocation *invocation, const struct json *sa
                STR_ARG(text(invocation, parent, "step")));
 }
 
+/* What was put aside of it, by the numbers that `dead-letters` tells. */
+static void letters_of(const struct invocation *invocation, const struct json *saga)
+{
+    const struct json *items = list(saga, "dead_letters");
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct json *one = items->items[i];
+        printf("dead letter %.*s, %.*s: %.*s\n", STR_ARG(text(invocation, one, "number")),
+               STR_ARG(moment(invocation, one, "at")), STR_ARG(text(invocation, one, "reason")));
+    }
+}
+
 void show_saga(const struct invocation *invocation, const struct json *saga)
 {
     const struct json *paused = json_get(saga, STR("paused"));
@@ -190,6 +201,7 @@ void show_saga(const struct invocation *invocation, const struct json *saga)
     line("input", tree(invocation, json_get(saga, STR("input"))));
     line("output", tree(invocation, json_get(saga, STR("output"))));
     steps_of(invocation, saga);
+    letters_of(invocation, saga);
 }
 
 /* What a saga of a list is at: what it waits for, or why it ended as it did. */

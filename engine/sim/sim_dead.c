@@ -59,7 +59,7 @@ static void count_letters(struct sim *sim, struct arena *arena)
     uint32_t count = PAGE;
     struct err_note note = {""};
     for (int64_t before = 0; count == PAGE; before = count > 0 ? letters[count - 1].number : 0) {
-        if (store_dead_letters(sim->store, before, PAGE, arena, &letters, &count, &note) != ERR_OK)
+        if (store_dead_letters(sim->store, STR(""), before, PAGE, arena, &letters, &count, &note) != ERR_OK)
             sim_fail(sim, "the observer cannot list dead letters: %s", note.text);
         for (uint32_t i = 0; i < count; i++)
             if (str_starts(letters[i].subject, STR("saga.reply.")))

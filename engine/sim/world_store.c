@@ -83,9 +83,9 @@ PASS(list,
       uint32_t *count, struct err_note *note),
      (store, filter, arena, sagas, count, note))
 PASS(dead_letters,
-     (struct store * store, int64_t before_number, uint32_t limit, struct arena *arena,
+     (struct store * store, struct str saga, int64_t before_number, uint32_t limit, struct arena *arena,
       struct store_dead_letter **letters, uint32_t *count, struct err_note *note),
-     (store, before_number, limit, arena, letters, count, note))
+     (store, saga, before_number, limit, arena, letters, count, note))
 PASS(forget_dead,
      (struct store * store, int64_t before_us, uint32_t most, uint32_t *gone, struct err_note *note),
      (store, before_us, most, gone, note))

@@ -199,9 +199,9 @@ enum err memory_world_list(struct store *store, const struct store_filter *filte
     return ERR_OK;
 }
 
-enum err memory_world_dead_letters(struct store *store, int64_t before_number, uint32_t limit,
-                                   struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
-                                   struct err_note *note)
+enum err memory_world_dead_letters(struct store *store, struct str saga, int64_t before_number,
+                                   uint32_t limit, struct arena *arena, struct store_dead_letter **letters,
+                                   uint32_t *count, struct err_note *note)
 {
     struct memory_store_world *world = NULL;
     enum err error = memory_world_enter(store, &world, note);
@@ -211,7 +211,8 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
     *count = 0;
     for (uint32_t i = world->dead_count; i-- > 0 && *count < limit;) {
         const struct store_dead_letter *row = &world->dead[i];
-        if (before_number != 0 && row->number >= before_number)
+        if ((before_number != 0 && row->number >= before_number) ||
+            (saga.size > 0 && !str_equal(saga, row->saga)))
             continue;
         struct store_dead_letter *copy = &(*letters)[(*count)++];
         *copy = *row;
@@ -219,8 +220,8 @@ enum err memory_world_dead_letters(struct store *store, int64_t before_number, u
         copy->subject = arena_copy(arena, row->subject);
         copy->saga = arena_copy(arena, row->saga);
         copy->command = arena_copy(arena, row->command);
-        copy->headers = arena_copy(arena, row->headers);
-        copy->body = arena_copy(arena, row->body);
+        copy->headers = saga.size > 0 ? STR("{}") : arena_copy(arena, row->headers);
+        copy->body = saga.size > 0 ? STR("") : arena_copy(arena, row->body);
         copy->message = arena_copy(arena, row->message);
     }
     memory_world_leave(world);

@@ -120,8 +120,8 @@ enum err memory_world_glance(struct store *store, const struct id *ids, uint32_t
                              struct err_note *note);
 enum err memory_world_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                            struct store_saga **sagas, uint32_t *count, struct err_note *note);
-enum err memory_world_dead_letters(struct store *store, int64_t before_number, uint32_t limit,
-                                   struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
-                                   struct err_note *note);
+enum err memory_world_dead_letters(struct store *store, struct str saga, int64_t before_number,
+                                   uint32_t limit, struct arena *arena, struct store_dead_letter **letters,
+                                   uint32_t *count, struct err_note *note);
 enum err memory_world_doctor(struct store *store, struct arena *arena, struct store_stuck **stuck,
                              uint32_t *count, struct err_note *note);

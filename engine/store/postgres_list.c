@@ -62,7 +62,7 @@ enum err postgres_list(struct store *store, const struct store_filter *filter, s
     return error;
 }
 
-enum err postgres_dead_letters(struct store *store, int64_t before_number, uint32_t limit,
+enum err postgres_dead_letters(struct store *store, struct str saga, int64_t before_number, uint32_t limit,
                                struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
                                struct err_note *note)
 {
@@ -83,8 +83,12 @@ enum err postgres_dead_letters(struct store *store, int64_t before_number, uint3
     postgres_params(store, &params);
     pq_wire_put(&params, PQ_WIRE_INT8, &before_number);
     pq_wire_put(&params, PQ_WIRE_INT4, &limit);
-    enum err error = postgres_rows(store, PQ_QUERY_ID_DEAD_LETTERS, &params, POSTGRES_COLUMNS(columns),
-                                   sizeof **letters, arena, &rows, count, note);
+    bool all = saga.size == 0; /* two statements: neither may read the whole table */
+    if (!all)
+        pq_wire_put(&params, PQ_WIRE_TEXT, &saga);
+    enum err error =
+        postgres_rows(store, all ? PQ_QUERY_ID_DEAD_LETTERS : PQ_QUERY_ID_LETTERS_OF_SAGA, &params,
+                      POSTGRES_COLUMNS(columns), sizeof **letters, arena, &rows, count, note);
     *letters = rows;
     return error;
 }

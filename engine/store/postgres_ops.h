@@ -55,7 +55,7 @@ enum err postgres_glance(struct store *store, const struct id *ids, uint32_t id_
 /* postgres_list.c */
 enum err postgres_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                        struct store_saga **sagas, uint32_t *count, struct err_note *note);
-enum err postgres_dead_letters(struct store *store, int64_t before_number, uint32_t limit,
+enum err postgres_dead_letters(struct store *store, struct str saga, int64_t before_number, uint32_t limit,
                                struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
                                struct err_note *note);
 enum err postgres_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,

@@ -89,6 +89,14 @@ select number, at, shard, reason, subject, saga, command, headers, body, message
  order by number desc
  limit $2::integer
 
+-- name: letters_of_saga
+-- `+ 0`: by the saga's index alone, for of all letters few are this saga's, whatever the statistics say.
+select number, at, shard, reason, subject, saga, command, '{}'::json, ''::bytea, message
+  from dead_letter
+ where saga = $3::text and saga <> '' and number + 0 < coalesce(nullif($1::bigint, 0), 9223372036854775807)
+ order by number + 0 desc
+ limit $2::integer
+
 -- name: forget_dead
 select saga_forget_dead_7($1::timestamptz, $2::integer)
 

@@ -117,11 +117,12 @@ enum err store_list(struct store *store, const struct store_filter *filter, stru
     return store->ops->list(store, filter, arena, sagas, count, note);
 }
 
-enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
-                            struct store_dead_letter **letters, uint32_t *count, struct err_note *note)
+enum err store_dead_letters(struct store *store, struct str saga, int64_t before_number, uint32_t limit,
+                            struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
+                            struct err_note *note)
 {
     check(limit >= 1 && limit <= LIMITS_STORE_LIST);
-    return store->ops->dead_letters(store, before_number, limit, arena, letters, count, note);
+    return store->ops->dead_letters(store, saga, before_number, limit, arena, letters, count, note);
 }
 
 enum err store_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,

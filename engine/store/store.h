@@ -203,8 +203,9 @@ struct store_ops {
                        struct store_glance **found, uint32_t *count, struct err_note *note);
     enum err (*list)(struct store *store, const struct store_filter *filter, struct arena *arena,
                      struct store_saga **sagas, uint32_t *count, struct err_note *note);
-    enum err (*dead_letters)(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
-                             struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+    enum err (*dead_letters)(struct store *store, struct str saga, int64_t before_number, uint32_t limit,
+                             struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
+                             struct err_note *note);
     enum err (*forget_dead)(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
                             struct err_note *note);
     enum err (*definition_put)(struct store *store, const struct store_definition *definition,
@@ -300,9 +301,11 @@ enum err store_glance(struct store *store, const struct id *ids, uint32_t id_cou
 /* Newest first (by id), at most filter->limit. */
 enum err store_list(struct store *store, const struct store_filter *filter, struct arena *arena,
                     struct store_saga **sagas, uint32_t *count, struct err_note *note);
-/* Newest first, numbers below before_number (0: from the newest). */
-enum err store_dead_letters(struct store *store, int64_t before_number, uint32_t limit, struct arena *arena,
-                            struct store_dead_letter **letters, uint32_t *count, struct err_note *note);
+/* Newest first, numbers below before_number (0: from the newest). saga "": of all; an id's text: of that
+ * saga, without headers and bodies. */
+enum err store_dead_letters(struct store *store, struct str saga, int64_t before_number, uint32_t limit,
+                            struct arena *arena, struct store_dead_letter **letters, uint32_t *count,
+                            struct err_note *note);
 /* Drops letters from before that time, the oldest first, at most about `most` of them. */
 enum err store_forget_dead(struct store *store, int64_t before_us, uint32_t most, uint32_t *gone,
                            struct err_note *note);

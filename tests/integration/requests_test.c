@@ -215,7 +215,11 @@ Test(requests, an_answer_of_no_use_is_said, .timeout = 120)
     struct str id = start(&world);
     world_await_status(&world, id, "compensated");
     struct str text = text_of(&world, id);
-    cr_expect(has(text, "REPLY_UNUSABLE") && has(text, "put aside as a dead letter"), "%.*s", STR_ARG(text));
+    cr_expect(has(text, "REPLY_UNUSABLE") && has(text, "put aside as dead letter 1: "), "%.*s",
+              STR_ARG(text));
+    cr_expect(has(text, "\"dead_letters\":[{\"number\":1,"), "%.*s", STR_ARG(text));
+    struct str target = arena_printf(&world.arena, "/v1/sagas/%.*s/history", STR_ARG(id));
+    cr_expect(has(world_get(&world, 0, target.data).body, "put aside as dead letter 1: "));
     cr_expect(!has(text, "4111"), "values stay where they are");
     world_await_query(&world, "select count(*) = 1 from dead_letter where subject = 'desk.book'",
                       WORLD_PATIENCE_MS);

@@ -355,7 +355,8 @@ uint32_t bed_dead_letters(struct bed *bed, const char *part_of_reason)
     struct store_dead_letter *letters = NULL;
     uint32_t count = 0, matching = 0;
     struct err_note note;
-    cr_assert(store_dead_letters(bed->store, 0, 100, &bed->arena, &letters, &count, &note) == ERR_OK);
+    cr_assert(store_dead_letters(bed->store, STR(""), 0, 100, &bed->arena, &letters, &count, &note) ==
+              ERR_OK);
     for (uint32_t i = 0; i < count; i++)
         matching += strstr(letters[i].reason.data, part_of_reason) != NULL;
     return matching;

@@ -32,7 +32,8 @@ static uint32_t left_of(struct bed *bed, const char *subject)
     struct store_dead_letter *letters = NULL;
     struct err_note note;
     uint32_t count = 0, found = 0;
-    cr_assert(store_dead_letters(bed->store, 0, 1000, &bed->arena, &letters, &count, &note) == ERR_OK);
+    cr_assert(store_dead_letters(bed->store, STR(""), 0, 1000, &bed->arena, &letters, &count, &note) ==
+              ERR_OK);
     for (uint32_t i = 0; i < count; i++)
         found += str_equal(letters[i].subject, str_from(subject));
     return found;

@@ -148,7 +148,7 @@ WORLD_TEST(fence, of_an_older_epoch_refuses_all_of_the_batch)
         cr_assert_eq(error, ERR_NOT_FOUND, "%s", world_why(world, error));
     }
     struct store_dead_letter *letters = NULL;
-    world_ok(world, store_dead_letters(other, 0, 10, &world->arena, &letters, &count, &world->note));
+    world_ok(world, store_dead_letters(other, STR(""), 0, 10, &world->arena, &letters, &count, &world->note));
     cr_assert_eq(count, 0);
     struct store_batch batch = world_batch(world);
     bool committed = true;

@@ -118,7 +118,8 @@ static uint32_t left(struct world *world, const char *subject, struct store_dead
 {
     struct store_dead_letter *all = NULL;
     uint32_t count = 0, found = 0;
-    world_ok(world, store_dead_letters(world->store, 0, 1000, &world->arena, &all, &count, &world->note));
+    world_ok(world,
+             store_dead_letters(world->store, STR(""), 0, 1000, &world->arena, &all, &count, &world->note));
     *letters = all;
     for (uint32_t i = 0; i < count; i++)
         if (str_equal(all[i].subject, str_from(subject)))

@@ -212,7 +212,8 @@ WORLD_TEST(list, of_dead_letters_has_one_of_each_message)
     world_dead(world, "of a stream made anew")->message = STR("SAGA_REPLY/7/1800");
     struct store_saga row = *world_start(world, 0, "");
     world_ok(world, world_commit(world));
-    world_ok(world, store_dead_letters(world->store, 0, 100, &world->arena, &letters, &count, &world->note));
+    world_ok(world, store_dead_letters(world->store, STR(""), 0, 100, &world->arena, &letters, &count,
+                                       &world->note));
     cr_assert_eq(count, 5);
     world_str(letters[0].reason, "of a stream made anew");
     world_str(letters[0].message, "SAGA_REPLY/7/1800");
@@ -231,13 +232,14 @@ WORLD_TEST(list, of_dead_letters_is_newest_first)
     for (int i = 0; i < 5; i++)
         world_dead(world, i == 4 ? "newest" : "older")->shard = 3;
     world_ok(world, world_commit(world));
-    world_ok(world, store_dead_letters(world->store, 0, 2, &world->arena, &letters, &count, &world->note));
+    world_ok(world,
+             store_dead_letters(world->store, STR(""), 0, 2, &world->arena, &letters, &count, &world->note));
     cr_assert_eq(count, 2);
     world_str(letters[0].reason, "newest");
     cr_assert_eq(letters[0].shard, 3);
     cr_assert_gt(letters[0].number, letters[1].number);
-    world_ok(world, store_dead_letters(world->store, letters[1].number, 100, &world->arena, &letters, &count,
-                                       &world->note));
+    world_ok(world, store_dead_letters(world->store, STR(""), letters[1].number, 100, &world->arena, &letters,
+                                       &count, &world->note));
     cr_assert_eq(count, 3);
 }
 

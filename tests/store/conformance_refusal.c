@@ -29,7 +29,8 @@ static void poison(struct world *world, uint32_t bad, void (*spoil)(struct world
         cr_assert_eq(stored(world, ids[i]), i != bad, "saga %u", i);
     struct store_dead_letter *letters = NULL;
     uint32_t count = 0;
-    world_ok(world, store_dead_letters(world->store, 0, 10, &world->arena, &letters, &count, &world->note));
+    world_ok(world,
+             store_dead_letters(world->store, STR(""), 0, 10, &world->arena, &letters, &count, &world->note));
     cr_assert_eq(count, 1);
     world_str(letters[0].body, "{}");
 }
@@ -114,7 +115,8 @@ WORLD_TEST(refusal, of_a_saga_takes_its_dead_letters_with_it)
     cr_assert_eq(world->rejected_count, 1);
     struct store_dead_letter *letters = NULL;
     uint32_t count = 0;
-    world_ok(world, store_dead_letters(world->store, 0, 10, &world->arena, &letters, &count, &world->note));
+    world_ok(world,
+             store_dead_letters(world->store, STR(""), 0, 10, &world->arena, &letters, &count, &world->note));
     cr_assert_eq(count, 2);
     world_str(letters[0].reason, "of none");
     world_str(letters[1].reason, "of the good one");
@@ -179,7 +181,8 @@ WORLD_TEST(refusal, bares_a_dead_letter)
     world_ok(world, world_commit(world));
     cr_assert_eq(world->rejected_count, 0);
     cr_assert(stored(world, id));
-    world_ok(world, store_dead_letters(world->store, 0, 10, &world->arena, &letters, &count, &world->note));
+    world_ok(world,
+             store_dead_letters(world->store, STR(""), 0, 10, &world->arena, &letters, &count, &world->note));
     cr_assert_eq(count, 3);
     world_str(letters[0].reason, "third");
     cr_assert(str_equal(letters[0].body, STR("\x00\x01\xff")));

@@ -63,6 +63,7 @@ static const struct expected {
     {PQ_QUERY_ID_UNPUBLISHED, 3, "saga_journal_outbox", "Index Cond: ((shard = $1) AND (lsn > $2))"},
     {PQ_QUERY_ID_FIND_KEYS, 2, "saga_key", "Index Cond: (key = wanted.key)"},
     {PQ_QUERY_ID_FIND_KEYS, 2, "saga_journal_pkey", "Index Cond: ((saga_id = one.id) AND (seq = 1))"},
+    {PQ_QUERY_ID_LETTERS_OF_SAGA, 3, "dead_letter_saga", "Index Cond: (saga ="},
     {PQ_QUERY_ID_DEAD_LETTERS, 2, "dead_letter_pkey", "Index Cond: (number <"},
 };
 

@@ -149,7 +149,8 @@ Test(schema, with_data_is_brought_up_to_date)
     struct store_filter filter = {.has_parent = true, .parent = id, .limit = 10};
     world_ok(&world, store_list(world.store, &filter, &world.arena, &sagas, &count, &world.note));
     cr_assert_eq(count, 1);
-    world_ok(&world, store_dead_letters(world.store, 0, 10, &world.arena, &letters, &count, &world.note));
+    world_ok(&world,
+             store_dead_letters(world.store, STR(""), 0, 10, &world.arena, &letters, &count, &world.note));
     cr_assert_eq(count, 2);
     world_str(letters[1].reason, "old");
     world_str(letters[1].message, "");
