@@ -30,6 +30,9 @@ struct bus_message {
     struct bus_header headers[BUS_HEADERS_MAX];
     uint32_t header_count;
     struct str body;
+    /* Of one that has come: what it says cannot be trusted, for a header that counts may be what is lost. */
+    bool garbled;    /* its head cannot be read whole */
+    uint16_t status; /* its head bears one, as only a NATS server's own messages should; 0: none */
 };
 /* Where a delivered message came from. */
 enum bus_source {

@@ -82,6 +82,8 @@ void envelope_command(const struct envelope_command *command, struct arena *aren
     *id = envelope_command_id(arena, command->saga, command->step, command->kind, command->attempt);
     struct str saga = str_slice(*id, 0, ID_TEXT_SIZE);
     message->header_count = 0;
+    message->garbled = false;
+    message->status = 0;
     message->body = command->body;
     message->subject =
         request ? action->command
@@ -107,6 +109,8 @@ void envelope_child(const struct envelope_child *child, struct arena *arena, str
     id_format(child->child, text);
     *id = envelope_command_id(arena, child->parent, child->step, child->kind, child->attempt);
     message->header_count = 0;
+    message->garbled = false;
+    message->status = 0;
     message->body = child->body;
     message->subject = arena_join(arena, STR("saga.child."), child->definition);
     bus_header_add(message, STR("Saga-Command"), *id);
@@ -134,6 +138,8 @@ void envelope_child_reply(const struct envelope_child_reply *reply, struct arena
     struct str command = envelope_command_id(arena, reply->parent, reply->step, reply->kind, reply->attempt);
     *id = arena_join(arena, command, STR("/"), core_reply_text(reply->status));
     message->header_count = 0;
+    message->garbled = false;
+    message->status = 0;
     message->body = reply->body;
     message->subject = parent_subject(arena, reply->parent);
     bus_header_add(message, STR("Saga-Command"), command);
@@ -192,6 +198,8 @@ void envelope_event(const struct core_saga *saga, struct str what, struct arena 
     char room[STR_I64_SIZE];
     *id = arena_join(arena, saga_id, STR("/"), str_of_i64(room, saga->seq), STR("/"), what);
     message->header_count = 0;
+    message->garbled = false;
+    message->status = 0;
     message->subject = arena_join(arena, STR("saga.event."), saga->plan->name, STR("."), what);
     message->body = event_body(saga, saga_id, arena);
     bus_header_add(message, STR("ce-specversion"), STR("1.0"));

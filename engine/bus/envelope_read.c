@@ -14,6 +14,18 @@ static struct str quote(struct arena *arena, struct str text)
     return envelope_clean(arena, text, QUOTED_BYTES);
 }
 
+/* Whether all of its headers are there: one that is missing may be the one that says no. */
+static bool read_head(const struct bus_message *message, struct arena *arena, struct str *reason)
+{
+    if (message->garbled)
+        *reason = STR("its headers cannot be read whole, and what counts may be among what is lost");
+    else if (message->status != 0)
+        *reason =
+            arena_printf(arena, "its head bears the status %d, which is a NATS server's word and no answer",
+                         message->status);
+    return !message->garbled && message->status == 0;
+}
+
 static bool read_body(struct str body, struct arena *arena, const struct json **value, struct str *reason)
 {
     *value = NULL;
@@ -158,8 +170,10 @@ static bool read_said(const struct bus_message *message, struct arena *arena, st
 static void read_outcome(const struct bus_message *message, struct arena *arena, struct core_event *event)
 {
     struct str reason = STR("");
-    bool fine = is_service_error(message) ? read_service_error(message, arena, event, &reason)
-                                          : read_said(message, arena, event, &reason);
+    bool fine = read_head(message, arena, &reason);
+    if (fine)
+        fine = is_service_error(message) ? read_service_error(message, arena, event, &reason)
+                                         : read_said(message, arena, event, &reason);
     if (!fine)
         envelope_spoil(event, reason);
 }
@@ -242,7 +256,8 @@ bool envelope_is_stream_ack(const struct bus_message *message)
     struct arena arena;
     int64_t sequence = 0;
     struct str text = message->body;
-    if (message->header_count > 0 || text.size == 0 || text.size > ACK_BYTES || text.data[0] != '{' ||
+    if (message->header_count > 0 || message->garbled || message->status != 0 || text.size == 0 ||
+        text.size > ACK_BYTES || text.data[0] != '{' ||
         memmem(text.data, text.size, "\"stream\"", 8) == NULL) /* as servers write it: nearly all end here */
         return false;
     arena_init(&arena, ACK_BYTES);
@@ -354,6 +369,8 @@ bool envelope_start(const struct bus_message *message, struct arena *arena, stru
                     struct str *reason)
 {
     *start = (struct envelope_start){.input = NULL};
+    if (!read_head(message, arena, reason))
+        return false;
     if (bus_header(message, STR("Saga-Child")).size > 0) {
         *reason =
             STR("Saga-Child: a saga's command to a child saga comes on saga.child.<definition>, from engines "
@@ -437,7 +454,8 @@ bool envelope_child_read(const struct bus_message *message, struct arena *arena,
                          struct str *reason)
 {
     *child = (struct envelope_child){.body = message->body};
-    if (!read_name(message, SUBJECT_CHILD, arena, &child->definition, reason) ||
+    if (!read_head(message, arena, reason) ||
+        !read_name(message, SUBJECT_CHILD, arena, &child->definition, reason) ||
         !read_child_command(message, arena, child, reason) ||
         !read_id(message, "Saga-Child", arena, &child->child, reason) ||
         !read_depth(message, arena, child, reason) || !read_family(message, arena, child, reason) ||
@@ -502,7 +520,8 @@ bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, s
 {
     const struct bus_message *message = &delivery->message;
     *signal = (struct envelope_signal){.body = NULL};
-    if (!read_name(message, SUBJECT_SIGNAL, arena, &signal->event, reason) ||
+    if (!read_head(message, arena, reason) ||
+        !read_name(message, SUBJECT_SIGNAL, arena, &signal->event, reason) ||
         !read_target(message, arena, signal, reason) ||
         !read_signal_id(delivery, arena, &signal->id, reason) ||
         !read_body(message->body, arena, &signal->body, reason))

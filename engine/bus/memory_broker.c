@@ -85,6 +85,8 @@ static struct stored *copy_message(const struct bus_message *message, struct str
     char *room = (char *)(stored + 1);
     room = put(room, message->subject, &stored->message.subject);
     room = put(room, message->body, &stored->message.body);
+    stored->message.garbled = message->garbled;
+    stored->message.status = message->status;
     if (id.size > 0) {
         struct bus_header *first = &stored->message.headers[stored->message.header_count++];
         first->name = STR("Nats-Msg-Id");
@@ -408,6 +410,8 @@ static void copy_out(const struct bus_message *from, struct arena *arena, struct
 {
     to->subject = arena_copy(arena, from->subject);
     to->body = arena_copy(arena, from->body);
+    to->garbled = from->garbled;
+    to->status = from->status;
     to->header_count = from->header_count;
     for (uint32_t i = 0; i < from->header_count; i++)
         to->headers[i] = (struct bus_header){arena_copy(arena, from->headers[i].name),

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "engine/base/check.h"
 
+#define HEAD "NATS/1.0"
+
 /* The header block under way. The last value stays apart: nats.c puts ": " and the line's end around it. */
 struct block {
     char text[BUS_HEADERS_BYTES];
@@ -89,24 +91,58 @@ static struct str next_line(struct str *rest)
     return line;
 }
 
+/* Others may be left out where there are too many; these decide what a message means. */
+static bool counts(struct str name)
+{
+    struct str prefix = str_slice(name, 0, 5);
+    return str_equal_nocase(prefix, STR("Saga-")) || str_equal_nocase(prefix, STR("Nats-"));
+}
+
 static void read_header(struct str line, struct bus_message *message)
 {
     size_t colon = str_find(line, ':');
-    if (colon == 0 || colon == line.size || message->header_count == BUS_HEADERS_MAX)
-        return;
     struct str name = str_slice(line, 0, colon);
+    if (colon == 0 || colon == line.size || str_find(name, ' ') < name.size ||
+        str_find(name, '\t') < name.size) {
+        message->garbled = true;
+        return;
+    }
+    if (message->header_count == BUS_HEADERS_MAX) {
+        message->garbled = message->garbled || counts(name);
+        return;
+    }
     struct str value = str_trim(str_slice(line, colon + 1, line.size));
     message->headers[message->header_count++] = (struct bus_header){name, value};
 }
 
-static int read_status(struct str line)
+/* The line behind the version: nothing, or a status and its words. */
+static void read_first(struct str line, struct bus_message *message)
 {
-    struct str prefix = STR("NATS/1.0 ");
+    struct str rest = str_slice(line, sizeof HEAD - 1, line.size);
     int64_t status = 0;
-    if (str_starts(line, prefix) && str_to_i64(str_slice(line, prefix.size, prefix.size + 3), &status) &&
-        status > 0 && status < 1000)
-        return (int)status;
-    return 0;
+    if (str_trim(rest).size == 0)
+        return;
+    bool fine = rest.data[0] == ' ' && str_to_i64(str_slice(rest, 1, 4), &status) && status > 0;
+    message->garbled = !fine;
+    message->status = fine ? (uint16_t)status : 0;
+}
+
+/* Up to the empty line that ends a head; what stands without one may have been longer. */
+static void read_head(struct str head, struct bus_message *message)
+{
+    struct str line = next_line(&head);
+    if (!str_starts(line, STR(HEAD))) {
+        message->garbled = true;
+        return;
+    }
+    read_first(line, message);
+    while (head.size > 0) {
+        line = next_line(&head);
+        if (line.size == 0)
+            return;
+        read_header(line, message);
+    }
+    message->garbled = true;
 }
 
 int nats_message_read(natsMsg *msg, struct bus_message *message)
@@ -114,11 +150,19 @@ int nats_message_read(natsMsg *msg, struct bus_message *message)
     message->subject = str_from(natsMsg_GetSubject(msg));
     message->header_count = 0;
     message->body = (struct str){natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)};
-    struct str rest = header_block(msg);
-    if (!str_starts(rest, STR("NATS/1.0")))
-        return 0;
-    int status = read_status(next_line(&rest));
-    while (rest.size > 0)
-        read_header(next_line(&rest), message);
-    return status;
+    message->garbled = false;
+    message->status = 0;
+    struct str head = header_block(msg);
+    if (head.size > 0)
+        read_head(head, message);
+    return message->status;
+}
+
+bool nats_message_is_nobody(natsMsg *msg, const struct bus_message *message)
+{
+    struct str head = header_block(msg);
+    bool bare = message->header_count == 0 ||
+                (message->header_count == 1 && bus_header(message, STR("Nats-Subject")).size > 0);
+    return message->status == 503 && !message->garbled && bare && message->body.size == 0 &&
+           str_equal(str_trim(next_line(&head)), STR(HEAD " 503"));
 }

@@ -14,5 +14,9 @@
 enum err nats_message_make(const struct bus_message *message, struct str id, const char *reply,
                            natsMsg **made, struct err_note *note) __attribute__((warn_unused_result));
 /* Fills `message` with borrows from `msg`; headers beyond BUS_HEADERS_MAX are left out, a line that is no
- * header is skipped. The status of an inline status line ("NATS/1.0 503"), or 0. */
+ * header is skipped, and `garbled` says whether one that counts may be lost. The status of an inline status
+ * line ("NATS/1.0 503"), or 0. */
 int nats_message_read(natsMsg *msg, struct bus_message *message);
+/* Whether a message that was read is, to the byte, what a server says to a request that nobody listens to: a
+ * service may say 503 too, and it got the request. */
+bool nats_message_is_nobody(natsMsg *msg, const struct bus_message *message);

@@ -33,10 +33,6 @@ enum err nats_request(struct bus *base, const struct bus_message *message, struc
     return err;
 }
 
-/* What the server says when nobody listens; any other status has no meaning here, and its message is read as
- * what it is: an answer without a body. */
-enum { NO_RESPONDERS = 503 };
-
 static struct str ticket_of(const struct nats_bus *bus, natsMsg *message)
 {
     struct str subject = str_from(natsMsg_GetSubject(message));
@@ -48,7 +44,8 @@ static bool offer(struct nats_bus *bus, natsMsg *message)
 {
     struct bus_delivery delivery = {
         .source = BUS_SOURCE_ANSWER, .identity = ticket_of(bus, message), .delivery_count = 1};
-    if (nats_message_read(message, &delivery.message) == NO_RESPONDERS)
+    (void)nats_message_read(message, &delivery.message);
+    if (nats_message_is_nobody(message, &delivery.message))
         delivery.error = ERR_UNAVAILABLE;
     if (!bus->callbacks.deliver(bus->callbacks.context, &delivery))
         return false;

@@ -131,8 +131,10 @@ static struct bus_message reply_of(const struct ticket *ticket, struct inbox_ite
         envelope_command_id(&item->arena, ticket->saga, ticket->step, ticket->kind, ticket->attempt);
     struct str echo = bus_header(answer, STR("Saga-Command"));
     bus_header_add(&reply, STR("Saga-Command"), command);
-    if (echo.size > 0 && !str_equal(echo, command)) { /* read as what it is: of no use */
-        bus_header_add(&reply, STR("Saga-Status"), STR("for-another-command"));
+    bool other = echo.size > 0 && !str_equal(echo, command);
+    if (other || answer->garbled || answer->status != 0) { /* read as what it is: of no use */
+        bus_header_add(&reply, STR("Saga-Status"),
+                       other ? STR("for-another-command") : STR("with-a-head-that-cannot-be-read"));
         return reply;
     }
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)

@@ -25,6 +25,8 @@ static void record(struct bed_seen *seen, const struct bus_delivery *delivery)
     keep(seen->ack, sizeof seen->ack, delivery->ack);
     keep(seen->identity, sizeof seen->identity, delivery->identity);
     seen->header_count = message->header_count;
+    seen->garbled = message->garbled;
+    seen->head_status = message->status;
     seen->body_size = message->body.size;
     keep(seen->subject, sizeof seen->subject, message->subject);
     keep(seen->body, sizeof seen->body, message->body);

@@ -25,6 +25,8 @@ struct bed_seen {
     char command[128]; /* the header Saga-Command */
     char status[32];   /* Saga-Status, else Nats-Service-Error-Code */
     uint32_t header_count;
+    bool garbled;
+    int head_status;
     size_t body_size;
 };
 struct bed_witness {

@@ -442,6 +442,34 @@ Test(envelope, answers_that_say_nothing)
     expect_useless(&event, NULL);
 }
 
+/* What is lost of a head may be what says no: it is no success, and starts and signals nothing. */
+Test(envelope, a_head_that_cannot_be_read_whole_says_nothing)
+{
+    struct bus_message message =
+        reply_of("saga.reply.3.payments", "Saga-Command: " SAGA "/charge/do/2", "{}");
+    struct core_event event;
+    struct id saga;
+    bool known;
+    struct str reason;
+    struct envelope_start start;
+    message.garbled = true;
+    cr_assert(envelope_reply(&message, &arena, &event, &saga, &known, &reason));
+    expect_useless(&event, "its headers cannot be read whole, and what counts may be among what is lost");
+    message.garbled = false;
+    message.status = 500;
+    cr_assert(envelope_reply(&message, &arena, &event, &saga, &known, &reason));
+    expect_useless(&event, "its head bears the status 500, which is a NATS server's word and no answer");
+    struct bus_delivery wish = {.message = reply_of("saga.start.order", "", "{}")};
+    cr_assert(envelope_start(&wish.message, &arena, &start, &reason));
+    wish.message.garbled = true;
+    cr_assert_not(envelope_start(&wish.message, &arena, &start, &reason));
+    struct envelope_signal signal;
+    wish.message = reply_of("saga.signal.paid", "Saga-Id: " SAGA, "{}");
+    cr_assert(envelope_signal(&wish, &arena, &signal, &reason));
+    wish.message.garbled = true;
+    cr_assert_not(envelope_signal(&wish, &arena, &signal, &reason));
+}
+
 Test(envelope, a_ticket_is_read_by_who_wrote_it_and_whole)
 {
     const struct siphash_key key = {{7, 11}}, other = {{7, 12}};

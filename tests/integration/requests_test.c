@@ -23,18 +23,21 @@ struct desk {
     natsConnection *connection;
     natsSubscription *subscription;
     const char *code; /* of its answers to desk.book; NULL: none */
+    const char *raw;  /* a header's value with more lines behind it; NULL: none */
     const char *body;
     bool holds; /* desk.book is answered later, by answer_held */
     char held[512];
     uint32_t booked, cancelled;
 };
 
-static void publish(struct desk *desk, const char *reply, const char *code, const char *body)
+static void publish(struct desk *desk, const char *reply, const char *code, const char *raw, const char *body)
 {
     natsMsg *answer = NULL;
     cr_assert_eq(natsMsg_Create(&answer, reply, NULL, body, (int)strlen(body)), NATS_OK);
     if (code != NULL)
         natsMsgHeader_Set(answer, "Nats-Service-Error-Code", code);
+    if (raw != NULL)
+        natsMsgHeader_Set(answer, "Desk", raw); /* nats.c writes values as they are */
     cr_assert_eq(natsConnection_PublishMsg(desk->connection, answer), NATS_OK);
     natsMsg_Destroy(answer);
 }
@@ -52,7 +55,8 @@ static void on_request(natsConnection *connection, natsSubscription *subscriptio
     if (book && desk->holds)
         snprintf(desk->held, sizeof desk->held, "%s", natsMsg_GetReply(message));
     else
-        publish(desk, natsMsg_GetReply(message), book ? desk->code : NULL, book ? desk->body : "{}");
+        publish(desk, natsMsg_GetReply(message), book ? desk->code : NULL, book ? desk->raw : NULL,
+                book ? desk->body : "{}");
     pthread_mutex_unlock(&desk->mutex);
     natsMsg_Destroy(message);
 }
@@ -160,6 +164,59 @@ Test(requests, an_error_may_come_after_the_effect, .timeout = 120)
     close_world(&world, &desk);
 }
 
+/* Whatever a plain service says but a no or a success leaves open what it did: undone, as if done. */
+Test(requests, whatever_is_no_clear_answer_is_undone, .timeout = 240)
+{
+    static const struct {
+        const char *code, *raw, *body, *reason;
+    } rows[] = {
+        {"500", NULL, "{}", "\"code\":\"500\""},
+        {"501", NULL, "", "\"code\":\"501\""},
+        {"502", NULL, "oops", "\"code\":\"502\""},
+        {"503", NULL, "{}", "\"code\":\"503\""},
+        {"504", NULL, "{}", "\"code\":\"504\""},
+        {"599", NULL, "{}", "\"code\":\"599\""},
+        {"600", NULL, "{}", "REPLY_UNUSABLE"},
+        {"five hundred", NULL, "{}", "REPLY_UNUSABLE"},
+        {NULL, "x\r\nNats-Service-Error-Code 500", "{}", "REPLY_UNUSABLE"},
+        {NULL, "x\r\nNats-Service-Error: oops", "{}", "REPLY_UNUSABLE"},
+        {NULL, "x\r\nSaga-Status: perhaps", "{}", "REPLY_UNUSABLE"},
+        {NULL, NULL, "{\"seat\":", "REPLY_UNUSABLE"},
+        {NULL, NULL, "", "REPLY_UNUSABLE"}, /* the schema wants an object */
+    };
+    struct world world;
+    struct desk desk;
+    open_world(&world, &desk, TRIP("20s", "1", "output: { schema: { type: object } }, "));
+    desk_serve(&desk);
+    for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pthread_mutex_lock(&desk.mutex);
+        desk.code = rows[i].code;
+        desk.raw = rows[i].raw;
+        desk.body = rows[i].body;
+        pthread_mutex_unlock(&desk.mutex);
+        struct str id = start(&world);
+        world_await_status(&world, id, "compensated");
+        struct str text = text_of(&world, id);
+        cr_expect(has(text, rows[i].reason), "row %u: %.*s", i, STR_ARG(text));
+        cr_expect_eq(desk.cancelled, i + 1, "row %u: in doubt, so undone", i);
+    }
+    close_world(&world, &desk);
+}
+
+Test(requests, an_error_is_asked_about, .timeout = 120)
+{
+    struct world world;
+    struct desk desk;
+    open_world(&world, &desk, TRIP("20s", "2", "on_timeout: verify, verify: desk.find, "));
+    desk.code = "500";
+    desk_serve(&desk);
+    struct str id = start(&world);
+    world_await_status(&world, id, "completed");
+    cr_expect_eq(desk.booked, 2);
+    cr_expect_eq(desk.cancelled, 0, "desk.find says that it is there");
+    close_world(&world, &desk);
+}
+
 Test(requests, an_error_at_the_pivot_waits_for_a_human, .timeout = 120)
 {
     struct world world;
@@ -199,7 +256,7 @@ Test(requests, an_answer_after_all_is_over_is_undone, .timeout = 120)
     struct str id = start(&world);
     world_await_status(&world, id, "compensated");
     cr_assert(harness_await(has_held, &desk, WORLD_PATIENCE_MS));
-    publish(&desk, desk.held, NULL, "{\"seat\":7}");
+    publish(&desk, desk.held, NULL, NULL, "{\"seat\":7}");
     cr_assert(harness_await(has_cancelled_twice, &desk, WORLD_PATIENCE_MS));
     world_await_status(&world, id, "compensated");
     close_world(&world, &desk);
