@@ -1,7 +1,8 @@
 /* How far participants have got, and commands taken back: questions to the JetStream API on the publisher's
  * line, so that no thread waits for their answers.
  *
- * The reply subject says what was asked: <inbox>.i.<life>.<cookie>.<participant> and <inbox>.d.<cookie>. What
+ * The reply subject says what was asked: <inbox>.i.<token>.<life>.<cookie>.<participant> and
+ * <inbox>.d.<token>.<cookie>. What
  * a lost connection or a slow server swallows is asked again by the owner. `delivered` is the server's own:
  * it reads a command from the stream and raises the number under one lock, before it hands it out, so that a
  * command above it has been handed to nobody, unless the server lost count: with its process (then the
@@ -15,7 +16,7 @@
 #include <string.h>
 #include "engine/base/json.h"
 
-enum { ANSWER_BYTES_MAX = 65536, SUBJECT_BYTES = NATS_LINE_INBOX_BYTES + NATS_NAME_BYTES };
+enum { ANSWER_BYTES_MAX = 65536, SUBJECT_BYTES = NATS_LINE_INBOX_BYTES + NATS_TOKEN_SIZE + NATS_NAME_BYTES };
 
 enum err nats_backlog_look(struct bus *base, struct str participant, uint64_t cookie)
 {
@@ -24,8 +25,8 @@ enum err nats_backlog_look(struct bus *base, struct str participant, uint64_t co
     if (bus_check_participant(participant, NULL) != ERR_OK)
         return ERR_INVALID;
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.INFO.SAGA_CMD.%.*s", STR_ARG(participant));
-    snprintf(reply, sizeof reply, "%s.i.%x.%" PRIx64 ".%.*s", nats_line_inbox(bus->publisher),
-             atomic_load(&bus->publisher_life), cookie, STR_ARG(participant));
+    snprintf(reply, sizeof reply, "%s.i.%s.%x.%" PRIx64 ".%.*s", nats_line_inbox(bus->publisher),
+             bus->publish_token, atomic_load(&bus->publisher_life), cookie, STR_ARG(participant));
     return nats_line_send_text(bus->publisher, subject, reply, "");
 }
 
@@ -33,7 +34,8 @@ enum err nats_backlog_take_back(struct bus *base, uint64_t sequence, uint64_t co
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     char reply[SUBJECT_BYTES], text[64];
-    snprintf(reply, sizeof reply, "%s.d.%" PRIx64, nats_line_inbox(bus->publisher), cookie);
+    snprintf(reply, sizeof reply, "%s.d.%s.%" PRIx64, nats_line_inbox(bus->publisher), bus->publish_token,
+             cookie);
     snprintf(text, sizeof text, "{\"seq\":%" PRIu64 ",\"no_erase\":true}", sequence);
     return nats_line_send_text(bus->publisher, "$JS.API.STREAM.MSG.DELETE.SAGA_CMD", reply, text);
 }

@@ -156,12 +156,15 @@ static struct nats_bus *make_bus(const struct nats_bus_options *options,
     return bus;
 }
 
-static enum err open_line(struct nats_bus *bus, const struct nats_line_callbacks *callbacks,
-                          struct nats_line **line, struct err_note *note)
+static enum err open_line(struct nats_bus *bus, const char *inbox_token,
+                          const struct nats_line_callbacks *callbacks, struct nats_line **line,
+                          struct err_note *note)
 {
     struct nats_line_callbacks ours = *callbacks;
+    struct nats_options options = bus->options;
     ours.context = bus;
-    return nats_line_open(&bus->options, &ours, line, note);
+    options.inbox_token = inbox_token;
+    return nats_line_open(&options, &ours, line, note);
 }
 
 enum err nats_bus_open(const struct nats_bus_options *options, const struct bus_callbacks *callbacks,
@@ -172,9 +175,9 @@ enum err nats_bus_open(const struct nats_bus_options *options, const struct bus_
     if (err == ERR_OK)
         err = nats_admin_streams(bus, note);
     if (err == ERR_OK)
-        err = open_line(bus, &nats_publish_callbacks, &bus->publisher, note);
+        err = open_line(bus, "asks", &nats_publish_callbacks, &bus->publisher, note);
     if (err == ERR_OK)
-        err = open_line(bus, &nats_pull_callbacks, &bus->consumer, note);
+        err = open_line(bus, NULL, &nats_pull_callbacks, &bus->consumer, note);
     if (err != ERR_OK) {
         close_bus(&bus->base);
         return err;

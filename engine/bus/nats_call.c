@@ -25,14 +25,14 @@ enum err nats_call(struct bus *base, uint32_t shard, struct str body, int64_t ti
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     char subject[NATS_NAME_BYTES];
-    char reply[NATS_LINE_INBOX_BYTES + 64];
+    char reply[NATS_LINE_INBOX_BYTES + NATS_TOKEN_SIZE + 64];
     uint64_t ticket = 0;
     natsMsg *made = NULL;
     if (!nats_slots_take(&bus->calls, cookie, clock_monotonic_us() + timeout_us, &ticket))
         return err_note(note, ERR_FULL, "%d calls are unanswered", BUS_CALLS_MAX);
     snprintf(subject, sizeof subject, "saga.ctl.%" PRIu32, shard);
-    snprintf(reply, sizeof reply, "%s.c.%" PRIx64 ".%" PRIx64, nats_line_inbox(bus->publisher), ticket,
-             token_of(bus, ticket));
+    snprintf(reply, sizeof reply, "%s.c.%s.%" PRIx64 ".%" PRIx64, nats_line_inbox(bus->publisher),
+             bus->publish_token, ticket, token_of(bus, ticket));
     struct bus_message message = {.subject = str_from(subject), .body = body};
     enum err err = nats_message_make(&message, STR(""), reply, &made, note);
     if (err == ERR_OK) {

@@ -11,7 +11,6 @@
 #include "engine/base/clock.h"
 #include "engine/base/mask.h"
 #include "engine/base/memory.h"
-#include "engine/base/rng.h"
 #include "engine/bus/nats_errors.h"
 
 #define HELLO ".hello" /* behind our inbox */
@@ -456,7 +455,7 @@ static enum err open_line(const struct nats_options *options, const struct nats_
     line->options = *options;
     line->callbacks = *callbacks;
     line->for_calls = for_calls;
-    snprintf(line->inbox, sizeof line->inbox, "%s.%016jx", options->inbox, (uintmax_t)rng_entropy());
+    nats_options_inbox(options, line->inbox, sizeof line->inbox);
     pthread_mutex_init(&line->mutex, NULL);
     pthread_cond_init(&line->changed, NULL);
     line->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,9 +1,11 @@
 #include "engine/bus/nats_options.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/mask.h"
+#include "engine/base/rng.h"
 
 enum {
     SERVERS_MAX = 32,
@@ -67,6 +69,14 @@ natsStatus nats_options_set(const struct nats_options *options, natsOptions *mad
     if (status == NATS_OK)
         status = natsOptions_SetSendAsap(made, true); /* no flusher thread and its millisecond */
     return status;
+}
+
+void nats_options_inbox(const struct nats_options *options, char *out, size_t room)
+{
+    if (options->inbox_token != NULL)
+        snprintf(out, room, "%s.%s", options->inbox, options->inbox_token);
+    else
+        snprintf(out, room, "%s.%016" PRIx64, options->inbox, rng_entropy());
 }
 
 void nats_options_servers(const struct nats_options *options, char *out, size_t room)

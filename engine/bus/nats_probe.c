@@ -146,11 +146,11 @@ static void begin(struct nats_bus *bus)
 static enum err send_probe(struct nats_bus *bus, uint32_t index, struct err_note *note)
 {
     const struct nats_probe *probe = &bus->probing.probes[index]; /* only its answer changes meanwhile */
-    char reply[NATS_LINE_INBOX_BYTES + 32];
+    char reply[NATS_LINE_INBOX_BYTES + NATS_TOKEN_SIZE + 32];
     struct bus_message message = {.subject = str_from(probe->subject), .body = STR("{")};
     natsMsg *made = NULL;
-    snprintf(reply, sizeof reply, "%s.s.%" PRIx32 ".%" PRIx32, nats_line_inbox(bus->publisher),
-             bus->probing.round, index);
+    snprintf(reply, sizeof reply, "%s.s.%s.%" PRIx32 ".%" PRIx32, nats_line_inbox(bus->publisher),
+             bus->publish_token, bus->probing.round, index);
     if (probe->kind == NATS_PROBE_STREAM || probe->kind == NATS_PROBE_REFUSED)
         bus_header_add(&message, STR("Nats-Expected-Stream"), STR("SAGA_NONE"));
     enum err err = nats_message_make(&message, STR(""), reply, &made, note);

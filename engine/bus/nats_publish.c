@@ -138,34 +138,41 @@ static void on_down(void *context, const char *why)
 }
 
 /* What stands behind "<inbox>.<kind>."; "" when it is of another kind. */
-static struct str behind(const struct nats_bus *bus, const char *subject, char kind)
+static struct str behind(const struct nats_bus *bus, struct str subject, char kind)
 {
     struct str prefix = str_from(nats_line_inbox(bus->publisher));
-    struct str text = str_from(subject);
-    struct str rest = str_slice(text, prefix.size, text.size);
-    bool fits = str_starts(text, prefix) && rest.size > 3 && rest.data[0] == '.' && rest.data[1] == kind &&
+    struct str rest = str_slice(subject, prefix.size, subject.size);
+    bool fits = str_starts(subject, prefix) && rest.size > 3 && rest.data[0] == '.' && rest.data[1] == kind &&
                 rest.data[2] == '.';
     return fits ? str_slice(rest, 3, rest.size) : STR("");
+}
+
+/* The same, behind the token too: the inbox is known to services and to the process that had our name before,
+ * and what was meant for that one is not for us. */
+static struct str behind_token(const struct nats_bus *bus, struct str subject, char kind)
+{
+    struct str rest = behind(bus, subject, kind);
+    struct str token = {bus->publish_token, NATS_TOKEN_SIZE - 1};
+    bool fits = str_starts(rest, token) && rest.size > token.size + 1 && rest.data[token.size] == '.';
+    return fits ? str_slice(rest, token.size + 1, rest.size) : STR("");
 }
 
 static void on_message(void *context, natsMsg *message)
 {
     struct nats_bus *bus = context;
-    const char *subject = natsMsg_GetSubject(message);
-    struct str publish = behind(bus, subject, 'p');
-    struct str token = {bus->publish_token, NATS_TOKEN_SIZE - 1};
-    if (str_starts(publish, token) && publish.size > token.size + 1)
-        on_publish_answer(bus, strtoull(publish.data + token.size + 1, NULL, 16), message);
+    struct str subject = str_from(natsMsg_GetSubject(message));
+    if (behind_token(bus, subject, 'p').size > 0)
+        on_publish_answer(bus, strtoull(behind_token(bus, subject, 'p').data, NULL, 16), message);
     else if (behind(bus, subject, 'q').size > 0)
         nats_request_answered(bus, message);
-    else if (behind(bus, subject, 's').size > 0)
-        nats_probe_answer(bus, behind(bus, subject, 's').data, message);
-    else if (behind(bus, subject, 'c').size > 0)
-        nats_call_answered(bus, behind(bus, subject, 'c').data, message);
-    else if (behind(bus, subject, 'i').size > 0)
-        nats_backlog_answer(bus, 'i', behind(bus, subject, 'i').data, message);
-    else if (behind(bus, subject, 'd').size > 0)
-        nats_backlog_answer(bus, 'd', behind(bus, subject, 'd').data, message);
+    else if (behind_token(bus, subject, 's').size > 0)
+        nats_probe_answer(bus, behind_token(bus, subject, 's').data, message);
+    else if (behind_token(bus, subject, 'c').size > 0)
+        nats_call_answered(bus, behind_token(bus, subject, 'c').data, message);
+    else if (behind_token(bus, subject, 'i').size > 0)
+        nats_backlog_answer(bus, 'i', behind_token(bus, subject, 'i').data, message);
+    else if (behind_token(bus, subject, 'd').size > 0)
+        nats_backlog_answer(bus, 'd', behind_token(bus, subject, 'd').data, message);
     else
         natsMsg_Destroy(message); /* our beat, or somebody's guess */
 }

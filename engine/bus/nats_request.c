@@ -2,8 +2,9 @@
  *
  * Happy path: the request leaves with the reply subject <inbox>.q.<ticket>, and whatever comes there goes to
  * the owner with its ticket: nothing is kept here of what was asked, so that an answer is heard however late
- * it comes, also after the connection was lost and made again. One that finds no room at the owner's is held
- * and offered again with each tick. */
+ * it comes, also after the connection was lost and made again, and after this process was replaced by one of
+ * the same name: the publisher's inbox bears no number of its own. One that finds no room at the owner's is
+ * held and offered again with each tick. */
 #include "engine/bus/nats_parts.h"
 
 #include <stdio.h>

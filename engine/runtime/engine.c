@@ -1,9 +1,11 @@
 #include "engine/runtime/engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/hmac.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/bus/stranger.h"
@@ -137,11 +139,17 @@ static void fill_defaults(struct engine_options *options)
     options->resident_max = options->resident_max == 0 ? LIMITS_RESIDENT_SAGAS : options->resident_max;
 }
 
+/* Of the database's key, so that an answer outlives the process that asked. */
 static void make_key(struct engine *engine)
 {
-    uint64_t seed = engine->options.seed;
-    for (uint64_t i = 0; i < 2; i++)
-        engine->asking_key.words[i] = seed == 0 ? rng_entropy() : rng_mix(seed, i);
+    char code[HMAC_TEXT_SIZE + 1];
+    const struct str purpose = STR("tickets of requests");
+    hmac_hex(engine->key.bytes, &purpose, 1, code);
+    for (size_t i = 0; i < 2; i++) {
+        char word[17];
+        snprintf(word, sizeof word, "%.16s", code + 16 * i);
+        engine->asking_key.words[i] = strtoull(word, NULL, 16);
+    }
 }
 
 static enum err read_store(struct engine *engine, struct store *store, struct err_note *note)
@@ -149,6 +157,8 @@ static enum err read_store(struct engine *engine, struct store *store, struct er
     enum err error = store_shard_count(store, &engine->shard_count, note);
     if (error == ERR_OK)
         error = proof_load(&engine->key, store, note);
+    if (error == ERR_OK)
+        make_key(engine);
     if (error == ERR_OK)
         error = registry_refresh(engine->registry, store, note);
     return error;
@@ -216,7 +226,6 @@ enum err engine_open(const struct engine_options *options, struct engine **engin
     struct engine *opened = memory_new(1, sizeof *opened);
     opened->options = *options;
     fill_defaults(&opened->options);
-    make_key(opened);
     opened->homing = homing_new(opened);
     check(pthread_mutex_init(&opened->listening, NULL) == 0);
     trouble_init(&opened->trouble);

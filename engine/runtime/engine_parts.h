@@ -18,7 +18,7 @@ struct engine {
     struct proof_key key;
     struct registry *registry;
     struct bus *bus;
-    struct siphash_key asking_key; /* of tickets: a process answers for what it asked itself */
+    struct siphash_key asking_key; /* of tickets (bus/ticket.h): the same for all engines of the database */
     struct router *router;
     struct homing *homing;
     struct runner *runners;

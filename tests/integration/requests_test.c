@@ -262,6 +262,25 @@ Test(requests, an_answer_after_all_is_over_is_undone, .timeout = 120)
     close_world(&world, &desk);
 }
 
+/* The one that asked is gone, and another has its name: what was done is known all the same. */
+Test(requests, an_answer_outlives_the_engine_that_asked, .timeout = 120)
+{
+    struct world world;
+    struct desk desk;
+    open_world(&world, &desk, TRIP("300ms", "1", ""));
+    desk.holds = true;
+    desk_serve(&desk);
+    struct str id = start(&world);
+    world_await_status(&world, id, "compensated");
+    cr_assert(harness_await(has_held, &desk, WORLD_PATIENCE_MS));
+    world_kill(&world, 0);
+    (void)world_serve(&world, 0, NULL);
+    publish(&desk, desk.held, NULL, NULL, "{\"seat\":7}");
+    cr_assert(harness_await(has_cancelled_twice, &desk, WORLD_PATIENCE_MS));
+    world_await_status(&world, id, "compensated");
+    close_world(&world, &desk);
+}
+
 Test(requests, an_answer_of_no_use_is_said, .timeout = 120)
 {
     struct world world;
