@@ -23,7 +23,7 @@ struct desk {
     natsConnection *connection;
     natsSubscription *subscription;
     const char *code; /* of its answers to desk.book; NULL: none */
-    const char *raw;  /* a header's value with more lines behind it; NULL: none */
+    const char *raw;  /* a header's name with more lines before it; NULL: none */
     const char *body;
     bool holds; /* desk.book is answered later, by answer_held */
     char held[512];
@@ -37,7 +37,7 @@ static void publish(struct desk *desk, const char *reply, const char *code, cons
     if (code != NULL)
         natsMsgHeader_Set(answer, "Nats-Service-Error-Code", code);
     if (raw != NULL)
-        natsMsgHeader_Set(answer, "Desk", raw); /* nats.c writes values as they are */
+        natsMsgHeader_Set(answer, raw, "1"); /* nats.c writes names as they are */
     cr_assert_eq(natsConnection_PublishMsg(desk->connection, answer), NATS_OK);
     natsMsg_Destroy(answer);
 }
@@ -178,9 +178,9 @@ Test(requests, whatever_is_no_clear_answer_is_undone, .timeout = 240)
         {"599", NULL, "{}", "\"code\":\"599\""},
         {"600", NULL, "{}", "REPLY_UNUSABLE"},
         {"five hundred", NULL, "{}", "REPLY_UNUSABLE"},
-        {NULL, "x\r\nNats-Service-Error-Code 500", "{}", "REPLY_UNUSABLE"},
-        {NULL, "x\r\nNats-Service-Error: oops", "{}", "REPLY_UNUSABLE"},
-        {NULL, "x\r\nSaga-Status: perhaps", "{}", "REPLY_UNUSABLE"},
+        {NULL, "Desk: x\r\nNats-Service-Error-Code 500\r\nLast", "{}", "REPLY_UNUSABLE"},
+        {NULL, "Desk: x\r\nNats-Service-Error: oops\r\nLast", "{}", "REPLY_UNUSABLE"},
+        {NULL, "Desk: x\r\nSaga-Status: perhaps\r\nLast", "{}", "REPLY_UNUSABLE"},
         {NULL, NULL, "{\"seat\":", "REPLY_UNUSABLE"},
         {NULL, NULL, "", "REPLY_UNUSABLE"}, /* the schema wants an object */
     };
