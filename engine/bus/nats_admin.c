@@ -359,25 +359,29 @@ static enum err ensure_participant(struct nats_bus *bus, const struct bus_partic
     return err;
 }
 
+static enum err announce(struct nats_bus *bus, const struct bus_participant *participant,
+                         struct err_note *note)
+{
+    struct bus_participant *entered = enter(bus, participant);
+    if (entered == NULL)
+        return err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
+    if (entered->work_us < participant->work_us)
+        entered->work_us = participant->work_us;
+    return ensure_participant(bus, entered, note);
+}
+
 enum err nats_admin_participants(struct bus *base, const struct bus_participant *participants, uint32_t count,
                                  struct err_note *note)
 {
     struct nats_bus *bus = (struct nats_bus *)base;
     enum err err = ERR_OK;
-    pthread_mutex_lock(&bus->admin_mutex);
     for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
         err = bus_check_participant(participants[i].name, note);
         if (err != ERR_OK)
             break;
-        struct bus_participant *entered = enter(bus, &participants[i]);
-        if (entered == NULL) {
-            err = err_note(note, ERR_LIMIT, "more than %d participants", NATS_PARTICIPANTS_MAX);
-            break;
-        }
-        if (entered->work_us < participants[i].work_us)
-            entered->work_us = participants[i].work_us;
-        err = ensure_participant(bus, entered, note);
+        pthread_mutex_lock(&bus->admin_mutex); /* for each: a thousand of them take a second */
+        err = announce(bus, &participants[i], note);
+        pthread_mutex_unlock(&bus->admin_mutex);
     }
-    pthread_mutex_unlock(&bus->admin_mutex);
     return err;
 }

@@ -24,6 +24,8 @@ enum err nats_backlog_look(struct bus *base, struct str participant, uint64_t co
     char subject[SUBJECT_BYTES], reply[SUBJECT_BYTES];
     if (bus_check_participant(participant, NULL) != ERR_OK)
         return ERR_INVALID;
+    uint64_t hash = str_hash(participant);
+    atomic_store_explicit(&bus->wanted[hash % NATS_WANTED], hash, memory_order_relaxed);
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.INFO.SAGA_CMD.%.*s", STR_ARG(participant));
     snprintf(reply, sizeof reply, "%s.i.%s.%x.%" PRIx64 ".%.*s", nats_line_inbox(bus->publisher),
              bus->publish_token, atomic_load(&bus->publisher_life), cookie, STR_ARG(participant));

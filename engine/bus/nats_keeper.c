@@ -9,7 +9,8 @@
  * though we were never told to unlisten. So two who both believe to own a shard do not take it from each
  * other in turn. Each stream and each consumer is kept for itself: what fails with one does not stop the
  * others, and is logged once for each reason, as is its end; only the consumers of a stream that does not
- * answer wait for the next round, and so does the rest when several in a row time out. */
+ * answer wait for the next round, and so does the rest when several in a row fail. Definitions may name
+ * thousands of participants: a round looks at those that commands wait for, and at some others in turn. */
 #include "engine/bus/nats_parts.h"
 
 #include <inttypes.h>
@@ -40,6 +41,8 @@ struct round {
     struct memory *memory;
     bool answers[NATS_STREAM_COUNT]; /* the streams that are well */
     uint32_t strikes;                /* time-outs in a row */
+    uint32_t failures;               /* of any kind in a row */
+    uint32_t told, untold;           /* in the log, and left out of it */
     bool failed;
 };
 
@@ -168,25 +171,37 @@ static enum err keep_pull(struct nats_bus *bus, uint32_t slot, struct err_note *
     return err;
 }
 
-/* Logs a failure unless the one before was for the same reason, and the end of the trouble. */
-static void tell(struct sight *sight, const char *what, enum err err, const struct err_note *note)
+/* Logs a failure unless the one before was for the same reason, and the end of the trouble; the first ones of
+ * a round, because one cause may be everybody's. */
+static void tell(struct round *round, struct sight *sight, const char *what, enum err err,
+                 const struct err_note *note)
 {
     uint64_t hash = err == ERR_OK ? 0 : str_hash(str_from(note->text)) | 1;
-    if (hash != 0 && hash != sight->told)
-        log_warn("bus_not_repaired", "what=%s error=%s why=%s", what, err_text(err), note->text);
-    if (hash == 0 && sight->told != 0)
-        log_info("bus_repaired", "what=%s", what);
+    bool news = hash != sight->told;
     sight->told = hash;
+    if (!news)
+        return;
+    if (round->told >= NATS_TOLD_MAX) {
+        round->untold++;
+        return;
+    }
+    round->told++;
+    if (hash != 0)
+        log_warn("bus_not_repaired", "what=%s error=%s why=%s", what, err_text(err), note->text);
+    else
+        log_info("bus_repaired", "what=%s", what);
 }
 
 /* False when the rest of the round would fare no better. */
 static bool note_result(struct nats_bus *bus, struct round *round, struct sight *sight, const char *what,
                         enum err err, const struct err_note *note)
 {
-    tell(sight, what, err, note);
+    tell(round, sight, what, err, note);
     round->failed = round->failed || err != ERR_OK;
     round->strikes = err == ERR_TIMEOUT ? round->strikes + 1 : 0;
-    return round->strikes < NATS_STRIKES_MAX && nats_line_is_up(bus->admin, NULL, 0);
+    round->failures = err != ERR_OK ? round->failures + 1 : 0;
+    return round->strikes < NATS_STRIKES_MAX && round->failures < NATS_FAILURES_MAX &&
+           nats_line_is_up(bus->admin, NULL, 0);
 }
 
 static bool stream_answers(const struct round *round, const char *name)
@@ -212,7 +227,7 @@ static void keep_streams(struct nats_bus *bus, struct round *round)
 static void keep_pulls(struct nats_bus *bus, struct round *round)
 {
     bool go_on = true;
-    round->strikes = 0;
+    round->strikes = round->failures = 0;
     for (uint32_t slot = 0; slot <= NATS_IN_SLOT && go_on; slot++) {
         struct err_note note = {""};
         char what[32];
@@ -226,7 +241,8 @@ static void keep_pulls(struct nats_bus *bus, struct round *round)
     }
 }
 
-static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight,
+/* *missed: it had vanished. */
+static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct sight *sight, bool *missed,
                                  struct err_note *note)
 {
     char filter[NATS_NAME_BYTES];
@@ -237,6 +253,7 @@ static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct si
     enum err err = nats_admin_look(bus, &consumer, &look, note);
     if (err != ERR_OK)
         return err;
+    *missed = !look.exists;
     if (!look.exists)
         return make_again(bus, &consumer, note);
     if (look.ack_wait_ms < consumer.ack_wait_ms)
@@ -250,27 +267,43 @@ static enum err keep_participant(struct nats_bus *bus, uint32_t index, struct si
     return remake(bus, &consumer, UINT32_MAX, note);
 }
 
-/* Begins where the last round was cut off, so that each gets its turn. */
+static bool is_wanted(struct nats_bus *bus, struct str name)
+{
+    uint64_t hash = str_hash(name);
+    return atomic_compare_exchange_strong(&bus->wanted[hash % NATS_WANTED], &hash, 0);
+}
+
+/* False when the rest of the round would fare no better. */
+static bool turn_to(struct nats_bus *bus, struct round *round, uint32_t index, bool always, bool *missed)
+{
+    struct err_note note = {""};
+    char what[NATS_NAME_BYTES] = "";
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&bus->admin_mutex);
+    bool due = index < bus->participant_count && (is_wanted(bus, bus->participants[index].name) || always);
+    if (due) {
+        snprintf(what, sizeof what, "%.*s", STR_ARG(bus->participants[index].name));
+        err = keep_participant(bus, index, &round->memory->participants[index], missed, &note);
+    }
+    pthread_mutex_unlock(&bus->admin_mutex);
+    return !due || note_result(bus, round, &round->memory->participants[index], what, err, &note);
+}
+
+/* Those that commands wait for, then the others, where the last round left off. Where one has vanished, all
+ * may have: those count for nothing. */
 static void keep_participants(struct nats_bus *bus, struct round *round)
 {
-    struct memory *memory = round->memory;
-    bool go_on = stream_answers(round, "SAGA_CMD");
-    uint32_t count = 1;
-    round->strikes = 0;
-    for (uint32_t i = 0; i < count && go_on; i++) {
-        struct err_note note = {""};
-        char what[NATS_NAME_BYTES] = "";
-        enum err err = ERR_OK;
-        pthread_mutex_lock(&bus->admin_mutex);
-        count = bus->participant_count;
-        uint32_t index = count > 0 ? memory->next++ % count : 0;
-        if (i < count) {
-            snprintf(what, sizeof what, "%.*s", STR_ARG(bus->participants[index].name));
-            err = keep_participant(bus, index, &memory->participants[index], &note);
-        }
-        pthread_mutex_unlock(&bus->admin_mutex);
-        if (i < count)
-            go_on = note_result(bus, round, &memory->participants[index], what, err, &note);
+    pthread_mutex_lock(&bus->admin_mutex);
+    uint32_t count = bus->participant_count;
+    pthread_mutex_unlock(&bus->admin_mutex);
+    bool go_on = stream_answers(round, "SAGA_CMD"), missed = false;
+    round->strikes = round->failures = 0;
+    for (uint32_t i = 0; i < count && go_on; i++)
+        go_on = turn_to(bus, round, i, false, &missed);
+    for (uint32_t i = 0, turns = 0; i < count && turns < NATS_TURN && go_on; i++) {
+        missed = false;
+        go_on = turn_to(bus, round, round->memory->next++ % count, true, &missed);
+        turns += !missed;
     }
 }
 
@@ -286,6 +319,8 @@ static bool keep(struct nats_bus *bus, struct memory *memory)
         nats_strays_keep(bus, &memory->strays);
     if (nats_faults_subscribe(&bus->faults))
         nats_control_retry(bus);
+    if (round.untold > 0)
+        log_info("bus_lines_left_out", "count=%" PRIu32, round.untold);
     bool well = nats_probe(&bus->base, &note) == ERR_OK;
     bus->uneasy = bus->uneasy || !well;
     return !round.failed;

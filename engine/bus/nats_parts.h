@@ -29,8 +29,13 @@ enum {
     NATS_FLOOR_US = 60000000,       /* and so it did if others pass the oldest one for so long */
     NATS_STUCK_US = 8000000, /* acknowledgements were sent, and none arrived: less than NATS_ACK_WAIT_MS */
     NATS_DESERTED_US =
-        15000000,         /* a shard that a later owner listens to no more: longer than its start takes */
-    NATS_STRIKES_MAX = 3, /* time-outs in a row after which the rest of a round waits for the next one */
+        15000000,           /* a shard that a later owner listens to no more: longer than its start takes */
+    NATS_STRIKES_MAX = 3,   /* time-outs in a row after which the rest of a round waits for the next one, */
+    NATS_FAILURES_MAX = 16, /* and so many failures of any kind */
+    NATS_TOLD_MAX = 4,      /* lines in the log about one round's failures; the rest is one number */
+    NATS_TURN = 128,    /* participants looked at in a round, each in its turn: 4096 of them in three minutes,
+                           for a fortieth of what JetStream can answer */
+    NATS_WANTED = 1024, /* that commands wait for: looked at in each round, so many at most; a power of two */
     NATS_STREAM_COUNT = 5,
     NATS_SHARE_MESSAGES = 100000, /* commands of one subject: ten times the default of backlog_commands, so
                                      that starts end first; a hundred of them fill the stream that we make */
@@ -143,7 +148,10 @@ struct nats_bus {
     bool opened;                               /* streams that miss now were there before */
     struct bus_participant *participants;
     uint32_t participant_count;
-    atomic_uint publisher_life; /* connections of the publisher so far: nats_backlog.c */
+    _Atomic uint64_t wanted[NATS_WANTED]; /* hashes of names, each at its place: nats_backlog.c asked for them
+                                             since the keeper's last look. One that another pushes out waits
+                                             for its turn */
+    atomic_uint publisher_life;           /* connections of the publisher so far: nats_backlog.c */
     pthread_mutex_t pull_mutex;
     struct nats_pull **pulls; /* LIMITS_SHARDS_MAX + 1; NULL: not listened to */
     uint32_t *listed;         /* slots that are not NULL */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <nats/nats.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "engine/base/mask.h"
 #include "engine/bus/nats_bus.h"
@@ -332,6 +333,86 @@ Test(nats_lines, what_fails_with_one_does_not_stop_the_others, .timeout = 120)
     cr_assert(bed_await(&bed, has_payments, NULL, BED_PATIENCE_MS), "payments waits for inventory");
     cr_assert_eq(bus_probe(engine->bus, &note), ERR_UNAVAILABLE);
     cr_assert_not_null(strstr(note.text, "SAGA_EVENT"), "%s", note.text);
+    disconnect_beside();
+    bed_stop(&bed);
+}
+
+/* --- thousands of participants -------------------------------------------------------------------------- */
+
+enum { CROWD = 300, TURN_MOST = 128 };
+static const char prefix[] = "$JS.API.CONSUMER.INFO.SAGA_CMD.crowd";
+
+static void announce_crowd(struct bed_witness *engine)
+{
+    static struct bus_participant crowd[CROWD];
+    for (int i = 0; i < CROWD; i++)
+        crowd[i].name = arena_printf(&bed.arena, "crowd%d", i);
+    cr_assert_eq(bus_participants(engine->bus, crowd, CROWD, &note), ERR_OK, "%s", note.text);
+}
+
+/* A definition may name any number of them, and commands wait for few. */
+Test(nats_lines, a_round_looks_at_some_of_a_crowd_and_at_all_in_turn, .timeout = 120)
+{
+    static bool looked_at[CROWD];
+    natsSubscription *calls = NULL;
+    natsMsg *call = NULL;
+    uint32_t looks = 0, most = 0, met = 0;
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    announce_crowd(engine);
+    connect_beside();
+    cr_assert_eq(natsConnection_SubscribeSync(&calls, beside, "$JS.API.>"), NATS_OK);
+    while (met < CROWD && natsSubscription_NextMsg(&call, calls, BED_PATIENCE_MS) == NATS_OK) {
+        const char *subject = natsMsg_GetSubject(call);
+        if (strcmp(subject, "$JS.API.STREAM.INFO.SAGA_CMD") == 0) { /* a round begins */
+            looks = 0;
+        } else if (strncmp(subject, prefix, sizeof prefix - 1) == 0) {
+            uint32_t number = (uint32_t)strtoul(subject + sizeof prefix - 1, NULL, 10);
+            met += !looked_at[number];
+            looked_at[number] = true;
+            most = ++looks > most ? looks : most;
+        }
+        natsMsg_Destroy(call);
+    }
+    cr_expect_eq(met, CROWD, "%u of them were looked at", met);
+    cr_expect(most <= TURN_MOST, "%u looks in one round", most);
+    natsSubscription_Destroy(calls);
+    disconnect_beside();
+    bed_stop(&bed);
+}
+
+static bool has_last(void *context)
+{
+    (void)context;
+    jsConsumerInfo *info = NULL;
+    bool has = js_GetConsumerInfo(&info, js, "SAGA_CMD", "crowd299", NULL, NULL) == NATS_OK;
+    jsConsumerInfo_Destroy(info);
+    return has;
+}
+
+/* Whoever a command waits for is looked at first, wherever he stands. */
+Test(nats_lines, whom_commands_wait_for_does_not_wait_for_his_turn, .timeout = 120)
+{
+    natsSubscription *calls = NULL;
+    natsMsg *call = NULL;
+    uint32_t others = 0;
+    bool again = false;
+    bed_start(&bed, true);
+    struct bed_witness *engine = bed_open(&bed);
+    announce_crowd(engine);
+    connect_beside();
+    cr_assert_eq(natsConnection_SubscribeSync(&calls, beside, "$JS.API.CONSUMER.>"), NATS_OK);
+    cr_assert_eq(js_DeleteConsumer(js, "SAGA_CMD", "crowd299", NULL, NULL), NATS_OK);
+    cr_assert_eq(bed_look(engine, "crowd299").error, ERR_NOT_FOUND);
+    cr_assert(bed_await(&bed, has_last, NULL, BED_PATIENCE_MS), "it was not made again");
+    while (!again && natsSubscription_NextMsg(&call, calls, BED_PATIENCE_MS) == NATS_OK) {
+        const char *subject = natsMsg_GetSubject(call);
+        others += strncmp(subject, prefix, sizeof prefix - 1) == 0 && strstr(subject, "crowd299") == NULL;
+        again = strstr(subject, "CREATE.SAGA_CMD.crowd299") != NULL;
+        natsMsg_Destroy(call);
+    }
+    cr_expect(again && others <= TURN_MOST + 2, "%u others came first", others); /* a round under way */
+    natsSubscription_Destroy(calls);
     disconnect_beside();
     bed_stop(&bed);
 }
