@@ -47,10 +47,11 @@ enum {
     NATS_PULL_HEARTBEAT_MS = 5000,
     NATS_PULL_SILENCE_US = 12000000, /* two heartbeats missed and some: ask again */
     NATS_PULL_REST_US = 250000,      /* after a refusal, before asking again */
-    NATS_NAK_DELAY_MS = 100,         /* before a message that found no room comes again */
-    NATS_NAME_BYTES = 160,           /* of a consumer, a subject of ours or a stream */
-    NATS_HELD_US = 60000000,         /* an answer that finds no room is offered for so long */
-    NATS_HELD_MAX = 8192,            /* answers held for that: what a runner's inbox takes, once more, */
+    NATS_NAK_DELAY_MS = 100, /* before a message that found no room comes again: so long the first time, */
+    NATS_NAK_DOUBLINGS = 3,  /* and twice as long so often */
+    NATS_NAME_BYTES = 160,   /* of a consumer, a subject of ours or a stream */
+    NATS_HELD_US = 60000000, /* an answer that finds no room is offered for so long */
+    NATS_HELD_MAX = 8192,    /* answers held for that: what a runner's inbox takes, once more, */
     NATS_HELD_BYTES = 67108864,
     NATS_TOKEN_SIZE = 17,                        /* 16 hex digits and a NUL */
     NATS_PARTICIPANTS_MAX = LIMITS_PARTICIPANTS, /* distinct participants of all definitions loaded */

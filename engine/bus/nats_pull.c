@@ -17,9 +17,6 @@
 
 enum { IDENTITY_BYTES = 96 }; /* a stream's name (a dozen bytes) and two numbers of 20 digits */
 
-static const char nak[] = "-NAK {\"delay\": 100000000}";
-_Static_assert((int)NATS_NAK_DELAY_MS == 100, "as nak says, in nanoseconds");
-
 /* With pull_mutex held: asks until the window is full. */
 static void ask(struct nats_bus *bus, struct nats_pull *pull, int64_t now_us)
 {
@@ -150,6 +147,14 @@ static struct str identity_of(char room[IDENTITY_BYTES], const struct subject_ac
     return (struct str){room, size};
 }
 
+/* Twice as long with each delivery: thousands that find no room would otherwise come ten times a second. */
+static int64_t pause_us(uint64_t deliveries)
+{
+    uint64_t doublings = deliveries > 1 ? deliveries - 1 : 0;
+    doublings = doublings < NATS_NAK_DOUBLINGS ? doublings : NATS_NAK_DOUBLINGS;
+    return NATS_NAK_DELAY_MS * INT64_C(1000) << doublings;
+}
+
 static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
 {
     uint32_t shard = 0;
@@ -171,7 +176,7 @@ static void deliver(struct nats_bus *bus, struct bus_delivery *delivery)
         return;
     /* A reply of a shard we left waits for its next owner; everything else comes again soon. */
     if (wanted || in)
-        (void)!nats_line_send_text(bus->consumer, delivery->ack.data, NULL, nak);
+        nats_pull_give_back(&bus->base, delivery->ack, pause_us(delivery->delivery_count));
 }
 
 static void on_message(void *context, natsMsg *message)
