@@ -95,8 +95,12 @@ enum {
                                   journal row adds */
     LIMITS_ATTEMPTS_MAX = 1000000, /* `unlimited` attempts still count in 32 bits */
     LIMITS_BATCH_EVENTS = 512,     /* events of one commit: throughput is flat above (engine/DESIGN.md) */
-    LIMITS_BATCH_BYTES = 4194304, /* of the items taken at once, and of the rows of one commit, over which the
-                                     batch is cut: with one record more PostgreSQL takes it in a second */
+    LIMITS_BATCH_ITEMS = 4096,    /* taken at once while most lead to nothing that is stored: half an inbox */
+    LIMITS_BATCH_BYTES = 1048576, /* of the items taken at once, and of the rows of one commit, over which the
+                                     batch is cut: one record more and PostgreSQL takes it in 50 ms, which is
+                                     how long everybody else's next step waits; 512 events of 2 KB */
+    LIMITS_BATCH_HEAVY_BYTES = 524288, /* of the rows of sagas that have stored more than LIMITS_RECORD_BYTES:
+                                          over it these wait for the next batch, and the others do not */
     LIMITS_BATCH_STEPS = 1000000, /* evaluation steps of one batch, likewise: 100 ms, far below the lease */
     LIMITS_BATCH_ARENA_BYTES =
         67108864,           /* memory of one batch, likewise: its messages to the broker included */

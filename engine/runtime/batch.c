@@ -97,8 +97,13 @@ void batch_dead_letter(struct batch *batch, uint32_t row, uint32_t shard, const 
 
 bool batch_full(const struct batch *batch)
 {
-    return batch->bytes > LIMITS_BATCH_BYTES || batch->steps > LIMITS_BATCH_STEPS ||
+    return batch->bytes - batch->heavy_bytes > LIMITS_BATCH_BYTES || batch->steps > LIMITS_BATCH_STEPS ||
            batch->arena.used > LIMITS_BATCH_ARENA_BYTES;
+}
+
+bool batch_heavy_full(const struct batch *batch)
+{
+    return batch->heavy_bytes >= LIMITS_BATCH_HEAVY_BYTES;
 }
 
 bool batch_empty(const struct batch *batch)

@@ -64,8 +64,9 @@ struct batch {
     struct arena arena;
     uint64_t number;
     int64_t now_us;
-    size_t bytes;   /* of its rows */
-    uint64_t steps; /* evaluation steps it took */
+    size_t bytes;       /* of its rows, */
+    size_t heavy_bytes; /* and of these, of sagas that have much in store */
+    uint64_t steps;     /* evaluation steps it took */
     uint32_t event_count;
     struct batch_saga *sagas;
     uint32_t saga_count, saga_room;
@@ -103,3 +104,5 @@ void batch_dead_letter(struct batch *batch, uint32_t row, uint32_t shard, const 
 bool batch_empty(const struct batch *batch);
 /* Nothing more is to be decided in it: what is left waits for the next. */
 bool batch_full(const struct batch *batch);
+/* True when no more of sagas that have much in store may be added; others still may. */
+bool batch_heavy_full(const struct batch *batch);

@@ -414,13 +414,34 @@ static void apply(struct runner *runner, struct intake *intake)
                 intake->reason);
 }
 
-/* What a full batch has no room for is read anew with the next. */
-static void leave_rest(struct runner *runner, const struct intake *intakes, uint32_t from, uint32_t count)
+/* A saga with large bodies, whose transitions may take as much of a commit as all others together. */
+static bool is_heavy(const struct resident_entry *entry)
 {
+    return entry != NULL && entry->saga != NULL && entry->saga->stored_bytes > LIMITS_RECORD_BYTES;
+}
+
+/* What a full batch has no room for is read anew with the next; so are the heavy ones that others should not
+ * wait for, in their order. */
+static void apply_all(struct runner *runner, struct intake *intakes, uint32_t count)
+{
+    struct batch *batch = &runner->batch;
     struct runner_again rest = {0};
-    for (uint32_t i = from; i < count; i++)
-        if (intakes[i].what != INTAKE_ANSWERED)
-            runner_append(&rest, intakes[i].item);
+    uint32_t most = batch->record_count + batch->dead_count + runner->batch_most;
+    bool full = false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct intake *it = &intakes[i];
+        bool heavy = it->what == INTAKE_EVENT && is_heavy(resident_find(&runner->resident, it->id));
+        size_t before = batch->bytes;
+        full = full || batch_full(batch) || batch->record_count + batch->dead_count >= most;
+        if (it->what == INTAKE_ANSWERED)
+            continue;
+        if (full || (heavy && batch_heavy_full(batch))) {
+            runner_append(&rest, it->item);
+            continue;
+        }
+        apply(runner, it);
+        batch->heavy_bytes += heavy ? batch->bytes - before : 0;
+    }
     runner_take_back(runner, &rest);
 }
 
@@ -453,10 +474,7 @@ void intake_items(struct runner *runner, struct inbox_item *items)
         give_up(runner, intakes, count, error, &note);
         return;
     }
-    uint32_t done = 0;
-    while (done < count && !batch_full(&runner->batch))
-        apply(runner, &intakes[done++]);
-    leave_rest(runner, intakes, done, count);
+    apply_all(runner, intakes, count);
 }
 
 /* Due entries leave the heap first, so that all their sagas are loaded in one round trip. */
@@ -501,13 +519,19 @@ static void look_again(struct runner *runner, struct resident_entry *entry, int6
 static void fire(struct runner *runner, struct resident_entry *entry)
 {
     struct core_event event;
+    struct batch *batch = &runner->batch;
+    bool heavy = is_heavy(entry), cut = batch_full(batch);
+    size_t before = batch->bytes;
     decide_clock(runner, entry);
-    while (!core_ended(entry->saga) && !batch_full(&runner->batch) &&
-           (delivery_verdict(runner, entry, &event) || next_timer(runner, entry, &event)))
+    while (!core_ended(entry->saga) && !cut &&
+           (delivery_verdict(runner, entry, &event) || next_timer(runner, entry, &event))) {
         if (!decide_event(runner, entry, &event, NULL))
             break;
+        cut = batch_full(batch) || (heavy && batch->bytes - before >= LIMITS_BATCH_HEAVY_BYTES);
+    }
+    batch->heavy_bytes += heavy ? batch->bytes - before : 0;
     resident_time(&runner->resident, entry);
-    if (batch_full(&runner->batch) && !core_ended(entry->saga) && delivery_verdict(runner, entry, &event))
+    if (cut && !core_ended(entry->saga) && delivery_verdict(runner, entry, &event))
         look_again(runner, entry, 0);
 }
 
@@ -537,7 +561,7 @@ void intake_timers(struct runner *runner)
     for (uint32_t i = 0; i < count; i++) {
         if (error != ERR_OK)
             look_again(runner, due[i], again_pause_us);
-        else if (batch_full(&runner->batch))
+        else if (batch_full(&runner->batch) || (is_heavy(due[i]) && batch_heavy_full(&runner->batch)))
             look_again(runner, due[i], 0);
         else if (due[i]->saga != NULL)
             fire(runner, due[i]);

@@ -26,13 +26,13 @@ static const int64_t behind_wait_us = 100000; /* between looks at a failed publi
 static const int64_t away_wait_us = 500000;   /* between tries to reach the database */
 enum { DRAIN_TURNS = 10000 };                 /* by hand: an inbox one by one */
 enum { FINE_BATCHES = 16 };                   /* stored in turn before larger ones are tried again */
-enum { ROOM_LEAST = 64 };                     /* publishes that must fit before a batch is begun */
 
 enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note)
 {
     *runner = (struct runner){.engine = engine, .index = index};
     const struct engine_options *options = &engine->options;
     runner->batch_most = options->batch_events;
+    runner->width = 1;
     snprintf(runner->name, sizeof runner->name, "%s#%u", options->instance, index);
     uint64_t own = str_hash(str_from(runner->name));
     snprintf(runner->name, sizeof runner->name, "%s#%u/%s", options->instance, index,
@@ -90,31 +90,6 @@ struct runner_shard *runner_shard(struct runner *runner, uint32_t shard)
     return &runner->shards[shard];
 }
 
-void runner_append(struct runner_again *list, struct inbox_item *item)
-{
-    item->next = NULL;
-    if (list->last != NULL)
-        list->last->next = item;
-    else
-        list->first = item;
-    list->last = item;
-}
-
-void runner_try_again(struct runner *runner, struct inbox_item *item)
-{
-    runner_append(&runner->again, item);
-}
-
-void runner_take_back(struct runner *runner, const struct runner_again *items)
-{
-    if (items->first == NULL)
-        return;
-    items->last->next = runner->again.first;
-    runner->again.first = items->first;
-    if (runner->again.last == NULL)
-        runner->again.last = items->last;
-}
-
 void runner_halve(struct runner *runner)
 {
     const struct batch *batch = &runner->batch;
@@ -131,21 +106,6 @@ void runner_recover(struct runner *runner)
         return;
     runner->batch_most = runner->batch_most > most / 2 ? most : runner->batch_most * 2;
     runner->batches_fine = 0;
-}
-
-/* All up to the next one that must be alone, or that one alone; no more than a batch may have. */
-static struct inbox_item *take_again(struct runner *runner)
-{
-    struct inbox_item *first = runner->again.first;
-    struct inbox_item *last = first;
-    for (uint32_t i = 1; i < runner->batch_most && !first->alone && last->next != NULL && !last->next->alone;
-         i++)
-        last = last->next;
-    runner->again.first = last->next;
-    if (last->next == NULL)
-        runner->again.last = NULL;
-    last->next = NULL;
-    return first;
 }
 
 /* Another runner of this engine may have the shard by now, and listen to it: that is left alone. */
@@ -393,33 +353,6 @@ static int64_t next_duty(const struct runner *runner, bool behind)
     return earlier(earlier(until_us, runner->delivery.look_us), runner->renew_at_us);
 }
 
-/* Sleeps, whatever is in the inbox, unless driven by hand. */
-static void rest(struct runner *runner, bool wait, int64_t until_us)
-{
-    inbox_take(&runner->inbox, 0, 0, wait ? until_us : 0);
-}
-
-static struct inbox_item *wait_for_items(struct runner *runner, bool behind, bool wait)
-{
-    int64_t now_us = engine_clock_us(runner->engine);
-    if (runner->again.first != NULL && now_us >= runner->again.at_us)
-        return take_again(runner);
-    if (runner->again.first != NULL) { /* the database could not be asked: newer items would fare no better */
-        rest(runner, wait, runner->again.at_us);
-        return NULL;
-    }
-    uint32_t in_flight = bus_in_flight(runner->engine->bus);
-    uint32_t room = in_flight < BUS_IN_FLIGHT_MAX ? BUS_IN_FLIGHT_MAX - in_flight : 0;
-    uint32_t most = runner->batch_most;
-    if (room < ROOM_LEAST) { /* no more work until the broker has answered some */
-        atomic_store(&runner->starved, true);
-        rest(runner, wait, now_us + starved_wait_us);
-        return NULL;
-    }
-    return inbox_take(&runner->inbox, most < room ? most : room, LIMITS_BATCH_BYTES,
-                      wait ? next_duty(runner, behind) : 0);
-}
-
 /* Something is left to do at once, or from when on. */
 static int64_t next_turn(const struct runner *runner, bool behind)
 {
@@ -438,7 +371,7 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
         mend_turn(runner, wait);
         return;
     }
-    struct inbox_item *items = wait_for_items(runner, behind, wait);
+    struct inbox_item *items = runner_items(runner, wait, next_duty(runner, behind));
     batch_begin(&runner->batch, runner_now_us(runner));
     struct inbox_item *untaken =
         asking_turn(runner); /* before their timers: what has reached nobody is not unknown */
@@ -450,16 +383,18 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
     items = suspect_part(runner, items);
     if (items != NULL)
         intake_items(runner, items);
-    runner->timers_first = !timers_first && batch_full(&runner->batch); /* by turns: neither starves */
+    bool full = batch_full(&runner->batch) || batch_heavy_full(&runner->batch);
+    runner->timers_first = !timers_first && full; /* by turns: neither starves */
     if (!timers_first)
         intake_timers(runner);
+    runner_widen(runner);
     commit_batch(runner);
 }
 
 static void open_commit(struct runner *runner, bool wait)
 {
     if (engine_clock_us(runner->engine) < runner->commit.try_at_us)
-        rest(runner, wait, runner->commit.try_at_us);
+        runner_rest(runner, wait, runner->commit.try_at_us);
     else
         commit_try(runner);
 }
@@ -518,7 +453,7 @@ static void drain(struct runner *runner)
     for (answers_take(runner); wait && publishes_open(runner) && engine_clock_us(runner->engine) < until_us;
          answers_take(runner)) {
         atomic_store(&runner->starved, true);
-        rest(runner, wait, engine_clock_us(runner->engine) + starved_wait_us);
+        runner_rest(runner, wait, engine_clock_us(runner->engine) + starved_wait_us);
     }
     suspect_settle(runner, true);
     commit_marks(runner);

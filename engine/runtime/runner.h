@@ -100,6 +100,7 @@ struct runner {
     char suspect[512];   /* identity of the message that suspect.c has in hand; "" : none */
     uint32_t batch_most; /* items, and timers, of one batch: halved while the database takes none so large */
     uint32_t batches_fine; /* stored in turn since */
+    uint32_t width;        /* times batch_most: items taken at once, of which few lead to anything stored */
     bool timers_first;     /* the last batch was full before it came to them */
     struct trail trail;
     struct runner_mend mend;
@@ -148,6 +149,13 @@ void runner_try_again(struct runner *runner, struct inbox_item *item);
  * why. */
 void runner_refuse_schema(struct runner *runner, const char *why);
 void runner_append(struct runner_again *list, struct inbox_item *item);
+/* The next ones, in order: waits until some are there or the monotonic time is reached. */
+struct inbox_item *runner_items(struct runner *runner, bool wait, int64_t until_us);
+/* After a batch. Somebody's flood of what is of no use must not keep the others waiting for its turn: as long
+ * as few of the items lead to anything that is stored, more of them are taken at once. */
+void runner_widen(struct runner *runner);
+/* Sleeps, whatever is in the inbox, unless driven by hand. */
+void runner_rest(struct runner *runner, bool wait, int64_t until_us);
 /* Takes items that a batch had no room for, to be taken before anything else. */
 void runner_take_back(struct runner *runner, const struct runner_again *items);
 /* The database takes no batch as large as this one: the next ones are half as large. */

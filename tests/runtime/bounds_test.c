@@ -72,6 +72,40 @@ Test(bounds, timers_fire_beside_items_that_fill_every_batch)
     cr_expect(bed_find(&bed, "shop.reserve"), "its second attempt was sent");
 }
 
+static const char chain[] =
+    "saga: chain\nversion: 1\ndefaults: { timeout: 1h }\nsteps:\n"
+    "  - { id: a, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: b, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: c, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: d, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: e, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: f, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n"
+    "  - { id: g, command: shop.go, with: '${ $input.s * 1000 }', compensate: none }\n";
+
+/* Each next command of theirs takes a fifth of what one commit may hold. */
+Test(bounds, sagas_with_large_bodies_keep_nobody_waiting)
+{
+    enum { CHAINS = 12, BEFORE = 5 };
+    bed_define(&bed, chain);
+    for (int i = 0; i < CHAINS; i++)
+        bed_start_of(&bed, 0, "chain", "", input_of(1));
+    bed_advance(&bed, 200000);
+    for (int i = 0; i < CHAINS * BEFORE; i++)
+        bed_answer(&bed, "shop.go", "ok", "{}");
+    bed_advance(&bed, 200000);
+    for (int i = 0; i < CHAINS; i++) {
+        struct bus_message command = bed_take(&bed, "shop.go");
+        bed_reply(&bed, &command, "ok", "{}");
+    }
+    world_deliver(&bed.world, 1000);
+    struct bed_call *light = bed_start(&bed, 0, "", "{\"what\":1}");
+    world_turn(&bed.world, 0);
+    cr_expect(eq(u32, light->count, 1), "it waits for what others store");
+    bed_advance(&bed, 200000);
+    for (int i = 0; i < CHAINS; i++)
+        cr_expect(bed_find(&bed, "shop.go"), "and they go on");
+}
+
 static void live_and_die(const char *reason)
 {
     struct err_note note = {""};
