@@ -75,7 +75,7 @@ struct envelope_signal {
     struct str id; /* a second one with the same id is a duplicate */
     const struct json *body;
 };
-/* saga.signal.<event>: body = the event's body, an empty one is null. Headers: Saga-Id, or Saga-Definition
+/* saga.signal.<event>: body = the event's body, an empty one is NULL. Headers: Saga-Id, or Saga-Definition
  * and Saga-Start-Key; Saga-Signal-Id, else Nats-Msg-Id, else the delivery's identity, so that what is merely
  * delivered twice is one signal. Borrows from delivery. */
 bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, struct envelope_signal *signal,

@@ -526,7 +526,5 @@ bool envelope_signal(const struct bus_delivery *delivery, struct arena *arena, s
         !read_signal_id(delivery, arena, &signal->id, reason) ||
         !read_body(message->body, arena, &signal->body, reason))
         return false;
-    if (signal->body == NULL)
-        signal->body = &json_null;
     return true;
 }

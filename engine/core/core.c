@@ -49,6 +49,15 @@ struct str core_step_path(const struct core_saga *saga, uint16_t step)
     return saga->steps[step].path;
 }
 
+const struct json *core_signal_body(const struct core_saga *saga, const struct core_event *signal)
+{
+    static const struct json nothing = {.kind = JSON_OBJECT};
+    check(signal->kind == CORE_EVENT_SIGNAL);
+    if (signal->body != NULL)
+        return signal->body;
+    return saga->rules >= CORE_RULES_KEPT ? &nothing : &json_null;
+}
+
 bool core_signal_kept(const struct core_signal *signal)
 {
     check(signal->name.size > 0);

@@ -84,7 +84,7 @@ enum core_reply_status {
  * ever. 2: `retry` until the budget is used up asks `verify`, when there is one. 3: an output that cannot be
  * computed parks, or is the reason of a saga that completes without it. 4: it asks when any attempt was
  * answered `retry` with no rejection since, not when the last one was. 5: an event is kept only for an await
- * that may still begin, and is dropped when none may any more. */
+ * that may still begin, and is dropped when none may any more; one without a body brings {}. */
 enum {
     CORE_RULES_FIRST = 1,
     CORE_RULES_OUTPUT = 3,
@@ -119,7 +119,8 @@ struct core_event {
                         rules to its end, so that replaying it decides what it decided then */
 
     /* SIGNAL: also body */
-    struct str signal;    /* "delivery.signed" */
+    struct str signal; /* "delivery.signed" */
+    /* its body; NULL: none, which is {} (null under former rules) */
     struct str signal_id; /* a second one of this name with the same is a duplicate; "" : none */
 
     /* TIMER */
@@ -378,6 +379,8 @@ bool core_lacks_output(const struct core_saga *saga);
 struct str core_step_path(const struct core_saga *saga, uint16_t step);
 /* The newest instance with this path; CORE_NO_STEP when there is none. */
 uint16_t core_find(const struct core_saga *saga, struct str path);
+/* What a signal brings to this saga: its body, or what stands for none. */
+const struct json *core_signal_body(const struct core_saga *saga, const struct core_event *signal);
 /* Neither taken by an await nor dropped. */
 bool core_signal_kept(const struct core_signal *signal);
 /* The id of the child saga of a step of kind PLAN_SAGA that was opened: the same over all attempts, another

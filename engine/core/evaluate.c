@@ -18,7 +18,7 @@ struct viewer {
 /* What was looked up in this evaluation, where a loop asks for it again and again. */
 enum { FOUND_COUNT = 16 };
 struct found {
-    int32_t slot; /* 0: none; no step is node 0 */
+    int32_t slot; /* 0: none; no step is node 0. Below it: whether the event of the node came */
     const struct json *value;
 };
 
@@ -51,23 +51,37 @@ static const struct json *output_of(const struct viewer *viewer, const struct co
     return step->waived && (uint16_t)(step - saga->steps) != viewer->own ? NULL : step->output;
 }
 
+/* What is asked of a step: its output, or of an await whether its event came. NULL: none. */
+static const struct json *answer_of(const struct viewer *viewer, enum expr_ref_kind kind,
+                                    const struct core_step *step)
+{
+    const struct json *output = output_of(viewer, step);
+    check(step->opened_us > 0);
+    return kind != EXPR_REF_CAME ? output : json_new_bool(output != NULL);
+}
+
+static const struct json *no_answer(enum expr_ref_kind kind)
+{
+    return kind == EXPR_REF_CAME ? &json_false : &json_null;
+}
+
 /* From behind a foreach: the outputs of all items, in their order. */
-static const struct json *outputs_of(const struct viewer *viewer, uint16_t slot, uint16_t fan,
-                                     struct arena *arena)
+static const struct json *outputs_of(const struct viewer *viewer, enum expr_ref_kind kind, uint16_t slot,
+                                     uint16_t fan, struct arena *arena)
 {
     const struct core_saga *saga = viewer->saga;
     uint32_t count = saga->frames[fan].items->count;
     const struct json **items = arena_array(arena, count, sizeof *items);
     check(saga->frames[fan].node == saga->plan->nodes[slot].loop);
     for (uint32_t i = 0; i < count; i++)
-        items[i] = &json_null;
+        items[i] = no_answer(kind);
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *step = &saga->steps[i];
         uint16_t its_fan, index;
         if (step->node != slot ||
             !frames_item(saga, step->frame, saga->plan->nodes[slot].loop, &its_fan, &index) || its_fan != fan)
             continue;
-        const struct json *output = output_of(viewer, step);
+        const struct json *output = answer_of(viewer, kind, step);
         if (output != NULL)
             items[index] = output;
     }
@@ -96,7 +110,8 @@ static void charge_lookup(const struct viewer *viewer)
     *viewer->units -= units < *viewer->units ? units : *viewer->units;
 }
 
-static const struct json *find_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
+static const struct json *find_output(const struct viewer *viewer, enum expr_ref_kind kind, int32_t slot,
+                                      struct arena *arena)
 {
     const struct core_saga *saga = viewer->saga;
     check(slot > 0);
@@ -105,24 +120,26 @@ static const struct json *find_output(const struct viewer *viewer, int32_t slot,
     uint16_t fan, index;
     if (loop != 0 && !frames_item(saga, viewer->frame, loop, &fan, &index)) {
         fan = find_fan(viewer, loop);
-        return fan == CORE_NO_STEP ? NULL : outputs_of(viewer, (uint16_t)slot, fan, arena);
+        return fan == CORE_NO_STEP ? NULL : outputs_of(viewer, kind, (uint16_t)slot, fan, arena);
     }
     for (uint16_t i = saga->step_count; i > 0; i--) {
         const struct core_step *step = &saga->steps[i - 1];
         if (step->node == slot && is_mine(viewer, step))
-            return output_of(viewer, step);
+            return answer_of(viewer, kind, step);
     }
-    return NULL;
+    return kind == EXPR_REF_CAME ? no_answer(kind) : NULL;
 }
 
-static const struct json *step_output(const struct viewer *viewer, int32_t slot, struct arena *arena)
+static const struct json *step_output(const struct viewer *viewer, const struct expr_ref *ref,
+                                      struct arena *arena)
 {
-    struct found *found = &viewer->found[slot % FOUND_COUNT];
-    check(slot > 0);
+    struct found *found = &viewer->found[ref->slot % FOUND_COUNT];
+    int32_t slot = ref->kind == EXPR_REF_CAME ? -ref->slot : ref->slot;
+    check(ref->slot > 0);
     if (found->slot == slot)
         return found->value;
     charge_lookup(viewer);
-    *found = (struct found){slot, find_output(viewer, slot, arena)};
+    *found = (struct found){slot, find_output(viewer, ref->kind, ref->slot, arena)};
     return found->value;
 }
 
@@ -190,7 +207,8 @@ static const struct json *get(const void *context, const struct expr_ref *ref, s
         return viewer->saga->input;
     case EXPR_REF_STEP_OUTPUT:
     case EXPR_REF_EVENT:
-        return step_output(viewer, ref->slot, arena);
+    case EXPR_REF_CAME:
+        return step_output(viewer, ref, arena);
     case EXPR_REF_SAGA:
         return about_saga(viewer->saga, arena);
     case EXPR_REF_ERROR:

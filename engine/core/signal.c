@@ -138,8 +138,10 @@ static bool is_welcome(struct work *work, const struct json *body, uint16_t step
 
 void signal_take(struct work *work)
 {
-    const struct json *body = work->event.body ? work->event.body : &json_null;
+    const struct json *body = core_signal_body(work->saga, &work->event);
     check(work->event.kind == CORE_EVENT_SIGNAL);
+    if (work->saga->rules >= CORE_RULES_KEPT)
+        work->event.body = body;
     if (is_repeated(work->saga, &work->event)) {
         work_leave(work, CORE_DUPLICATE, "the event with the id \"%.*s\" was taken already",
                    WORDS(work->event.signal_id));

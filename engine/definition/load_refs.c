@@ -180,6 +180,16 @@ static const struct schema *schema_of(const struct plan_node *node)
     return node->kind == PLAN_STEP ? node->step->output_schema : NULL;
 }
 
+static void warn_of_null(struct load *load, const struct expr_ref *ref, const struct plan_node *node)
+{
+    if (!ref->null_compared || node->kind != PLAN_AWAIT || node->await->on_timeout != PLAN_AWAIT_CONTINUE)
+        return;
+    problem_add(
+        load->diags, ref->place, PROBLEM_NULL_EVENT,
+        arena_printf(load->diags->arena, "ask $steps.%.*s.came, which is true or false", STR_ARG(node->id)),
+        "null does not tell whether the event of \"%.*s\" came: it may have brought null", STR_ARG(node->id));
+}
+
 static void check_step(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
     const struct plan_node *node = map_get(&load->ids, ref->name);
@@ -207,11 +217,45 @@ static void check_step(struct load *load, struct expr_ref *ref, struct load_scop
         when = null_by_skip(load, path.skipped);
     if (when && !ref->null_allowed)
         report_null(load, ref, path.loops ? "[]" : "null", when);
+    if (path.loops == 0)
+        warn_of_null(load, ref, node);
     if (path.loops)
         check_list(load, ref, &path, schema_of(node));
     else
         check_fields(load, ref, schema_of(node),
                      arena_printf(load->diags->arena, "\"%.*s\"", STR_ARG(ref->name)).data);
+}
+
+/* Never null: false where it has had no turn. From outside of a foreach it is a list, as outputs are. */
+static void check_came(struct load *load, struct expr_ref *ref, struct load_scope scope)
+{
+    const struct plan_node *node = map_get(&load->ids, ref->name);
+    if (scope.where == LOAD_AT_START) {
+        problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_VARIABLE, at_start_hint,
+                    "no step has run yet when this is computed");
+        return;
+    }
+    if (!node) {
+        report_unknown_step(load, ref);
+        return;
+    }
+    if (node->kind != PLAN_AWAIT) {
+        problem_add(load->diags, ref->place, PROBLEM_NOT_AWAIT, STR("only an await waits for an event"),
+                    "\"%.*s\" is a %.*s: nothing comes to it", STR_ARG(ref->name),
+                    STR_ARG(plan_kind_text(node->kind)));
+        return;
+    }
+    ref->slot = node->index;
+    struct load_path path = load_path_to(load, scope, node->index);
+    if (!has_run(load, ref, node, scope, &path))
+        return;
+    if (path.loops > 0)
+        check_list(load, ref, &path, NULL);
+    else if (ref->path.size > 0)
+        problem_add(load->diags, ref->place, PROBLEM_UNKNOWN_FIELD,
+                    STR("the event itself is $steps.<id>.output"),
+                    "`came` is true or false: it has no field \"%.*s\"",
+                    STR_ARG(str_slice(ref->path, 1, ref->path.size)));
 }
 
 /* ---- what blocks bring ---- */
@@ -237,6 +281,7 @@ static void check_event(struct load *load, struct expr_ref *ref, struct load_sco
     const char *when = null_by_itself(&load->nodes[event.await]);
     if (when && !ref->null_allowed)
         report_null(load, ref, "null", when);
+    warn_of_null(load, ref, &load->nodes[event.await]);
     check_fields(load, ref, load->nodes[event.await].await->schema, "the event");
 }
 
@@ -310,11 +355,11 @@ static void check_named(struct load *load, struct expr_ref *ref, struct load_sco
     for (loop = find_loop(load, scope, STR("")); loop; loop = load->nodes[loop].loop)
         problem_guess_try(&guess, load->nodes[loop].fan->as);
     if (!load->is_incomplete)
-        refuse_variable(
-            load, ref,
-            guess.nearest.size
-                ? arena_printf(load->diags->arena, "did you mean $%.*s?", STR_ARG(guess.nearest))
-                : STR("there are $input, $steps.<id>.output, $saga and, in compensations, $error"));
+        refuse_variable(load, ref,
+                        guess.nearest.size
+                            ? arena_printf(load->diags->arena, "did you mean $%.*s?", STR_ARG(guess.nearest))
+                            : STR("there are $input, $steps.<id>.output, $steps.<id>.came, $saga and, in "
+                                  "compensations, $error"));
 }
 
 static void check_ref(struct load *load, struct expr_ref *ref, struct load_scope scope)
@@ -325,6 +370,9 @@ static void check_ref(struct load *load, struct expr_ref *ref, struct load_scope
         break;
     case EXPR_REF_STEP_OUTPUT:
         check_step(load, ref, scope);
+        break;
+    case EXPR_REF_CAME:
+        check_came(load, ref, scope);
         break;
     case EXPR_REF_SAGA:
         if (scope.where == LOAD_AT_START)

@@ -22,6 +22,7 @@ enum expr_ref_kind {
     EXPR_REF_ERROR,       /* $error : object with code, message, step */
     EXPR_REF_INDEX,       /* $index */
     EXPR_REF_EVENT,       /* $event */
+    EXPR_REF_CAME,        /* $steps.<id>.came : name = id; true or false */
     EXPR_REF_NAMED,       /* any other free variable: name, for the `as` names of blocks */
 };
 /* A field read behind an index or a pipe. */
@@ -29,14 +30,17 @@ struct expr_read {
     struct str path; /* from the reference: ".lines..sku", where an empty field is an item of a list */
     struct diag_place place;
 };
-/* Any use of $steps other than $steps.<id>.output… is a compile error with a hint. Variables bound by `as $x
+/* Any use of $steps other than $steps.<id>.output… and $steps.<id>.came is a compile error with a hint.
+ * Variables bound by `as $x
  * |` are no refs. */
 struct expr_ref {
     enum expr_ref_kind kind;
-    struct str name;         /* without the $; the step id for EXPR_REF_STEP_OUTPUT */
+    struct str name;         /* without the $; the step id for EXPR_REF_STEP_OUTPUT, CAME */
     struct diag_place place; /* in the file the program came from */
     bool null_allowed; /* stands directly on the left of `//` (the value or path of it), so that an absent
                           value is fine */
+    bool
+        null_compared; /* the whole of it is compared with null, by == or !=, also as the left of `// null` */
     struct str path;   /* the fixed field path read from it, ".address.city", "" when none: for checks against
                           schemas. It ends before the first index, `?`, or key that is empty or holds a dot */
     struct expr_read *reads; /* fields further on, as far as it is certain that they are read from it */

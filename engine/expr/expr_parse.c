@@ -203,6 +203,21 @@ static const struct expr_node *reference_below(const struct expr_node *node)
     return node->op == EXPR_OP_REF ? node : NULL;
 }
 
+static bool is_null(const struct expr_node *node)
+{
+    return node->op == EXPR_OP_CONSTANT && node->value->kind == JSON_NULL;
+}
+
+/* `$event == null`, `($event // null) != null`: what is whole on one side, with null on the other. */
+static void note_comparison(struct expr_parse *parse, const struct expr_node *side,
+                            const struct expr_node *other)
+{
+    if (side->op == EXPR_OP_ALTERNATIVE && is_null(side->children[1]))
+        side = side->children[0];
+    if (side->op == EXPR_OP_REF && side->key_count == 0 && is_null(other))
+        parse->refs[side->index].null_compared = true;
+}
+
 static struct expr_node *make_binary(struct expr_parse *parse, const struct binary *binary,
                                      struct diag_place place, struct expr_node *left, struct expr_node *right)
 {
@@ -213,6 +228,12 @@ static struct expr_node *make_binary(struct expr_parse *parse, const struct bina
     const struct expr_node *reference = reference_below(left);
     if (binary->op == EXPR_OP_ALTERNATIVE && reference)
         parse->refs[reference->index].null_allowed = true;
+    bool compares = binary->op == EXPR_OP_BINARY &&
+                    (binary->operation == EXPR_OPERATOR_EQUAL || binary->operation == EXPR_OPERATOR_UNEQUAL);
+    if (compares) {
+        note_comparison(parse, left, right);
+        note_comparison(parse, right, left);
+    }
     return node;
 }
 

@@ -213,7 +213,7 @@ static bool take_fixed_key(struct expr_parse *parse, struct str *key)
     return true;
 }
 
-/* $steps.<id>.output, behind `$steps`. */
+/* $steps.<id>.output or $steps.<id>.came, behind `$steps`. */
 static struct expr_node *parse_step_output(struct expr_parse *parse, struct diag_place place, uint32_t begin)
 {
     struct str id = {0};
@@ -223,14 +223,19 @@ static struct expr_node *parse_step_output(struct expr_parse *parse, struct diag
                          STR("write $steps.<id>.output"));
         return NULL;
     }
-    if (!take_fixed_key(parse, &word) || !str_equal(word, STR("output"))) {
-        expr_parse_error(parse, place, "expression-steps", STR("of a step only its output can be read"),
+    bool found = take_fixed_key(parse, &word);
+    bool came = found && str_equal(word, STR("came"));
+    if (!came && (!found || !str_equal(word, STR("output")))) {
+        expr_parse_error(parse, place, "expression-steps",
+                         STR("of a step only its output can be read, and of an await whether its event came"),
                          arena_printf(parse->arena, "write $steps.%.*s.output%s%.*s", STR_ARG(id),
                                       word.size ? "." : "", STR_ARG(word)));
         return NULL;
     }
     place = expr_parse_place(parse, begin, parse->previous_end);
-    return ref_node(parse, (struct expr_ref){.kind = EXPR_REF_STEP_OUTPUT, .name = id, .place = place});
+    return ref_node(
+        parse,
+        (struct expr_ref){.kind = came ? EXPR_REF_CAME : EXPR_REF_STEP_OUTPUT, .name = id, .place = place});
 }
 
 static struct expr_node *parse_variable(struct expr_parse *parse)

@@ -89,6 +89,21 @@ static const struct json *output_of(const struct viewer *viewer, int32_t slot, s
     return json_new_array(arena, outputs, count);
 }
 
+/* All of them or, with the one that is missing, none. */
+static const struct json *came(const struct viewer *viewer, int32_t slot, struct arena *arena)
+{
+    const struct json *answer = json_new_bool(slot != viewer->missing);
+    uint16_t loop = viewer->plan->nodes[slot].loop;
+    if (loop == 0 || is_around(viewer->plan, loop, viewer->node))
+        return answer;
+    const struct json *items = list_of(viewer, loop, arena);
+    uint32_t count = items ? items->count : 0;
+    const struct json **answers = arena_array(arena, count, sizeof *answers);
+    for (uint32_t i = 0; i < count; i++)
+        answers[i] = answer;
+    return json_new_array(arena, answers, count);
+}
+
 static const struct json *words(struct arena *arena, const char *const keys[3], const char *const values[3])
 {
     struct json_member *members = arena_array(arena, 3, sizeof *members);
@@ -110,6 +125,8 @@ static const struct json *get(const void *context, const struct expr_ref *ref, s
     case EXPR_REF_STEP_OUTPUT:
     case EXPR_REF_EVENT:
         return ref->slot > 0 ? output_of(viewer, ref->slot, arena) : NULL;
+    case EXPR_REF_CAME:
+        return ref->slot > 0 ? came(viewer, ref->slot, arena) : NULL;
     case EXPR_REF_SAGA:
         return words(arena, saga_keys, saga);
     case EXPR_REF_ERROR:
@@ -183,7 +200,8 @@ uint64_t explore_outcome_of(const struct plan *plan, const struct explore_progra
     uint32_t count;
     const struct expr_ref *refs = expr_refs(program->expr, &count);
     for (uint32_t i = 0; i < count; i++) {
-        if (refs[i].kind != EXPR_REF_STEP_OUTPUT && refs[i].kind != EXPR_REF_EVENT)
+        if (refs[i].kind != EXPR_REF_STEP_OUTPUT && refs[i].kind != EXPR_REF_EVENT &&
+            refs[i].kind != EXPR_REF_CAME)
             continue;
         viewer.missing = refs[i].slot;
         outcome = rng_mix(outcome, look(&viewer, program, items_max, scratch));

@@ -17,6 +17,7 @@ static bool origin_of(const struct expr_ref *ref, struct explore_leaf *leaf)
         leaf->of_item = true;
         leaf->node = (uint16_t)ref->slot;
         return ref->slot > 0;
+    case EXPR_REF_CAME:
     case EXPR_REF_SAGA:
     case EXPR_REF_ERROR:
     case EXPR_REF_INDEX:

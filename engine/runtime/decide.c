@@ -168,9 +168,8 @@ static bool never_fits(const struct core_saga *saga, const struct core_event *ev
     if (event->kind != CORE_EVENT_SIGNAL)
         return false;
     const struct plan_node *node = plan_find_await(saga->plan, event->signal);
-    const struct json *body = event->body == NULL ? &json_null : event->body;
-    return node == NULL ||
-           (node->await->schema != NULL && !schema_check(node->await->schema, body, arena, NULL));
+    return node == NULL || (node->await->schema != NULL &&
+                            !schema_check(node->await->schema, core_signal_body(saga, event), arena, NULL));
 }
 
 static void finish_item(struct runner *runner, struct inbox_item *item, uint32_t row,

@@ -25,11 +25,19 @@ static const char *const waiting = "saga: waiting\n"
                                    "      schema: { type: object, required: [amount] }\n"
                                    "  - saga: { id: sub, name: silent }\n";
 
+static const char *const told =
+    "saga: told\n"
+    "version: 1\n"
+    "steps:\n"
+    "  - await: { id: word, event: a.word, timeout: 1h, on_timeout: continue }\n"
+    "output: { came: \"${ $steps.word.came }\", what: \"${ $event // null }\" }\n";
+
 static void open_stage(void)
 {
     stage_open(&stage);
     stage_define(&stage, "/v1/definitions/silent/1", silent);
     stage_define(&stage, "/v1/definitions/waiting/1", waiting);
+    stage_define(&stage, "/v1/definitions/told/1", told);
 }
 
 static void close_stage(void)
@@ -75,6 +83,24 @@ Test(events, takes_an_event_once)
     struct wire_answer history = on_saga("GET", id, "/history", NULL);
     EXPECT(history, 200);
     cr_assert(strstr(history.body.data, "19.90") != NULL, "%.*s", STR_ARG(history.body));
+}
+
+static void expect_told(const char *signal, const char *output)
+{
+    struct wire_answer begun = stage_call(&stage, "POST", "/v1/sagas", "{\"definition\":\"told\"}");
+    EXPECT(begun, 201);
+    struct str id = text_of(&begun, "id");
+    struct wire_answer answer = on_saga("POST", id, "/signals", signal);
+    EXPECT(answer, 201);
+    answer = on_saga("GET", id, "", NULL);
+    EXPECT(answer, 200);
+    cr_assert(strstr(answer.body.data, output) != NULL, "%.*s", STR_ARG(answer.body));
+}
+
+Test(events, tell_that_they_came_whatever_they_bring)
+{
+    expect_told("{\"event\":\"a.word\"}", "\"output\":{\"came\":true,\"what\":{}}");
+    expect_told("{\"event\":\"a.word\",\"body\":null}", "\"output\":{\"came\":true,\"what\":null}");
 }
 
 Test(events, refuses_events_that_nobody_can_take)

@@ -158,6 +158,8 @@ static const struct json *get(const void *context, const struct expr_ref *ref, s
     case EXPR_REF_STEP_OUTPUT:
     case EXPR_REF_EVENT:
         return output_of(asker, node, arena);
+    case EXPR_REF_CAME: /* in no definition that is drawn */
+        break;
     case EXPR_REF_SAGA:
         return about_saga(oracle, arena);
     case EXPR_REF_ERROR:

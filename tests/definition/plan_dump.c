@@ -13,7 +13,7 @@ static void put_duration(struct buf *out, int64_t us)
 
 static void put_program(struct buf *out, const char *name, const struct expr *program)
 {
-    static const char *const roots[] = {"input", "steps", "saga", "error", "index", "event", "named"};
+    static const char *const roots[] = {"input", "steps", "saga", "error", "index", "event", "came", "named"};
     const struct json *value;
     if (!program)
         return;

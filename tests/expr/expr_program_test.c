@@ -153,6 +153,7 @@ Test(expr_program, references_say_what_is_read)
     expect_ref("${ $saga.started_at }", EXPR_REF_SAGA, "saga", ".started_at", false);
     expect_ref("${ $error.code }", EXPR_REF_ERROR, "error", ".code", false);
     expect_ref("${ $index + 1 }", EXPR_REF_INDEX, "index", "", false);
+    expect_ref("${ $steps.reserve.came }", EXPR_REF_CAME, "reserve", "", false);
     expect_ref("${ $event.by }", EXPR_REF_EVENT, "event", ".by", false);
     expect_ref("${ $parcel.id }", EXPR_REF_NAMED, "parcel", ".id", false);
     expect_ref("${ $parcel as $x | $x.id }", EXPR_REF_NAMED, "parcel", "", false);

@@ -20,6 +20,8 @@ static const struct json *get(const void *context, const struct expr_ref *ref, s
     case EXPR_REF_SAGA:
     case EXPR_REF_ERROR:
         return json_new_object(arena, NULL, 0);
+    case EXPR_REF_CAME:
+        return &json_true;
     case EXPR_REF_EVENT:
     case EXPR_REF_NAMED:
         return NULL;
