@@ -5,7 +5,6 @@
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
-#include "engine/base/map.h"
 #include "engine/base/memory.h"
 #include "engine/bus/envelope.h"
 #include "engine/bus/stranger.h"
@@ -14,9 +13,8 @@
 #include "engine/runtime/decide.h"
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/forward.h"
+#include "engine/runtime/watches.h"
 
-/* At sagas owned elsewhere that somebody waits for: all of them together, however many wait. */
-static const int64_t look_every_us = 200000;
 /* Definitions of other instances: often enough for people, and a megabyte of them costs the database little.
  */
 static const int64_t learn_every_us = 5 * DURATION_SECOND_US;
@@ -25,13 +23,6 @@ enum { STOP_LOOK_MS = 10 };    /* at requests under way when the engine stops */
 enum { TRIES_TOO_LARGE = 16 }; /* deliveries of a message that is too large to be passed on */
 enum { TRIES_MAX = 3 };        /* shards for a start that may go to any */
 
-/* Somebody waits for a saga that another instance owns. */
-struct remote_watch {
-    struct remote_watch *next;
-    struct id id;
-    int64_t until_us; /* monotonic */
-    struct engine_call call;
-};
 struct router {
     struct engine *engine;
     struct store *store;
@@ -39,9 +30,7 @@ struct router {
     struct forwards *forwards;
     pthread_t thread;
     atomic_bool stop;
-    struct remote_watch *watches;
-    uint32_t watch_count;
-    int64_t look_at_us;
+    struct watches watches;
 };
 
 /* A message comes again: soon, as its cause may be over in a moment, and less and less soon where it is not,
@@ -386,13 +375,8 @@ static void take_message(struct router *router, struct inbox_item *item)
 
 static void take_watch(struct router *router, struct inbox_item *item)
 {
-    struct remote_watch *watch = memory_new(1, sizeof *watch);
-    *watch = (struct remote_watch){.next = router->watches,
-                                   .id = item->task.id,
-                                   .until_us = engine_clock_us(router->engine) + item->task.timeout_us,
-                                   .call = item->call};
-    router->watches = watch;
-    router->watch_count++;
+    watches_add(&router->watches, item->task.id, engine_clock_us(router->engine) + item->task.timeout_us,
+                item->call);
     inbox_item_free(item);
 }
 
@@ -418,85 +402,11 @@ static void take(struct router *router, struct inbox_item *item)
     }
 }
 
-/* True when the wait is over and the caller was told. glance NULL: the store does not hold the saga, or could
- * not be asked (error). */
-static bool end_watch(const struct remote_watch *watch, const struct store_glance *glance, enum err error,
-                      const char *why, bool last)
-{
-    struct engine_answer given = {.id = watch->id, .error = error, .message = str_from(why)};
-    if (error == ERR_OK && glance == NULL) {
-        given.error = ERR_NOT_FOUND;
-        given.message = STR("there is no saga with this id");
-    } else if (error == ERR_OK) {
-        given.seq = glance->seq;
-        if (!core_status_parse(glance->status, &given.status))
-            given.error = ERR_INVALID;
-    }
-    bool over = given.error == ERR_NOT_FOUND ||
-                (given.error == ERR_OK && (glance->ended || given.status == CORE_PARKED));
-    if (over || last)
-        watch->call.done(watch->call.context, &given);
-    return over || last;
-}
-
-static struct str id_bytes(const struct id *id)
-{
-    return (struct str){(const char *)id->bytes, sizeof id->bytes};
-}
-
-/* How far the watched sagas are, by id: one query for a thousand of them. */
-static enum err glance(struct router *router, struct arena *arena, struct map *found, struct err_note *note)
-{
-    struct id *ids = arena_array(arena, router->watch_count, sizeof *ids);
-    uint32_t count = 0;
-    enum err error = ERR_OK;
-    for (const struct remote_watch *watch = router->watches; watch != NULL; watch = watch->next)
-        ids[count++] = watch->id;
-    for (uint32_t from = 0; from < count && error == ERR_OK; from += LIMITS_STORE_LIST) {
-        struct store_glance *rows = NULL;
-        uint32_t row_count = 0;
-        uint32_t most = count - from < LIMITS_STORE_LIST ? count - from : LIMITS_STORE_LIST;
-        error = store_glance(router->store, ids + from, most, arena, &rows, &row_count, note);
-        for (uint32_t i = 0; i < row_count && error == ERR_OK; i++)
-            map_set(found, id_bytes(&rows[i].id), &rows[i]);
-    }
-    if (error == ERR_UNAVAILABLE || error == ERR_UNKNOWN_OUTCOME)
-        (void)store_reconnect(router->store, note); /* looked at again in a moment either way */
-    return error;
-}
-
-static void look_at_watches(struct router *router, bool stopping)
-{
-    int64_t now_us = engine_clock_us(router->engine);
-    if (router->watches == NULL || (now_us < router->look_at_us && !stopping))
-        return;
-    router->look_at_us = now_us + look_every_us;
-    struct arena arena;
-    struct map found;
-    struct err_note note = {""};
-    arena_init(&arena, 0);
-    map_init(&found);
-    enum err error = glance(router, &arena, &found, &note);
-    for (struct remote_watch **at = &router->watches; *at != NULL;) {
-        struct remote_watch *watch = *at;
-        if (end_watch(watch, map_get(&found, id_bytes(&watch->id)), error, note.text,
-                      stopping || now_us >= watch->until_us)) {
-            *at = watch->next;
-            router->watch_count--;
-            memory_free(watch);
-        } else {
-            at = &watch->next;
-        }
-    }
-    map_fini(&found);
-    arena_fini(&arena);
-}
-
 int64_t router_turn(struct router *router, bool wait)
 {
     bool homing = homing_turn(router->engine->homing);
-    int64_t wait_us = router->watches != NULL || homing ? look_every_us : DURATION_SECOND_US;
-    int64_t until_us = engine_clock_us(router->engine) + wait_us;
+    bool soon = router->watches.first != NULL || homing;
+    int64_t until_us = engine_clock_us(router->engine) + (soon ? WATCHES_EVERY_US : DURATION_SECOND_US);
     struct inbox_item *items = inbox_take(&router->inbox, ROUTER_TAKE, SIZE_MAX, wait ? until_us : 0);
     while (items != NULL) {
         struct inbox_item *item = items;
@@ -505,8 +415,8 @@ int64_t router_turn(struct router *router, bool wait)
     }
     end_forwards(router);
     bus_flush(router->engine->bus);
-    look_at_watches(router, false);
-    return router->watches != NULL ? router->look_at_us : until_us;
+    watches_look(&router->watches, router->store, engine_clock_us(router->engine), false);
+    return router->watches.first != NULL ? router->watches.look_at_us : until_us;
 }
 
 /* What other instances stored, enabled or disabled: a start that names no version takes the newest enabled
@@ -571,7 +481,7 @@ void router_stop(struct router *router)
         answer_error(router, item, ERR_UNKNOWN_OUTCOME,
                      "the engine stops; whether this was done is not known");
     bus_flush(router->engine->bus);
-    look_at_watches(router, true);
+    watches_look(&router->watches, router->store, engine_clock_us(router->engine), true);
 }
 
 void router_close(struct router *router)
