@@ -1,6 +1,7 @@
 #include "api/fields.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"
+#include "engine/core/core.h"
 
 enum { ERRORS_MAX = 32 }; /* a body has few fields; the rest is not told */
 
@@ -124,6 +125,20 @@ static struct str fault_of(struct arena *arena, const struct fields_row *row, co
             !is_plain(value->text))
             return arena_printf(arena, "must be a string of 1 to %lld bytes without control characters",
                                 most);
+        break;
+    case FIELDS_KEY:
+        if (value->kind != JSON_STRING || value->text.size == 0 || value->text.size > (size_t)row->most ||
+            str_has_control(value->text))
+            return arena_printf(arena,
+                                "must be a string of 1 to %lld bytes without control characters, line feed "
+                                "and tab among them",
+                                most);
+        break;
+    case FIELDS_CODE:
+        if (value->kind != JSON_STRING || value->text.size == 0 || value->text.size > (size_t)row->most ||
+            !core_is_code(value->text))
+            return arena_printf(
+                arena, "must be a code of 1 to %lld visible ASCII characters, such as CARD_EXPIRED", most);
         break;
     case FIELDS_NUMBER:
         if (!json_to_i64(value, &number) || number < 1 || number > row->most)

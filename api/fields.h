@@ -6,6 +6,8 @@
 enum fields_type {
     FIELDS_ANY,    /* any JSON, nested at most LIMITS_PAYLOAD_DEPTH deep */
     FIELDS_TEXT,   /* a string of 1 to `most` bytes, without control characters but line feed and tab */
+    FIELDS_KEY,    /* a string of 1 to `most` bytes, without any control character */
+    FIELDS_CODE,   /* an error code: a string of 1 to `most` visible ASCII characters */
     FIELDS_NUMBER, /* an integer of 1 to `most` */
     FIELDS_OBJECT,
     FIELDS_FLAG,    /* true or false */

@@ -12,9 +12,9 @@
 static const struct fields_row fields[] = {
     {LITERAL("event"), FIELDS_TEXT, true, LIMITS_KEY_BYTES},
     {LITERAL("body"), FIELDS_ANY, false, 0},
-    {LITERAL("id"), FIELDS_TEXT, false, LIMITS_KEY_BYTES},
+    {LITERAL("id"), FIELDS_KEY, false, LIMITS_KEY_BYTES},
     {LITERAL("definition"), FIELDS_TEXT, true, LIMITS_NAME_BYTES},
-    {LITERAL("key"), FIELDS_TEXT, true, LIMITS_KEY_BYTES},
+    {LITERAL("key"), FIELDS_KEY, true, LIMITS_KEY_BYTES},
 };
 enum { FIELDS_BY_ID = 3, FIELDS_BY_KEY = 5 };
 

@@ -9,21 +9,24 @@
 #include "api/state.h"
 #include "engine/base/limits.h"
 #include "engine/definition/definition.h"
+#include "engine/runtime/known.h"
 #include "engine/runtime/registry.h"
 
 enum { WAIT_SECONDS_MAX = 60 };
 
 struct start_work {
-    const struct plan *plan;
-    struct str key;
+    struct engine_start asked; /* plan NULL: the version is not there */
+    struct str definition;
+    struct definition_start checked;
     int64_t wait_us;
+    struct page refusal; /* why nothing can be started */
     struct engine_answer started;
 };
 
 static const struct fields_row fields[] = {
     {LITERAL("definition"), FIELDS_TEXT, true, LIMITS_NAME_BYTES},
     {LITERAL("version"), FIELDS_NUMBER, false, INT32_MAX},
-    {LITERAL("key"), FIELDS_TEXT, false, LIMITS_KEY_BYTES},
+    {LITERAL("key"), FIELDS_KEY, false, LIMITS_KEY_BYTES},
     {LITERAL("input"), FIELDS_ANY, true, 0},
     {LITERAL("wait"), FIELDS_SECONDS, false, WAIT_SECONDS_MAX},
 };
@@ -66,58 +69,52 @@ static struct str nearest_name(struct request *request, struct str name)
     return found;
 }
 
-static void refuse_definition(struct request *request, struct str name, int32_t version)
+static void unknown_definition(struct request *request, struct str name, int32_t version, struct page *page)
 {
     struct arena *arena = &request->arena;
-    struct page page = {.kind = PAGE_UNKNOWN_DEFINITION};
+    *page = (struct page){.kind = PAGE_UNKNOWN_DEFINITION};
     struct str near = nearest_name(request, name);
     if (str_equal(near, name))
-        page.detail =
+        page->detail =
             version == 0
                 ? arena_printf(arena, "no version of the definition \"%.*s\" is enabled", STR_ARG(name))
                 : arena_printf(arena, "the definition \"%.*s\" has no version %d", STR_ARG(name), version);
     else
-        page.detail = arena_printf(arena, "there is no definition \"%.*s\"", STR_ARG(name));
+        page->detail = arena_printf(arena, "there is no definition \"%.*s\"", STR_ARG(name));
     if (near.size && !str_equal(near, name))
-        page.hint = arena_printf(arena, "did you mean \"%.*s\"?", STR_ARG(near));
-    request_answer_page(request, &page);
+        page->hint = arena_printf(arena, "did you mean \"%.*s\"?", STR_ARG(near));
 }
 
-static const struct plan *startable(struct request *request, const struct plan *plan)
+/* Again, on a thread that may ask the store. False: too much to do, which is answered. */
+static void go_to_worker(struct request *request)
 {
-    if (registry_is_enabled(engine_registry(request->api->engine), plan))
-        return plan;
-    request_refuse(request, PAGE_VERSION_DISABLED,
-                   "the definition \"%.*s\" takes no new starts of version %d", STR_ARG(plan->name),
-                   plan->version);
-    return NULL;
+    if (!workers_submit(request, WORKERS_WRITE, handlers_start_saga))
+        request_refuse_busy(request);
 }
 
-/* NULL: answered, or a worker is at it. Another instance may have stored it a moment ago, so the store is
- * asked too. */
-static const struct plan *find_plan(struct request *request, struct str name, int32_t version)
+/* False: answered, or a worker is at it. Another instance may have stored it a moment ago, so the store is
+ * asked too. No plan: there is none, which need not matter to a key that is known. */
+static bool find_plan(struct request *request, int32_t version, struct start_work *work)
 {
-    struct finding finding = {.request = request, .name = name, .version = version};
+    struct finding finding = {.request = request, .name = work->definition, .version = version};
     struct err_note note = {""};
-    finding.plan = registry_find(engine_registry(request->api->engine), name, version);
-    if (finding.plan)
-        return startable(request, finding.plan);
-    if (!request->on_worker) { /* the store is asked by a worker, which begins anew */
-        if (!workers_submit(request, WORKERS_WRITE, handlers_start_saga))
-            request_refuse_busy(request);
-        return NULL;
+    work->asked.plan = registry_find(engine_registry(request->api->engine), work->definition, version);
+    if (work->asked.plan)
+        return true;
+    if (!request->on_worker) {
+        go_to_worker(request);
+        return false;
     }
     enum err error = readers_run(&request->api->readers, refresh_and_find, &finding, &note);
-    if (error != ERR_OK)
+    if (error != ERR_OK) {
         request_refuse_err(request, error, &note);
-    else if (!finding.plan)
-        refuse_definition(request, name, version);
-    else
-        return startable(request, finding.plan);
-    return NULL;
+        return false;
+    }
+    work->asked.plan = finding.plan;
+    return true;
 }
 
-static void refuse_input(struct request *request, const struct schema_problems *problems)
+static void bad_input(struct request *request, const struct schema_problems *problems, struct page *page)
 {
     struct arena *arena = &request->arena;
     struct page_error *errors = arena_array(arena, problems->count, sizeof *errors);
@@ -126,13 +123,34 @@ static void refuse_input(struct request *request, const struct schema_problems *
         errors[i].pointer = arena_printf(arena, "/input%.*s", STR_ARG(item->pointer));
         errors[i].detail = item->message;
     }
-    struct page page = {.kind = PAGE_INVALID_INPUT, .errors = errors, .error_count = problems->count};
+    *page = (struct page){.kind = PAGE_INVALID_INPUT, .errors = errors, .error_count = problems->count};
     if (problems->count == 1)
-        page.detail =
+        page->detail =
             arena_printf(arena, "%.*s: %.*s", STR_ARG(errors[0].pointer), STR_ARG(errors[0].detail));
     else
-        page.detail = arena_printf(arena, "the input breaks %u rules; see errors", problems->count);
-    request_answer_page(request, &page);
+        page->detail = arena_printf(arena, "the input breaks %u rules; see errors", problems->count);
+}
+
+/* Whether a saga may be started so; if not, work->refusal says why. */
+static bool is_startable(struct request *request, int32_t version, struct start_work *work)
+{
+    struct arena *arena = &request->arena;
+    const struct plan *plan = work->asked.plan;
+    if (!plan) {
+        unknown_definition(request, work->definition, version, &work->refusal);
+    } else if (!registry_is_enabled(engine_registry(request->api->engine), plan)) {
+        work->refusal = (struct page){
+            .kind = PAGE_VERSION_DISABLED,
+            .detail = arena_printf(arena, "the definition \"%.*s\" takes no new starts of version %d",
+                                   STR_ARG(plan->name), plan->version)};
+    } else if (!definition_start(plan, work->asked.input, work->asked.key, arena, &work->checked)) {
+        bad_input(request, &work->checked.problems, &work->refusal);
+    } else {
+        work->asked.key = work->checked.key;
+        work->asked.search = work->checked.search;
+        return true;
+    }
+    return false;
 }
 
 /* id, definition, version, key, status, seq: a part of what GET /v1/sagas/{id} tells. */
@@ -143,10 +161,12 @@ static struct str write_receipt(struct request *request, const struct start_work
     id_format(work->started.id, id);
     buf_init(&out, &request->arena);
     buf_printf(&out, "{\"id\":\"%s\",\"definition\":", id);
-    json_write_string(&out, work->plan->name);
-    buf_printf(&out, ",\"version\":%d,\"key\":", work->plan->version);
-    if (work->key.size)
-        json_write_string(&out, work->key);
+    json_write_string(&out, work->definition);
+    int32_t version =
+        work->started.version > 0 || !work->asked.plan ? work->started.version : work->asked.plan->version;
+    buf_printf(&out, ",\"version\":%d,\"key\":", version);
+    if (work->asked.key.size)
+        json_write_string(&out, work->asked.key);
     else
         buf_puts(&out, "null");
     buf_printf(&out, ",\"status\":\"%.*s\",\"seq\":%lld,\"created\":%s}\n",
@@ -181,10 +201,10 @@ static void after_watch(struct request *request)
         answer_started(request, work, write_receipt(request, work));
 }
 
-static void after_start(struct request *request)
+/* A saga was started, or there is one already. */
+static void tell_started(struct request *request)
 {
     struct start_work *work = request->work;
-    work->started = request->answer;
     if (work->started.error == ERR_CONFLICT) {
         request_refuse(request, PAGE_KEY_CONFLICT, "%.*s", STR_ARG(work->started.message));
         return;
@@ -202,6 +222,47 @@ static void after_start(struct request *request)
     enum err error = engine_watch(request->api->engine, work->started.id, work->wait_us, call, &note);
     if (error != ERR_OK)
         calls_fail(call, error, &note);
+}
+
+static void after_start(struct request *request)
+{
+    struct start_work *work = request->work;
+    work->started = request->answer;
+    tell_started(request);
+}
+
+struct looking {
+    struct request *request;
+    struct start_work *work;
+    enum known known;
+};
+
+static enum err look_up(struct store *store, void *context, struct err_note *note)
+{
+    struct looking *looking = context;
+    struct start_work *work = looking->work;
+    return known_find(engine_registry(looking->request->api->engine), store, work->definition, &work->asked,
+                      &looking->request->arena, &looking->known, &work->started, note);
+}
+
+/* What cannot be started may have been started before: under another version, before this one was disabled,
+ * or before its schema was what it is. */
+static void refuse_or_repeat(struct request *request, struct start_work *work)
+{
+    struct looking looking = {.request = request, .work = work};
+    struct err_note note = {""};
+    bool keyed = work->asked.key.size > 0 || !work->asked.plan || work->asked.plan->key;
+    if (keyed && !request->on_worker) {
+        go_to_worker(request);
+        return;
+    }
+    enum err error = keyed ? readers_run(&request->api->readers, look_up, &looking, &note) : ERR_OK;
+    if (error != ERR_OK)
+        request_refuse_err(request, error, &note);
+    else if (looking.known == KNOWN_NONE)
+        request_answer_page(request, &work->refusal);
+    else
+        tell_started(request);
 }
 
 /* W3C trace context, version 00; anything else is ignored, as that says. */
@@ -249,28 +310,23 @@ void handlers_start_saga(struct request *request)
     int64_t version = 0;
     const struct json *body = request_body_object(request);
     if (!body || !check_correlation(request) ||
-        !fields_check(request, body, fields, sizeof fields / sizeof fields[0]))
+        !fields_check(request, body, fields, sizeof fields / sizeof fields[0]) ||
+        !check_input_size(request, json_get(body, STR("input"))))
         return;
-    const struct json *input = json_get(body, STR("input"));
     (void)json_get_i64(body, STR("version"), &version); /* without one: 0, the newest */
-    const struct plan *plan = find_plan(request, json_get_str(body, STR("definition")), (int32_t)version);
-    if (!plan || !check_input_size(request, input))
-        return;
-    struct definition_start *checked = arena_new(&request->arena, struct definition_start);
-    if (!definition_start(plan, input, json_get_str(body, STR("key")), &request->arena, checked)) {
-        refuse_input(request, &checked->problems);
-        return;
-    }
     struct start_work *work = arena_new(&request->arena, struct start_work);
-    *work = (struct start_work){
-        .plan = plan, .key = checked->key, .wait_us = fields_span_us(json_get(body, STR("wait")))};
+    *work =
+        (struct start_work){.definition = json_get_str(body, STR("definition")),
+                            .wait_us = fields_span_us(json_get(body, STR("wait"))),
+                            .asked = {.input = json_get(body, STR("input")),
+                                      .key = json_get_str(body, STR("key")),
+                                      .correlation = guard_header(&request->head, STR("Saga-Correlation-Id")),
+                                      .traceparent = trace_of(request)}};
     request->work = work;
-    submit(request, &(struct engine_start){
-                        .plan = plan,
-                        .input = input,
-                        .key = checked->key,
-                        .search = checked->search,
-                        .correlation = guard_header(&request->head, STR("Saga-Correlation-Id")),
-                        .traceparent = trace_of(request),
-                    });
+    if (!find_plan(request, (int32_t)version, work))
+        return;
+    if (is_startable(request, (int32_t)version, work))
+        submit(request, &work->asked);
+    else
+        refuse_or_repeat(request, work);
 }

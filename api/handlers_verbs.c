@@ -20,7 +20,7 @@ static const struct fields_row needed_reason[] = {
     {LITERAL("step"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
     {LITERAL("result"), FIELDS_TEXT, true, LIMITS_NAME_BYTES},
     {LITERAL("output"), FIELDS_ANY, false, 0},
-    {LITERAL("error_code"), FIELDS_TEXT, false, LIMITS_ERROR_CODE_BYTES},
+    {LITERAL("error_code"), FIELDS_CODE, false, LIMITS_ERROR_CODE_BYTES},
 };
 enum { FIELDS_OF_SAGA = 2, FIELDS_OF_STEP = 3, FIELDS_OF_FORCE = 6 };
 

@@ -55,6 +55,11 @@ bool json_get_i64(const struct json *object, struct str key, int64_t *number);
 bool json_equal(const struct json *a, const struct json *b);
 /* Exact comparison of two JSON numbers by value, any size: negative, zero, positive. */
 int json_number_compare(struct str a, struct str b);
+/* One text for all texts of a value: 7 for 7.0 and 70e-1, 0 for -0, 1e400 for 10e399. Plain where it has at
+ * most JSON_NUMBER_PLAIN digits before the point and no more zeros behind it than that before others. "" :
+ * its exponent is beyond any number that means something. */
+enum { JSON_NUMBER_PLAIN = 30 };
+struct str json_number_canonical(struct arena *arena, struct str text);
 /* A deep copy into another arena. NULL gives NULL. */
 const struct json *json_copy(struct arena *arena, const struct json *value);
 

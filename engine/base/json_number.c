@@ -3,6 +3,7 @@
  * expanded and may have any number of digits: only the difference of two magnitudes is ever computed, and it
  * is cut where it cannot matter any more. */
 #include "engine/base/json.h"
+#include "engine/base/buf.h"
 
 /* Far more than any text has digits, so that a difference cut here is decided by its sign alone. */
 #define DIFFERENCE_MAX INT64_C(100000000000000000)
@@ -115,4 +116,72 @@ int json_number_compare(struct str a, struct str b)
     if (!order)
         order = compare_digits(left.digits, right.digits);
     return order * left.sign;
+}
+
+/* Its digits without the point and the zeros at the end. */
+static struct str only_digits(struct arena *arena, struct str digits)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    for (size_t i = 0; i < digits.size; i++)
+        if (digits.data[i] != '.')
+            buf_char(&out, digits.data[i]);
+    while (out.size > 0 && out.data[out.size - 1] == '0')
+        out.size--;
+    return buf_str(&out);
+}
+
+static void put_zeros(struct buf *out, int64_t count)
+{
+    for (; count > 0; count--)
+        buf_char(out, '0');
+}
+
+/* 0.d1d2d3… * 10^magnitude */
+static void put_plain(struct buf *out, struct str digits, int64_t magnitude)
+{
+    int64_t size = (int64_t)digits.size;
+    size_t whole = magnitude <= 0 ? 0 : magnitude < size ? (size_t)magnitude : digits.size;
+    buf_put(out, whole > 0 ? str_slice(digits, 0, whole) : STR("0"));
+    put_zeros(out, magnitude - size);
+    if (whole == digits.size)
+        return;
+    buf_char(out, '.');
+    put_zeros(out, -magnitude);
+    buf_put(out, str_slice(digits, whole, digits.size));
+}
+
+static void put_scaled(struct buf *out, struct str digits, int64_t exponent)
+{
+    buf_put(out, str_slice(digits, 0, 1));
+    if (digits.size > 1) {
+        buf_char(out, '.');
+        buf_put(out, str_slice(digits, 1, digits.size));
+    }
+    buf_char(out, 'e');
+    buf_i64(out, exponent);
+}
+
+struct str json_number_canonical(struct arena *arena, struct str text)
+{
+    enum { EXPONENT_DIGITS = 15 }; /* its sum with a text's length fits 64 bits */
+    struct number number = decompose(text);
+    struct buf out;
+    int64_t magnitude = 0;
+    if (number.sign == 0)
+        return STR("0");
+    if (number.exponent.size > EXPONENT_DIGITS)
+        return (struct str){0};
+    for (size_t i = 0; i < number.exponent.size; i++)
+        magnitude = magnitude * 10 + (number.exponent.data[i] - '0');
+    magnitude = number.shift + number.exponent_sign * magnitude;
+    struct str digits = only_digits(arena, number.digits);
+    buf_init(&out, arena);
+    if (number.sign < 0)
+        buf_char(&out, '-');
+    if (magnitude >= -JSON_NUMBER_PLAIN && magnitude <= JSON_NUMBER_PLAIN)
+        put_plain(&out, digits, magnitude);
+    else
+        put_scaled(&out, digits, magnitude - 1);
+    return buf_str(&out);
 }

@@ -113,6 +113,17 @@ static size_t utf8_character(const uint8_t *bytes, size_t size)
     return wanted;
 }
 
+bool str_has_control(struct str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        unsigned char next = i + 1 < text.size ? (unsigned char)text.data[i + 1] : 0;
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f))
+            return true;
+    }
+    return false;
+}
+
 size_t str_utf8_size(struct str text)
 {
     const uint8_t *bytes = (const uint8_t *)text.data;

@@ -44,6 +44,8 @@ struct str str_of_u64(char room[STR_I64_SIZE], uint64_t value);
 uint64_t str_hash(struct str text);
 /* True when the bytes are strict UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool str_is_utf8(struct str text);
+/* Whether a character of UTF-8 text is a control character: below U+0020, U+007F to U+009F. */
+bool str_has_control(struct str text);
 /* Bytes of the longest beginning that is strict UTF-8 and ends with a whole character. */
 size_t str_utf8_size(struct str text);
 /* Edit distance (insert, remove, replace, swap two neighbours), cut at `most` + 1: for "did you mean". Texts

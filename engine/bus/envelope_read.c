@@ -65,14 +65,6 @@ static bool read_status(const struct bus_message *message, struct arena *arena, 
     return false;
 }
 
-static bool is_code(struct str code)
-{
-    for (size_t i = 0; i < code.size; i++)
-        if (code.data[i] <= ' ' || code.data[i] > '~')
-            return false;
-    return code.size <= LIMITS_ERROR_CODE_BYTES;
-}
-
 /* `text`, then `more` behind a semicolon. */
 static struct str join(struct arena *arena, struct str text, struct str more)
 {
@@ -88,7 +80,7 @@ static void read_code(const struct bus_message *message, struct arena *arena, st
     event->error_message =
         envelope_clean(arena, bus_header(message, STR("Saga-Error-Message")), LIMITS_ERROR_MESSAGE_BYTES);
     event->error_code = code;
-    if (is_code(code))
+    if (core_is_code(code))
         return;
     struct str why =
         arena_printf(arena, "Saga-Error-Code \"%.*s\" is not a code of at most %d visible ASCII characters",
@@ -322,8 +314,8 @@ static bool read_key(const struct bus_message *message, struct arena *arena, str
             arena_printf(arena, "Saga-Start-Key has %zu bytes, the limit is %d", key->size, LIMITS_KEY_BYTES);
         return false;
     }
-    if (!str_is_utf8(*key)) {
-        *reason = STR("Saga-Start-Key is not UTF-8");
+    if (!str_is_utf8(*key) || str_has_control(*key)) {
+        *reason = STR("Saga-Start-Key is not UTF-8 without control characters");
         return false;
     }
     return true;
@@ -507,9 +499,10 @@ static bool read_signal_id(const struct bus_delivery *delivery, struct arena *ar
         if (text.size == 0)
             continue;
         *id = text;
-        if (text.size <= LIMITS_KEY_BYTES && str_is_utf8(text) && str_find(text, '\0') == text.size)
+        if (text.size <= LIMITS_KEY_BYTES && str_is_utf8(text) && !str_has_control(text))
             return true;
-        *reason = arena_printf(arena, "%s is not UTF-8 of at most %d bytes", headers[i], LIMITS_KEY_BYTES);
+        *reason = arena_printf(arena, "%s is not UTF-8 of at most %d bytes without control characters",
+                               headers[i], LIMITS_KEY_BYTES);
         return false;
     }
     return true;

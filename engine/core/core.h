@@ -417,5 +417,7 @@ struct str core_block_text(enum core_block block);
 bool core_block_parse(struct str text, enum core_block *block);
 /* The engine's own error codes (codes.def): "TIMEOUT", "IN_DOUBT", … */
 struct str core_code_text(enum core_code code);
+/* Whether a text may be an error code: of visible ASCII characters, at most LIMITS_ERROR_CODE_BYTES. */
+bool core_is_code(struct str text);
 /* The plan's action for a command of this kind. */
 const struct plan_action *core_action(const struct plan_step *step, enum core_kind kind);

@@ -1,6 +1,7 @@
 #include "engine/core/core.h"
 #include <stddef.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 
 /* STR as a constant, which a compound literal is not. */
 #define NAME(literal)                                                                                        \
@@ -133,6 +134,15 @@ struct str core_change_text(enum core_change_kind kind)
 struct str core_block_text(enum core_block block)
 {
     return name_of(block_names, COUNT(block_names), (size_t)block);
+}
+
+bool core_is_code(struct str text)
+{
+    check(text.size == 0 || text.data != NULL);
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            return false;
+    return text.size <= LIMITS_ERROR_CODE_BYTES;
 }
 
 struct str core_code_text(enum core_code code)

@@ -37,6 +37,10 @@ struct definition_start {
     struct schema_problems
         problems; /* of the input; also a key or search expression that failed or is no scalar */
 };
+/* The key that a start has, given or computed, whether its input fits the schema or not; "" when it has none,
+ * or none that can be computed. */
+struct str definition_key(const struct plan *plan, const struct json *input, struct str given_key,
+                          struct arena *arena);
 /* True when the start is fine. given_key ("" for none) overrides the plan's own `key`. */
 bool definition_start(const struct plan *plan, const struct json *input, struct str given_key,
                       struct arena *arena, struct definition_start *start);

@@ -53,6 +53,10 @@ static void read_result(struct scenario_reader *reader, const struct tree *mappi
                     "`force` says the `result`, and nothing else does");
     else if (result && scenario_word(reader, result, result->text, results, &index))
         event->status = index == 0 ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
+    if (!core_is_code(event->error_code))
+        problem_add(reader->diags, of[SCENARIO_EVENT_CODE]->place, PROBLEM_BAD_NAME,
+                    STR("visible ASCII characters, at most 64, as in CARD_EXPIRED"),
+                    "\"%.*s\" cannot be an error code", STR_ARG(event->error_code));
 }
 
 static void read_signal(struct scenario_reader *reader, const struct tree *mapping,

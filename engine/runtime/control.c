@@ -212,8 +212,8 @@ struct str control_write_answer(const struct engine_answer *answer, struct arena
 {
     struct buf out;
     buf_init(&out, arena);
-    buf_printf(&out, "{\"error\":%d,\"created\":%s,\"seq\":%" PRId64, (int)answer->error,
-               answer->created ? "true" : "false", answer->seq);
+    buf_printf(&out, "{\"error\":%d,\"created\":%s,\"seq\":%" PRId64 ",\"version\":%" PRId32,
+               (int)answer->error, answer->created ? "true" : "false", answer->seq, answer->version);
     member(&out, "status", core_status_text(answer->status));
     member(&out, "message", answer->message);
     identity(&out, answer->id);
@@ -233,6 +233,9 @@ bool control_read_answer(struct str text, struct arena *arena, struct engine_ans
         error > ERR_IO)
         return false;
     const struct json *created = json_get(body, STR("created"));
+    int64_t version = 0;
+    if (json_get_i64(body, STR("version"), &version) && version > 0 && version <= INT32_MAX)
+        answer->version = (int32_t)version;
     answer->error = (enum err)error;
     answer->created = created != NULL && created->boolean;
     answer->message = json_get_str(body, STR("message"));

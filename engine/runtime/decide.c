@@ -6,6 +6,7 @@
 #include "engine/ops/failpoint.h"
 #include "engine/runtime/dead.h"
 #include "engine/runtime/engine_parts.h"
+#include "engine/runtime/known.h"
 #include "engine/runtime/lifecycle.h"
 #include "engine/runtime/meter.h"
 #include "engine/runtime/sending.h"
@@ -181,6 +182,7 @@ static void finish_item(struct runner *runner, struct inbox_item *item, uint32_t
                                    .id = entry->id,
                                    .created = creates && update->verdict == CORE_USED,
                                    .status = entry->saga->status,
+                                   .version = entry->saga->plan->version,
                                    .seq = entry->saga->seq};
     if (update->verdict == CORE_REFUSED)
         answer.error = never_fits(entry->saga, event, &runner->batch.arena) ? ERR_INVALID : ERR_CONFLICT;
@@ -274,37 +276,28 @@ struct str decide_problems(const struct schema_problems *problems, struct arena 
     return buf_str(&out);
 }
 
-static const struct json *input_of(struct arena *arena, struct str start_data)
-{
-    const struct json *data = NULL;
-    struct err_note note;
-    if (json_parse(arena, start_data, SIZE_MAX, &data, &note) != ERR_OK)
-        return NULL;
-    return json_get(json_get(data, STR("event")), STR("input"));
-}
-
 /* The same key again: one saga, whoever asks; with another input it is a mistake of the caller. */
-static void answer_repeated(struct runner *runner, struct inbox_item *item, struct id id,
-                            const struct json *input, struct str status, uint32_t row)
+static void answer_repeated(struct runner *runner, struct inbox_item *item, struct engine_answer answer,
+                            bool same, uint32_t row)
 {
-    struct engine_answer answer = {.id = id};
-    if (!core_status_parse(status, &answer.status))
-        answer.status = CORE_RUNNING;
-    const struct json *given = item->task.start.input == NULL ? &json_null : item->task.start.input;
-    if (json_equal(input == NULL ? &json_null : input, given)) {
+    if (same) {
         batch_finish(&runner->batch, item, row, &answer);
         return;
     }
     answer.error = ERR_CONFLICT;
-    char owner[ID_TEXT_SIZE + 1];
-    id_format(id, owner);
-    answer.message = arena_printf(&runner->batch.arena,
-                                  "saga %s of %.*s has this key: it was used already, with another input",
-                                  owner, STR_ARG(item->task.start.plan->name));
+    answer.message = known_conflict(answer.id, item->task.start.plan->name, &runner->batch.arena);
     if (inbox_item_is_message(item)) /* nobody waits for the answer: it must not vanish */
-        decide_dead(runner, item, row, text_of(runner, id), answer.message);
+        decide_dead(runner, item, row, text_of(runner, answer.id), answer.message);
     else
         batch_finish(&runner->batch, item, row, &answer);
+}
+
+static struct engine_answer told_of(const struct resident_entry *entry)
+{
+    return (struct engine_answer){.id = entry->id,
+                                  .status = entry->saga->status,
+                                  .version = entry->saga->plan->version,
+                                  .seq = entry->saga->seq};
 }
 
 struct core_event decide_start_event(struct runner *runner, const struct engine_start *start)
@@ -331,23 +324,23 @@ static void answer_again(struct runner *runner, struct inbox_item *item, const s
 {
     uint32_t row = decide_row(runner, entry);
     struct engine_answer answer = {.error = ERR_OK, .id = entry->id};
-    if (entry->saga != NULL) {
-        answer.status = entry->saga->status;
-        answer.seq = entry->saga->seq;
-    }
+    if (entry->saga != NULL)
+        answer = told_of(entry);
     batch_finish(&runner->batch, item, row, &answer);
 }
 
 struct resident_entry *decide_start(struct runner *runner, struct inbox_item *item,
                                     const struct store_keyed *keyed, struct resident_entry *twin)
 {
+    const struct json *input = item->task.start.input;
     if (keyed != NULL) {
-        answer_repeated(runner, item, keyed->id, input_of(&runner->batch.arena, keyed->start_data),
-                        keyed->status, BATCH_NO_SAGA);
+        answer_repeated(runner, item, known_answer(keyed), known_is_same(keyed, input, &runner->batch.arena),
+                        BATCH_NO_SAGA);
         return NULL;
     }
     if (twin != NULL) {
-        answer_repeated(runner, item, twin->id, twin->saga->input, core_status_text(twin->saga->status),
+        const struct json *began = twin->saga->input == NULL ? &json_null : twin->saga->input;
+        answer_repeated(runner, item, told_of(twin), json_equal(began, input == NULL ? &json_null : input),
                         twin->batch_index);
         return NULL;
     }

@@ -86,6 +86,7 @@ struct engine_answer {
                        await of the definition can take); NOT_FOUND; UNAVAILABLE; UNKNOWN_OUTCOME; FULL */
     struct str message;      /* a sentence when error is not OK */
     struct id id;            /* the saga's, also of the existing one for a repeated key */
+    int32_t version;         /* start: of the definition that the saga has; 0: not told (an older engine) */
     bool created;            /* start: false for a repeated key with the same input; signal: for a known id */
     enum core_status status; /* after the commit */
     int64_t seq;

@@ -90,6 +90,17 @@ const struct plan *registry_find(struct registry *registry, struct str name, int
     return plan;
 }
 
+const struct plan *registry_newest(struct registry *registry, struct str name)
+{
+    const struct plan *newest = NULL;
+    pthread_rwlock_rdlock(&registry->lock);
+    for (uint32_t i = 0; i < registry->count; i++)
+        if (str_equal(registry->items[i]->name, name) && registry->items[i]->plan != NULL)
+            newest = registry->items[i]->plan;
+    pthread_rwlock_unlock(&registry->lock);
+    return newest;
+}
+
 bool registry_is_missing(struct registry *registry, struct str name, int32_t version)
 {
     pthread_rwlock_rdlock(&registry->lock);

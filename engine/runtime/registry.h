@@ -21,6 +21,8 @@ struct registry *registry_new(size_t bytes_max);
 void registry_free(struct registry *registry);
 /* version 0: the newest enabled one. NULL when there is none, or this program could not load it. */
 const struct plan *registry_find(struct registry *registry, struct str name, int32_t version);
+/* The newest version that is loaded, whether new starts may take it or not. */
+const struct plan *registry_newest(struct registry *registry, struct str name);
 const struct plan *registry_by_hash(struct registry *registry, struct str hash);
 /* All that are loaded, by name then version, in arena. */
 const struct plan **registry_list(struct registry *registry, struct arena *arena, uint32_t *count);

@@ -14,6 +14,7 @@
 #include "engine/runtime/engine_parts.h"
 #include "engine/runtime/forward.h"
 #include "engine/runtime/watches.h"
+#include "engine/runtime/known.h"
 
 /* Definitions of other instances: often enough for people, and a megabyte of them costs the database little.
  */
@@ -212,9 +213,29 @@ static enum err find_plan(struct router *router, const struct envelope_start *st
 enum reading {
     READING_TASK,  /* all of it, into a task */
     READING_DEAD,  /* it is of no use, for the reason given */
+    READING_DONE,  /* what it asks for has been done */
     READING_LATER, /* not now: it comes again soon */
     READING_EARLY  /* what it is about may not be there yet: it comes again when the broker misses it */
 };
+
+/* A start that would be refused, for this reason, may be one that was done. */
+static enum reading read_refused(struct router *router, struct inbox_item *item,
+                                 const struct envelope_start *start, const struct plan *plan,
+                                 struct str *reason)
+{
+    struct engine_start asked = {.plan = plan, .input = start->input, .key = start->key};
+    struct engine_answer answer;
+    struct err_note note = {""};
+    enum known known;
+    if (known_find(router->engine->registry, router->store, start->definition, &asked, &item->arena, &known,
+                   &answer, &note) != ERR_OK) {
+        (void)store_reconnect(router->store, &note); /* for the next time: it was not acknowledged */
+        return READING_LATER;
+    }
+    if (known == KNOWN_OTHER)
+        *reason = answer.message;
+    return known == KNOWN_SAME ? READING_DONE : READING_DEAD;
+}
 
 /* A start from SAGA_IN asks for what one from HTTP asks for. */
 static enum reading read_start(struct router *router, struct inbox_item *item, struct inbox_task *task,
@@ -233,12 +254,12 @@ static enum reading read_start(struct router *router, struct inbox_item *item, s
                       ? arena_printf(&item->arena, "there is no definition %.*s", STR_ARG(start.definition))
                       : arena_printf(&item->arena, "there is no definition %.*s version %d",
                                      STR_ARG(start.definition), start.version);
-        return READING_DEAD;
+        return read_refused(router, item, &start, plan, reason);
     }
     if (!registry_is_enabled(engine->registry, plan)) {
         *reason = arena_printf(&item->arena, "the definition %.*s takes no new starts of version %d",
                                STR_ARG(plan->name), plan->version);
-        return READING_DEAD;
+        return read_refused(router, item, &start, plan, reason);
     }
     struct str waited_for;
     uint64_t waiting = 0;
@@ -246,7 +267,7 @@ static enum reading read_start(struct router *router, struct inbox_item *item, s
         return READING_LATER;
     if (!definition_start(plan, start.input, start.key, &item->arena, &prepared)) {
         *reason = decide_problems(&prepared.problems, &item->arena);
-        return READING_DEAD;
+        return read_refused(router, item, &start, plan, reason);
     }
     *task = (struct inbox_task){.kind = INBOX_START,
                                 .has_id = prepared.key.size == 0,
@@ -363,6 +384,10 @@ static void take_message(struct router *router, struct inbox_item *item)
         return;
     case READING_DEAD:
         dead(router, item, reason);
+        return;
+    case READING_DONE:
+        bus_ack(router->engine->bus, item->delivery.ack);
+        inbox_item_free(item);
         return;
     case READING_LATER:
         give_back(router, item);

@@ -146,6 +146,8 @@ enum err memory_world_find_keys(struct store *store, const struct str *definitio
                                  .definition = arena_copy(arena, definitions[i]),
                                  .key = arena_copy(arena, keys[i]),
                                  .status = arena_copy(arena, saga->row.status),
+                                 .seq = saga->row.seq,
+                                 .version = saga->row.version,
                                  .start_data = arena_copy(arena, saga->records[0].data)};
     }
     memory_world_leave(world);

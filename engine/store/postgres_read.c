@@ -87,6 +87,8 @@ enum err postgres_find_keys(struct store *store, const struct str *definitions, 
                                                     {PQ_WIRE_TEXT, offsetof(struct store_keyed, definition)},
                                                     {PQ_WIRE_TEXT, offsetof(struct store_keyed, key)},
                                                     {PQ_WIRE_TEXT, offsetof(struct store_keyed, status)},
+                                                    {PQ_WIRE_INT8, offsetof(struct store_keyed, seq)},
+                                                    {PQ_WIRE_INT4, offsetof(struct store_keyed, version)},
                                                     {PQ_WIRE_JSON, offsetof(struct store_keyed, start_data)}};
     struct pq_wire_params params;
     void *rows = NULL;

@@ -53,9 +53,9 @@ select saga_id, seq, at, lsn, shard, attempt, kind, step, data
 -- By the key first, then by id, one after the other (`offset 0` keeps the planner from turning it round), and the definition is
 -- compared as an expression, so that only saga_key can serve. On tables without statistics other orders and saga_definition
 -- look as good, and read every saga there is for each start, until the first ANALYZE.
-select saga.id, saga.definition, saga.key, saga.status, first.data
+select saga.id, saga.definition, saga.key, saga.status, saga.seq, saga.version, first.data
   from unnest($1::text[], $2::text[]) as wanted (definition, key)
-       cross join lateral (select id, definition, key, status
+       cross join lateral (select id, definition, key, status, seq, version
                              from saga as one
                             where one.key = wanted.key and one.definition || '' = wanted.definition
                            offset 0) as saga

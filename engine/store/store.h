@@ -120,6 +120,8 @@ struct store_keyed {
     struct str definition;
     struct str key;
     struct str status;
+    int64_t seq;
+    int32_t version;
     struct str start_data; /* data column of its first record, for comparing the input */
 };
 struct store_filter {

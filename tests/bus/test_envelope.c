@@ -524,7 +524,8 @@ static const struct {
     {"saga.signal.a", "", "", "the subject \"saga.signal.a\" is not saga.start.<definition>"},
     {"saga.start.a", "Saga-Version: 0", "", "Saga-Version \"0\" is not a version"},
     {"saga.start.a", "Saga-Version: 2147483648", "", "Saga-Version \"2147483648\" is not a version"},
-    {"saga.start.a", "Saga-Start-Key: \xff", "", "Saga-Start-Key is not UTF-8"},
+    {"saga.start.a", "Saga-Start-Key: \xff", "", "Saga-Start-Key is not UTF-8 without control characters"},
+    {"saga.start.a", "Saga-Start-Key: a\tb", "", "Saga-Start-Key is not UTF-8 without control characters"},
 };
 
 Test(envelope, bad_starts_get_a_precise_reason)

@@ -41,11 +41,12 @@ Test(control, an_answer_survives_the_way)
                                  .message = STR("no"),
                                  .id = id_make(5, 6, &rng),
                                  .created = true,
+                                 .version = 3,
                                  .status = CORE_PARKED,
                                  .seq = 12};
     cr_assert(control_read_answer(control_write_answer(&sent, &arena), &arena, &got));
     cr_assert(got.error == ERR_CONFLICT && got.created && got.status == CORE_PARKED && got.seq == 12 &&
-              id_equal(got.id, sent.id));
+              got.version == 3 && id_equal(got.id, sent.id));
     cr_assert(str_equal(got.message, STR("no")));
     arena_fini(&arena);
 }

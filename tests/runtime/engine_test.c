@@ -238,3 +238,47 @@ Test(engine, drains_and_leaves_nothing_to_send_twice)
     cr_assert(not(bed_has_command(&bed)));
     bed_close(&bed);
 }
+
+static void start_by_message(struct bed *bed, const char *key, const char *version, const char *input)
+{
+    struct bus_message start = {.subject = STR("saga.start.deployed"), .body = str_from(input)};
+    if (key[0] != '\0')
+        bus_header_add(&start, STR("Saga-Start-Key"), str_from(key));
+    if (version[0] != '\0')
+        bus_header_add(&start, STR("Saga-Version"), str_from(version));
+    memory_bus_send(bed->world.broker, &start);
+    bed_settle(bed);
+}
+
+/* Whoever is not sure that a start was heard sends it again, also after a deploy. */
+Test(engine, a_start_whose_saga_is_there_is_done_whatever_became_of_its_definition)
+{
+    static const char *const first = "saga: deployed\nversion: 1\nkey: ${ $input.id }\nsteps:\n"
+                                     "  - { id: sell, command: shop.sell, compensate: shop.back }\n";
+    static const char *const second = "saga: deployed\nversion: 2\nkey: ${ $input.id }\n"
+                                      "input: { schema: { required: [customer] } }\nsteps:\n"
+                                      "  - { id: sell, command: shop.sell, compensate: shop.back }\n";
+    struct bed bed;
+    struct err_note note = {""};
+    bed_open(&bed, 1);
+    bed_define(&bed, first);
+    start_by_message(&bed, "", "", "{\"id\":7}");
+    bed_take(&bed, "shop.sell");
+    bed_define(&bed, second);
+    start_by_message(&bed, "", "", "{\"id\":7.0}");
+    start_by_message(&bed, "", "9", "{\"id\":7}");
+    start_by_message(&bed, "7", "2", "{\"id\":7}");
+    struct registry *registry = engine_registry(bed.world.hosts[0].engine);
+    cr_assert(registry_enable(registry, bed.store, STR("deployed"), 1, false, &note) == ERR_OK);
+    cr_assert(registry_enable(registry, bed.store, STR("deployed"), 2, false, &note) == ERR_OK);
+    start_by_message(&bed, "", "", "{\"id\":7}");
+    start_by_message(&bed, "", "1", "{\"id\":7}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 0));
+    cr_assert(not(bed_has_command(&bed)), "one saga");
+    start_by_message(&bed, "", "2", "{\"id\":7,\"customer\":1}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, "with another input"), 1));
+    start_by_message(&bed, "", "2", "{\"id\":8}");
+    cr_assert(eq(u32, bed_dead_letters(&bed, "takes no new starts of version 2"), 1));
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 2));
+    bed_close(&bed);
+}
