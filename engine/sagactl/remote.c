@@ -68,12 +68,59 @@ static void show_started(const struct invocation *invocation, const struct json 
         printf("%.*s\n", STR_ARG(field(invocation, saga, "id")));
 }
 
-/* With --wait, whoever calls wants to know whether it completed. */
+/* With --wait, whoever calls wants to know whether it completed; and in any case whether it was started. */
 static int outcome(const struct invocation *invocation, const struct http_answer *answer)
 {
     struct str status = json_get_str(answer->body, STR("status"));
     bool waited = invocation_option(invocation, "wait") != NULL;
-    return waited && !str_equal(status, STR("completed")) ? INVOCATION_FAILED : INVOCATION_FINE;
+    bool existed = answer->status == 200;
+    int64_t version = 0;
+    (void)json_get_i64(answer->body, STR("version"), &version);
+    if (existed)
+        fprintf(stderr, "sagactl start: existed already: saga %.*s of %.*s version %d is %.*s\n",
+                STR_ARG(field(invocation, answer->body, "id")),
+                STR_ARG(field(invocation, answer->body, "definition")), (int)version,
+                STR_ARG(field(invocation, answer->body, "status")));
+    if (waited && !str_equal(status, STR("completed")))
+        return INVOCATION_FAILED;
+    return existed ? INVOCATION_EXISTED : INVOCATION_FINE;
+}
+
+/* What a saga was started with. False: said why not, *code is the outcome. */
+static bool read_like(struct invocation *invocation, const char *like, struct str *definition,
+                      struct str *input, int *code)
+{
+    struct id id;
+    *code = INVOCATION_USAGE;
+    if (invocation->argument_count > 1 || invocation_option(invocation, "input") != NULL) {
+        fprintf(stderr, "sagactl start: --like takes the input from a saga, so --input is left out\n");
+        return false;
+    }
+    if (!invocation_id(invocation, like, &id))
+        return false;
+    struct http_answer answer = http_request(
+        invocation, "GET", arena_printf(invocation->arena, "/v1/sagas/%s", like), (struct str){0}, NULL);
+    *code = http_outcome(invocation, &answer);
+    if (*code != INVOCATION_FINE)
+        return false;
+    const struct json *given = json_get(answer.body, STR("input"));
+    *input = json_text(invocation->arena, given == NULL ? &json_null : given);
+    *definition = invocation->argument_count > 0 ? str_from(invocation->arguments[0])
+                                                 : json_get_str(answer.body, STR("definition"));
+    return true;
+}
+
+/* The definition and the input that are meant. False: said why not, *code is the outcome. */
+static bool read_start(struct invocation *invocation, struct str *definition, struct str *input, int *code)
+{
+    const char *like = invocation_option(invocation, "like");
+    if (like != NULL)
+        return read_like(invocation, like, definition, input, code);
+    *code = INVOCATION_USAGE;
+    if (!invocation_expects(invocation, 1, 1) || !remote_json(invocation, "input", "{}", input))
+        return false;
+    *definition = str_from(invocation->arguments[0]);
+    return true;
 }
 
 /* The version as a number for JSON, the correlation as a text for a header. */
@@ -96,26 +143,26 @@ static bool start_options(const struct invocation *invocation)
 
 int remote_start(struct invocation *invocation)
 {
-    struct str input;
+    struct str definition, input;
     struct buf body;
+    int code = INVOCATION_USAGE;
     const char *version = invocation_option(invocation, "version");
     const char *correlation = invocation_option(invocation, "correlation");
     const char *headers[] = {json_type, NULL, NULL};
     buf_init(&body, invocation->arena);
-    if (!invocation_expects(invocation, 1, 1) || !start_options(invocation) ||
-        !remote_json(invocation, "input", "{}", &input))
-        return INVOCATION_USAGE;
+    if (!start_options(invocation) || !read_start(invocation, &definition, &input, &code))
+        return code;
     if (correlation != NULL)
         headers[1] = arena_printf(invocation->arena, "Saga-Correlation-Id: %s", correlation).data;
     buf_puts(&body, "{\"definition\":");
-    json_write_string(&body, str_from(invocation->arguments[0]));
+    json_write_string(&body, definition);
     if (version != NULL)
         buf_printf(&body, ",\"version\":%s", version);
     remote_member(&body, "key", invocation_option(invocation, "key"));
     remote_member(&body, "wait", invocation_option(invocation, "wait"));
     buf_printf(&body, ",\"input\":%.*s}", STR_ARG(input));
     struct http_answer answer = http_request(invocation, "POST", STR("/v1/sagas"), buf_str(&body), headers);
-    int code = remote_print(invocation, &answer, show_started);
+    code = remote_print(invocation, &answer, show_started);
     return code == INVOCATION_FINE ? outcome(invocation, &answer) : code;
 }
 

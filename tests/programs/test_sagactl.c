@@ -77,6 +77,7 @@ Test(sagactl, start_reads_its_input_from_a_file_or_standard_input)
     struct stand_result file = stand_run(&stand, "sagactl start mix --input @%s/in.json --json", stand.dir);
     cr_expect_eq(file.code, 0, "%.*s", STR_ARG(file.err));
     struct stand_result same = start("from a file", "", "--json");
+    cr_expect_eq(same.code, 5, "%.*s", STR_ARG(same.err));
     cr_expect(str_equal(json_get_str(stand_json(&stand, file), STR("id")),
                         json_get_str(stand_json(&stand, same), STR("id"))));
     struct stand_result stdin_one = stand_run(
@@ -102,6 +103,23 @@ Test(sagactl, refusals_of_the_service_are_told)
     (void)started("same", "");
     struct stand_result other = start("same", ",\"one\":\"retry\"", "");
     cr_expect_eq(other.code, 1, "the same key with another input");
+    struct stand_result twice = start("same", "", "");
+    cr_expect_eq(twice.code, 5, "nothing was started");
+    cr_expect(stand_has(twice.err, "existed already: saga ") && stand_has(twice.err, " of mix version 1 is "),
+              "%.*s", STR_ARG(twice.err));
+    const char *id = arena_copy(&stand.arena, str_trim(twice.out)).data;
+    struct stand_result like = stand_run(&stand, "sagactl start --like %s", id);
+    cr_expect(like.code == 5 && str_equal(like.out, twice.out), "with the same key it is the same: %.*s",
+              STR_ARG(like.err));
+    like = stand_run(&stand, "sagactl start --like %s --key another --wait 30s --json", id);
+    cr_expect_eq(like.code, 0, "%.*s", STR_ARG(like.err));
+    const struct json *again = stand_json(&stand, like);
+    cr_assert_not_null(again, "%.*s", STR_ARG(like.out));
+    cr_expect(str_equal(json_get_str(again, STR("key")), STR("another")), "%.*s", STR_ARG(like.out));
+    cr_expect(str_equal(json_get_str(json_get(again, STR("input")), STR("name")), STR("same")), "%.*s",
+              STR_ARG(like.out));
+    cr_expect_eq(stand_run(&stand, "sagactl start --like %s --input {}", id).code, 2);
+    cr_expect_eq(stand_run(&stand, "sagactl start --like 01a1fe2a-b70a-73fa-b9ad-b3862380400f").code, 1);
     struct stand_result none = stand_run(&stand, "sagactl get 01a1fe2a-b70a-73fa-b9ad-b3862380400f");
     cr_expect_eq(none.code, 1);
     cr_expect(stand_has(none.err, "sagactl get: There is no such saga"), "%.*s", STR_ARG(none.err));
