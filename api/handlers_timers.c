@@ -14,7 +14,7 @@ struct timer_kind {
     const char *what;
     enum core_kind command;
     bool commands; /* whether it is about a command at all */
-    bool held;     /* by a pause, or a park by the saga's deadline */
+    bool held;     /* by a pause, or a park by the saga's deadline; an await by a pause that holds it */
 };
 
 static struct timer_kind kind_of(enum core_step_state state)
@@ -33,7 +33,7 @@ static struct timer_kind kind_of(enum core_step_state state)
     case CORE_STEP_UNDO_SENT:
         return (struct timer_kind){"attempt", CORE_UNDO, true, false};
     case CORE_STEP_AWAITING:
-        return (struct timer_kind){"await", CORE_DO, false, false};
+        return (struct timer_kind){"await", CORE_DO, false, true};
     case CORE_STEP_SLEEPING:
         return (struct timer_kind){"wait", CORE_DO, false, false};
     case CORE_STEP_STUCK:
@@ -61,7 +61,8 @@ static void put_step(struct buf *out, const struct core_saga *saga, uint16_t ind
     members_text(out, "command", kind.commands ? core_kind_text(kind.command) : (struct str){NULL, 0});
     buf_printf(out, ",\"attempt\":%u", kind.commands ? step->attempts[kind.command] : 0);
     members_text(out, "event", node->kind == PLAN_AWAIT ? node->await->event : (struct str){NULL, 0});
-    buf_printf(out, ",\"held\":%s}", kind.held && (saga->paused || by_deadline) ? "true" : "false");
+    bool held = kind.commands ? saga->paused || by_deadline : saga->held_us > 0;
+    buf_printf(out, ",\"held\":%s}", kind.held && held ? "true" : "false");
 }
 
 static void put_timers(struct buf *out, const struct core_saga *saga)
@@ -82,7 +83,8 @@ static void put_timers(struct buf *out, const struct core_saga *saga)
         buf_puts(out, first ? "\n{\"step\":null,\"kind\":\"deadline\""
                             : ",\n{\"step\":null,\"kind\":\"deadline\"");
         members_time(out, "due", saga->deadline_us);
-        buf_puts(out, ",\"command\":null,\"attempt\":0,\"event\":null,\"held\":false}");
+        buf_printf(out, ",\"command\":null,\"attempt\":0,\"event\":null,\"held\":%s}",
+                   saga->held_us > 0 ? "true" : "false");
     }
     buf_puts(out, "]}\n");
 }

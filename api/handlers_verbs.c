@@ -1,6 +1,7 @@
 /* POST /v1/sagas/{id}/{verb}: what an operator asks of one saga. The engine decides and answers after the
  * commit, so 200 means recorded, with who and why. */
 #include "api/handlers.h"
+#include "api/family.h"
 #include "api/fields.h"
 #include "api/literal.h"
 #include "api/sagas.h"
@@ -8,7 +9,8 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 
-/* Bodies: the first two fields are everyone's, the next is for verbs about a step, the rest for force. */
+/* Bodies: the first two fields are everyone's, the next is for verbs about a step, the rest for force. Verbs
+ * that reach the sagas below have bodies of their own. */
 static const struct fields_row optional_reason[] = {
     {LITERAL("actor"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
     {LITERAL("reason"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
@@ -22,7 +24,24 @@ static const struct fields_row needed_reason[] = {
     {LITERAL("output"), FIELDS_ANY, false, 0},
     {LITERAL("error_code"), FIELDS_CODE, false, LIMITS_ERROR_CODE_BYTES},
 };
-enum { FIELDS_OF_SAGA = 2, FIELDS_OF_STEP = 3, FIELDS_OF_FORCE = 6 };
+static const struct fields_row of_family[] = {
+    {LITERAL("actor"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("reason"), FIELDS_TEXT, false, LIMITS_REASON_BYTES},
+    {LITERAL("keep_children"), FIELDS_FLAG, false, 0},
+    {LITERAL("hold_deadline"), FIELDS_FLAG, false, 0},
+};
+static const struct fields_row of_family_for_a_reason[] = {
+    {LITERAL("actor"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("reason"), FIELDS_TEXT, true, LIMITS_REASON_BYTES},
+    {LITERAL("keep_children"), FIELDS_FLAG, false, 0},
+};
+enum {
+    FIELDS_OF_SAGA = 2,
+    FIELDS_OF_STEP = 3,
+    FIELDS_OF_FORCE = 6,
+    FIELDS_OF_FAMILY = 3,
+    FIELDS_OF_PAUSE = 4
+};
 
 struct verb_row {
     struct str name;
@@ -32,9 +51,9 @@ struct verb_row {
 };
 static const struct verb_row verbs[] = {
     {LITERAL("cancel"), CORE_EVENT_CANCEL, optional_reason, FIELDS_OF_SAGA},
-    {LITERAL("terminate"), CORE_EVENT_TERMINATE, needed_reason, FIELDS_OF_SAGA},
-    {LITERAL("pause"), CORE_EVENT_PAUSE, optional_reason, FIELDS_OF_SAGA},
-    {LITERAL("resume"), CORE_EVENT_RESUME, optional_reason, FIELDS_OF_SAGA},
+    {LITERAL("terminate"), CORE_EVENT_TERMINATE, of_family_for_a_reason, FIELDS_OF_FAMILY},
+    {LITERAL("pause"), CORE_EVENT_PAUSE, of_family, FIELDS_OF_PAUSE},
+    {LITERAL("resume"), CORE_EVENT_RESUME, of_family, FIELDS_OF_FAMILY},
     {LITERAL("retry"), CORE_EVENT_RETRY, optional_reason, FIELDS_OF_STEP},
     {LITERAL("skip"), CORE_EVENT_SKIP, needed_reason, FIELDS_OF_STEP},
     {LITERAL("force"), CORE_EVENT_FORCE, needed_reason, FIELDS_OF_FORCE},
@@ -86,5 +105,13 @@ void handlers_verb(struct request *request)
     };
     if (verb->event == CORE_EVENT_FORCE && !read_result(request, body, &event))
         return;
-    sagas_verb(request, id, &event);
+    const struct json *hold = json_get(body, STR("hold_deadline"));
+    event.deadline = hold != NULL && hold->boolean;
+    bool reaches = event.kind == CORE_EVENT_TERMINATE || event.kind == CORE_EVENT_PAUSE ||
+                   event.kind == CORE_EVENT_RESUME;
+    const struct json *keep = json_get(body, STR("keep_children"));
+    if (reaches && (keep == NULL || !keep->boolean))
+        family_verb(request, id, &event);
+    else
+        sagas_verb(request, id, &event);
 }

@@ -31,6 +31,10 @@ void clock_back(struct work *work)
         if (state_is_active(step->state) && step->due_set_us > now_us && !is_moment(work, i))
             work_due(work, i, anew(work, step->due_us, step->due_set_us));
     }
+    if (saga->held_us > now_us)
+        work_change(work,
+                    (struct core_change){
+                        .kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = true, .due_us = now_us});
     if (saga->deadline_us > 0 && saga->deadline_set_us > now_us)
         work_deadline(work, anew(work, saga->deadline_us, saga->deadline_set_us));
     check(saga->updated_us == now_us);

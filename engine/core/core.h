@@ -123,8 +123,9 @@ struct core_event {
     /* its body; NULL: none, which is {} (null under former rules) */
     struct str signal_id; /* a second one of this name with the same is a duplicate; "" : none */
 
-    /* TIMER */
-    bool deadline; /* the saga's deadline, whatever else is due before it */
+    /* TIMER, PAUSE */
+    bool deadline; /* the saga's deadline, whatever else is due before it; PAUSE: the saga's deadline and its
+                      awaits stand still, too */
 
     /* MOVE: step is the timer's path, "" the saga's deadline or, with `only`, the only step's timer */
     bool only;
@@ -175,7 +176,7 @@ struct core_event {
     X(DEADLINE, "deadline") /* due: of the whole saga; 0: it has passed and was acted on */                  \
     X(CAUSE, "cause")       /* step, code, message: why the saga goes back ($error) */                       \
     X(PARK, "park")     /* step, code, message: what a human must decide; empty code: not parked any more */ \
-    X(PAUSE, "pause")   /* flag */                                                                           \
+    X(PAUSE, "pause")   /* flag, due: since when its deadline and awaits stand still, too; 0: they go on */  \
     X(RESULT, "result") /* body: the saga's output */                                                        \
     X(MORE, "more")     /* the transition was cut at its bound: what moves by itself goes on with the next   \
                            event, a timer that is due at once if nothing else comes */
@@ -307,6 +308,7 @@ struct core_saga {
     enum core_status status;
     enum core_direction direction;
     bool paused;
+    int64_t held_us; /* paused: since when its deadline and its awaits stand still, too; 0: they do not */
     bool pivot_commanded; /* a pivot step was sent: no cancel any more unless it is rejected */
     bool pivot_done;
     uint64_t seed;

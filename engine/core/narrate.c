@@ -355,6 +355,7 @@ static void line(struct buf *out, const struct core_saga *saga, const struct cor
         return;
     case CORE_CHANGE_PAUSE:
         buf_puts(out, change->flag ? "sends are held" : "sends are free");
+        buf_puts(out, change->due_us > 0 ? "; its deadline and awaits stand still" : "");
         return;
     case CORE_CHANGE_RESULT:
         buf_puts(out, "result ");

@@ -54,12 +54,18 @@ static void hold(struct work *work, bool held)
 {
     check(!core_ended(work->saga));
     check(work->saga->seq > 0);
-    if (work->saga->paused == held) {
+    bool more =
+        held && work->event.deadline && work->saga->held_us == 0; /* of a pause that held only sends */
+    if (work->saga->paused == held && !more) {
         work_leave(work, CORE_REFUSED, held ? "it is paused already" : "it is not paused");
         return;
     }
     work_take(work);
-    work_change(work, (struct core_change){.kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = held});
+    if (held) {
+        timer_hold(work, work->event.deadline ? work->event.at_us : 0);
+        return;
+    }
+    timer_release(work);
     if (work_held(work->saga))
         return;
     for (uint16_t i = 0; i < work->saga->step_count; i++)

@@ -200,6 +200,9 @@ static enum err read_fields(struct reader *reader, const struct json *from, stru
         return read_move(reader, from, change);
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_PAUSE:
+        if (json_get(from, STR("due")) != NULL &&
+            (!json_get_i64(from, STR("due"), &change->due_us) || change->due_us <= 0))
+            return wrong(reader, "due");
         return read_flag(from, &change->flag) ? ERR_OK : wrong(reader, "flag");
     case CORE_CHANGE_BUDGET:
         return core_kind_parse(json_get_str(from, STR("kind")), &change->command) ? ERR_OK
@@ -348,11 +351,11 @@ static const char *read_event(const struct json *from, struct core_event *event)
         event->body = json_get(from, STR("body"));
         return event->signal.size > 0 ? NULL : "signal";
     }
-    if (event->kind == CORE_EVENT_TIMER) {
-        const struct json *deadline = json_get(from, STR("deadline"));
-        event->deadline = deadline != NULL && deadline->kind == JSON_BOOL && deadline->boolean;
+    const struct json *deadline = json_get(from, STR("deadline"));
+    bool may_say = event->kind == CORE_EVENT_TIMER || event->kind == CORE_EVENT_PAUSE;
+    event->deadline = may_say && deadline != NULL && deadline->kind == JSON_BOOL && deadline->boolean;
+    if (event->kind == CORE_EVENT_TIMER)
         return NULL;
-    }
     if (event->kind == CORE_EVENT_DELIVERED || event->kind == CORE_EVENT_UNDELIVERED) {
         event->error_code = json_get_str(from, STR("code"));
         event->error_message = json_get_str(from, STR("message"));

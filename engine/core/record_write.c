@@ -108,6 +108,10 @@ static void write_verb(struct buf *out, const struct core_event *event)
     check(event->kind >= CORE_EVENT_CANCEL);
     put_text(out, STR("actor"), event->actor);
     put_text(out, STR("reason"), event->reason);
+    if (event->deadline) {
+        name(out, STR("deadline"));
+        buf_put(out, STR("true"));
+    }
     if (event->kind == CORE_EVENT_MOVE)
         put_number(out, STR("due"), event->due_us);
     if (event->kind != CORE_EVENT_FORCE)
@@ -193,6 +197,13 @@ static void put_due(struct buf *out, int64_t due_us)
         put_number(out, STR("due"), due_us);
 }
 
+static void write_flag(struct buf *out, const struct core_change *change)
+{
+    check(change->kind == CORE_CHANGE_UNKNOWN || change->kind == CORE_CHANGE_PAUSE);
+    put_flag(out, change->flag);
+    put_due(out, change->due_us);
+}
+
 static void write_send(struct buf *out, const struct core_saga *saga, const struct core_change *change)
 {
     const struct plan_step *plan = saga->plan->nodes[saga->steps[change->step].node].step;
@@ -266,7 +277,7 @@ static void write_fields(struct buf *out, const struct core_saga *saga, const st
         return;
     case CORE_CHANGE_UNKNOWN:
     case CORE_CHANGE_PAUSE:
-        put_flag(out, change->flag);
+        write_flag(out, change);
         return;
     case CORE_CHANGE_BUDGET:
         put_text(out, STR("kind"), core_kind_text(change->command));

@@ -330,10 +330,12 @@ static void set_mark(struct core_saga *saga, struct core_step *step, const struc
     check((step != NULL) == (change->kind == CORE_CHANGE_UNKNOWN));
     if (step != NULL)
         step->unknown = change->flag;
-    else if (change->kind == CORE_CHANGE_PAUSE)
-        saga->paused = change->flag;
-    else
+    else if (change->kind == CORE_CHANGE_MORE)
         saga->unfinished = true;
+    else {
+        saga->paused = change->flag;
+        saga->held_us = change->due_us;
+    }
 }
 
 void state_change(struct core_saga *saga, const struct core_event *event, const struct core_change *change)

@@ -16,6 +16,8 @@ static bool is_held(const struct core_saga *saga, const struct core_step *step)
 {
     check(state_is_active(step->state));
     check(step->due_us > 0);
+    if (step->state == CORE_STEP_AWAITING)
+        return saga->held_us > 0;
     return state_commands(step->state) && work_held(saga) &&
            step->state == state_waiting(state_kind(step->state));
 }
@@ -29,7 +31,7 @@ int64_t timer_next(const struct core_saga *saga, bool (*holds)(const void *conte
         return INT64_MAX;
     if (saga->unfinished)
         return saga->updated_us;
-    int64_t due_us = saga->deadline_us > 0 ? saga->deadline_us : INT64_MAX;
+    int64_t due_us = saga->deadline_us > 0 && saga->held_us == 0 ? saga->deadline_us : INT64_MAX;
     for (uint16_t i = 0; i < saga->step_count; i++) {
         const struct core_step *it = &saga->steps[i];
         if (!state_is_active(it->state) || is_held(saga, it) || it->due_us > due_us)
@@ -124,7 +126,8 @@ static int64_t named(struct work *work, uint16_t *step)
     }
     if (work->event.deadline) {
         *step = CORE_NO_STEP;
-        return saga->deadline_us > 0 && !core_ended(saga) ? saga->deadline_us : INT64_MAX;
+        bool runs = saga->deadline_us > 0 && saga->held_us == 0 && !core_ended(saga);
+        return runs ? saga->deadline_us : INT64_MAX;
     }
     if (work->event.step.size == 0)
         return timer_next(saga, NULL, NULL, step);
@@ -224,9 +227,49 @@ void timer_move(struct work *work)
     check(!core_ended(work->saga));
     if (!find_timer(work, &step))
         return;
+    if (work->saga->held_us > 0 &&
+        (step == CORE_NO_STEP || work_step(work, step)->state == CORE_STEP_AWAITING)) {
+        work_leave(work, CORE_REFUSED,
+                   "its deadline and awaits stand still while it is paused: resume it first");
+        return;
+    }
     int64_t at_us = work->event.at_us;
     int64_t due_us = work_until(work->event.due_us > at_us ? work->event.due_us : at_us);
     work->event.due_us = due_us;
     work_take(work);
     work_due(work, step, due_us);
+}
+
+void timer_hold(struct work *work, int64_t since_us)
+{
+    check(since_us >= 0);
+    work_change(work, (struct core_change){
+                          .kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP, .flag = true, .due_us = since_us});
+    check(work->saga->paused);
+}
+
+/* Later by as long as it stood still: since the pause, or since it was set, if that was during the pause. */
+static int64_t later(const struct work *work, int64_t due_us, int64_t set_us, int64_t held_us)
+{
+    int64_t since_us = set_us > held_us ? set_us : held_us;
+    check(due_us > 0);
+    int64_t stood_us = work->event.at_us > since_us ? work->event.at_us - since_us : 0;
+    return work_until(due_us + stood_us);
+}
+
+void timer_release(struct work *work)
+{
+    const struct core_saga *saga = work->saga;
+    int64_t held_us = saga->held_us;
+    check(saga->paused);
+    work_change(work, (struct core_change){.kind = CORE_CHANGE_PAUSE, .step = CORE_NO_STEP});
+    if (held_us == 0)
+        return;
+    for (uint16_t i = 0; i < saga->step_count; i++) {
+        const struct core_step *step = &saga->steps[i];
+        if (step->state == CORE_STEP_AWAITING)
+            work_due(work, i, later(work, step->due_us, step->due_set_us, held_us));
+    }
+    if (saga->deadline_us > 0)
+        work_deadline(work, later(work, saga->deadline_us, saga->deadline_set_us, held_us));
 }

@@ -114,7 +114,7 @@ void view_waiting(struct buf *out, const struct core_saga *saga)
     if (core_ended(saga))
         return;
     if (saga->paused)
-        buf_puts(out, "paused");
+        buf_puts(out, saga->held_us > 0 ? "paused, its deadline and awaits stand still" : "paused");
     if (saga->status == CORE_PARKED) {
         buf_puts(out, saga->paused ? "; " : "");
         put_park(out, saga);

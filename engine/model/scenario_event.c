@@ -94,9 +94,11 @@ static void read_event(struct scenario_reader *reader, const struct tree *mappin
     read_result(reader, mapping, of, &event->event);
     read_signal(reader, mapping, of, &event->event);
     bool deadline = of[SCENARIO_EVENT_DEADLINE] && of[SCENARIO_EVENT_DEADLINE]->boolean;
-    if (deadline && (event->event.kind != CORE_EVENT_MOVE || event->event.step.size > 0))
+    bool pauses = event->event.kind == CORE_EVENT_PAUSE;
+    event->event.deadline = deadline && pauses;
+    if (deadline && !pauses && (event->event.kind != CORE_EVENT_MOVE || event->event.step.size > 0))
         problem_add(reader->diags, of[SCENARIO_EVENT_DEADLINE]->place, PROBLEM_MISSING_KEY, STR(""),
-                    "`deadline` is for a `move` without a `step`");
+                    "`deadline` is for a `pause`, and a `move` without a `step`");
     event->event.only = event->event.kind == CORE_EVENT_MOVE && event->event.step.size == 0 && !deadline;
     if (of[SCENARIO_EVENT_DUE])
         (void)scenario_span(reader, of[SCENARIO_EVENT_DUE], &event->event.due_us);

@@ -53,6 +53,8 @@ static void write_verb(struct buf *out, const struct inbox_task *task)
     member(out, "signal_id", verb->signal_id);
     if (verb->kind == CORE_EVENT_MOVE)
         buf_printf(out, ",\"only\":%s,\"due\":%" PRId64, verb->only ? "true" : "false", verb->due_us);
+    if (verb->deadline)
+        buf_puts(out, ",\"deadline\":true");
     member(out, "status", core_reply_text(verb->status));
     member(out, "code", verb->error_code);
     member(out, "message", verb->error_message);
@@ -142,6 +144,8 @@ static enum err read_verb(const struct json *body, struct inbox_task *task, stru
     };
     const struct json *only = json_get(body, STR("only"));
     verb->only = only != NULL && only->boolean;
+    const struct json *deadline = json_get(body, STR("deadline"));
+    verb->deadline = deadline != NULL && deadline->boolean;
     task->has_id = id_parse(json_get_str(body, STR("id")), &task->id);
     bool fine = task->has_id && core_event_parse(json_get_str(body, STR("verb")), &verb->kind) &&
                 verb->kind >= CORE_EVENT_CANCEL && verb->kind < CORE_EVENT_UNDO &&

@@ -236,11 +236,27 @@ int remote_post(struct invocation *invocation, struct str path, struct str body,
     return remote_print(invocation, &answer, show);
 }
 
-static void show_verb(const struct invocation *invocation, const struct json *answer)
+static void show_verb_of(const struct invocation *invocation, const struct json *answer, const char *before)
 {
     bool paused = strcmp(invocation->command->name, "pause") == 0; /* which is no status */
-    printf("%.*s is %.*s%s\n", STR_ARG(field(invocation, answer, "id")),
-           STR_ARG(field(invocation, answer, "status")), paused ? ", paused" : "");
+    struct str refused = field(invocation, answer, "refused");
+    if (refused.size > 0)
+        printf("%s%.*s is %.*s: %.*s\n", before, STR_ARG(field(invocation, answer, "id")),
+               STR_ARG(field(invocation, answer, "status")), STR_ARG(refused));
+    else
+        printf("%s%.*s is %.*s%s\n", before, STR_ARG(field(invocation, answer, "id")),
+               STR_ARG(field(invocation, answer, "status")), paused ? ", paused" : "");
+}
+
+static void show_verb(const struct invocation *invocation, const struct json *answer)
+{
+    show_verb_of(invocation, answer, "");
+    const struct json *children = json_get(answer, STR("children"));
+    for (uint32_t i = 0; children != NULL && i < children->count; i++)
+        show_verb_of(invocation, children->items[i], "  below it: ");
+    const struct json *more = json_get(answer, STR("more"));
+    if (more != NULL && more->boolean)
+        printf("  there are more below it: ask again\n");
 }
 
 /* What goes into the journal for good must be said by whoever asks for it. */
@@ -265,6 +281,10 @@ int remote_verb(struct invocation *invocation)
     remote_member(&body, "step", invocation_option(invocation, "step"));
     remote_member(&body, "result", invocation_option(invocation, "result"));
     remote_member(&body, "error_code", invocation_option(invocation, "error-code"));
+    if (invocation_option(invocation, "keep-children") != NULL)
+        buf_puts(&body, ",\"keep_children\":true");
+    if (invocation_option(invocation, "hold-deadline") != NULL)
+        buf_puts(&body, ",\"hold_deadline\":true");
     if (invocation_option(invocation, "output") != NULL)
         buf_printf(&body, ",\"output\":%.*s", STR_ARG(output));
     buf_char(&body, '}');

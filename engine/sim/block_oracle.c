@@ -260,6 +260,8 @@ static void watch_timeout(struct block_oracle *oracle, const struct core_change 
                    (change->state == CORE_STEP_WAIVED || change->state == CORE_STEP_STUCK)) ||
                   (step->state == CORE_STEP_SLEEPING && change->state == CORE_STEP_DONE);
     PROMISE("S22", !sleeps || step->due_us <= event->at_us);
+    PROMISE("pause", !oracle->stands || step->state != CORE_STEP_AWAITING ||
+                         change->state == CORE_STEP_DONE || event->kind != CORE_EVENT_TIMER);
     if (step->state != CORE_STEP_SENT && step->state != CORE_STEP_VERIFY_SENT &&
         step->state != CORE_STEP_UNDO_SENT)
         return;
@@ -503,6 +505,7 @@ static void watch_change(struct block_oracle *oracle, const struct core_change *
         break;
     case CORE_CHANGE_PAUSE:
         oracle->paused = change->flag;
+        oracle->stands = change->due_us > 0;
         break;
     case CORE_CHANGE_PARK:
         oracle->held = change->code.size > 0 && change->step == CORE_NO_STEP;

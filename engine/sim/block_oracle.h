@@ -68,6 +68,7 @@ struct block_oracle {
     bool unfinished; /* the last record was cut */
     bool back;
     bool paused;
+    bool stands; /* and its deadline and awaits with it */
     bool cancelled;
     bool held; /* parked by the deadline */
     enum core_status status;

@@ -241,6 +241,22 @@ struct wire_answer stage_await(struct stage *stage, struct str id, const char *s
     return answer;
 }
 
+void stage_await_count(struct stage *stage, const char *query, uint32_t count)
+{
+    char target[160];
+    struct wire_answer answer;
+    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
+    snprintf(target, sizeof target, "/v1/sagas?%s", query);
+    do {
+        answer = stage_call(stage, "GET", target, NULL);
+        cr_assert_eq(answer.status, 200, "%.*s", STR_ARG(answer.body));
+        if (json_get(answer.json, STR("items"))->count == count)
+            return;
+        process_pause(5);
+    } while (clock_monotonic_us() < until_us);
+    cr_assert(false, "not %u of %s within 10 s: %.*s", (unsigned)count, query, STR_ARG(answer.body));
+}
+
 void stage_send_garbage(struct stage *stage, const char *subject, const char *body)
 {
     struct bus_message message = {.subject = str_from(subject), .body = str_from(body)};

@@ -39,5 +39,7 @@ struct wire_answer stage_put(struct stage *stage, const char *target, const char
 void stage_define(struct stage *stage, const char *target, const char *yaml);
 /* Asks for the saga until its status is this; ends the test after 10 s. The last view. */
 struct wire_answer stage_await(struct stage *stage, struct str id, const char *status);
+/* Until a list has so many sagas. */
+void stage_await_count(struct stage *stage, const char *query, uint32_t count);
 /* A message that no engine understands, into the replies of a shard. */
 void stage_send_garbage(struct stage *stage, const char *subject, const char *body);

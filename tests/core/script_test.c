@@ -5,7 +5,7 @@
  * back. start [key=…] [seed=…] [{input}] reply <step>[/verify|/undo][#attempt] <status> [from=participant]
  * [code=…] [message="…"] [after=duration]
  * [{body}] timer                              at the time that core_wake names, unless a duration is given
- *   cancel|terminate|pause|resume      [by=actor] [reason="…"]
+ *   cancel|terminate|pause|resume      [by=actor] [reason="…"]; pause deadline
  *   retry|skip|force [step] [status]   likewise
  *   signal <event> [id=…] [{body}]
  *   move [only|step] in=<duration>|now      likewise
@@ -183,6 +183,8 @@ static struct core_event read_event(struct script *script, struct str line)
         }
         if (str_find(word, '=') < word.size)
             read_option(script, &event, word);
+        else if (event.kind == CORE_EVENT_PAUSE && str_equal(word, STR("deadline")))
+            event.deadline = true;
         else if (str_equal(word, STR("only")))
             event.only = true;
         else if (!str_equal(word, STR("now")) && !core_reply_parse(word, &event.status))

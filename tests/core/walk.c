@@ -406,11 +406,11 @@ static void operate(struct walk *walk)
                                .at_us = walk->now_us,
                                .actor = STR("ann"),
                                .reason = STR("because")};
+    event.deadline = event.kind == CORE_EVENT_PAUSE && chance(walk, 50);
     bool rare = event.kind == CORE_EVENT_TERMINATE || event.kind == CORE_EVENT_CANCEL;
     if (rare && !strikes(walk, 20))
         return;
-    if (chance(walk, 50))
-        event.step = any_step(walk);
+    event.step = chance(walk, 50) ? any_step(walk) : STR("");
     event.status = chance(walk, 60) ? CORE_REPLY_OK : CORE_REPLY_REJECTED;
     if (walk->has_parent && chance(walk, 10))
         undo(walk);
