@@ -157,13 +157,14 @@ static void bury(struct runner *runner, struct inbox_item *item, struct str reas
     runner_try_again(runner, item);
 }
 
-/* The database refused the saga's rows. Among several items the culprit is not known, so each is tried in a
- * batch of its own. */
+/* The database refused the saga's rows. Among several items, or beside the saga's own timer, the culprit is
+ * not known, so each item is tried in a batch of its own. */
 static void answer_refused(struct runner *runner, struct batch_done *done)
 {
     struct inbox_item *item = done->item;
     const struct batch_saga *saga = &runner->batch.sagas[done->saga];
-    if (saga->item_count > 1 && !item->alone && item->task.kind != INBOX_WATCH) {
+    bool doubtful = saga->item_count > 1 || saga->timed;
+    if (doubtful && !item->alone && item->task.kind != INBOX_WATCH) {
         item->alone = true;
         runner_try_again(runner, item);
     } else if (inbox_item_is_message(item)) {

@@ -23,6 +23,7 @@ struct batch_saga {
     bool rejected;       /* by the database */
     struct str reason;   /* why, then */
     uint32_t item_count; /* items whose effect depends on it, watches not counted */
+    bool timed;          /* so does what its own timer led to */
 };
 /* What the figures count once it is stored. */
 struct batch_move {
@@ -68,6 +69,7 @@ struct batch {
     size_t heavy_bytes; /* and of these, of sagas that have much in store */
     uint64_t steps;     /* evaluation steps it took */
     uint32_t event_count;
+    bool apart; /* of one item, to see what it alone leads to: the timer of its saga waits */
     struct batch_saga *sagas;
     uint32_t saga_count, saga_room;
     struct store_record *records;

@@ -527,12 +527,19 @@ static void fire(struct runner *runner, struct resident_entry *entry)
            (delivery_verdict(runner, entry, &event) || next_timer(runner, entry, &event))) {
         if (!decide_event(runner, entry, &event, NULL))
             break;
+        batch->sagas[decide_row(runner, entry)].timed = true;
         cut = batch_full(batch) || (heavy && batch->bytes - before >= LIMITS_BATCH_HEAVY_BYTES);
     }
     batch->heavy_bytes += heavy ? batch->bytes - before : 0;
     resident_time(&runner->resident, entry);
     if (cut && !core_ended(entry->saga) && delivery_verdict(runner, entry, &event))
         look_again(runner, entry, 0);
+}
+
+/* Whether the rows of its saga are to show what an item alone leads to. */
+static bool is_apart(const struct runner *runner, const struct resident_entry *entry)
+{
+    return runner->batch.apart && decide_row(runner, entry) != BATCH_NO_SAGA;
 }
 
 /* The database does not know the saga: it has lost it, or never took it. */
@@ -561,7 +568,8 @@ void intake_timers(struct runner *runner)
     for (uint32_t i = 0; i < count; i++) {
         if (error != ERR_OK)
             look_again(runner, due[i], again_pause_us);
-        else if (batch_full(&runner->batch) || (is_heavy(due[i]) && batch_heavy_full(&runner->batch)))
+        else if (batch_full(&runner->batch) || (is_heavy(due[i]) && batch_heavy_full(&runner->batch)) ||
+                 is_apart(runner, due[i]))
             look_again(runner, due[i], 0);
         else if (due[i]->saga != NULL)
             fire(runner, due[i]);

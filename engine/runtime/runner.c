@@ -371,16 +371,20 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
         mend_turn(runner, wait);
         return;
     }
-    struct inbox_item *items = runner_items(runner, wait, next_duty(runner, behind));
+    struct inbox_item *items = suspect_part(runner, runner_items(runner, wait, next_duty(runner, behind)));
     batch_begin(&runner->batch, runner_now_us(runner));
     struct inbox_item *untaken =
         asking_turn(runner); /* before their timers: what has reached nobody is not unknown */
     if (untaken != NULL)
         intake_items(runner, untaken);
     bool timers_first = runner->timers_first;
+    if (timers_first && items != NULL && items->alone) { /* their turn, then: not beside it */
+        runner_take_back(runner, &(struct runner_again){.first = items, .last = items});
+        items = NULL;
+    }
     if (timers_first)
         intake_timers(runner);
-    items = suspect_part(runner, items);
+    runner->batch.apart = items != NULL && items->alone;
     if (items != NULL)
         intake_items(runner, items);
     bool full = batch_full(&runner->batch) || batch_heavy_full(&runner->batch);

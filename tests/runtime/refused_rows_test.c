@@ -105,6 +105,55 @@ Test(refused_rows, an_event_is_not_refused_for_an_end_that_did_not_come)
     bed_close(&bed);
 }
 
+static bool refuses_timers(void *context, const struct store_batch *batch)
+{
+    const bool *well = context;
+    for (uint32_t i = 0; i < batch->record_count && !*well; i++)
+        if (str_equal(batch->records[i].kind, STR("timer")))
+            return true;
+    return false;
+}
+
+/* What a saga's own timer leads to is refused; the answer and the request that came with it are innocent. */
+Test(refused_rows, a_message_is_not_blamed_for_a_timer)
+{
+    static const char both[] =
+        "saga: both\nversion: 1\nsteps:\n"
+        "  - parallel:\n      branches:\n"
+        "        a: [ { id: one, command: shop.one, timeout: 2s, compensate: none } ]\n"
+        "        b: [ { id: two, command: shop.two, timeout: 1h, compensate: none } ]\n";
+    struct bed bed;
+    bool well = false;
+    bed_open(&bed, 1);
+    bed_define(&bed, both);
+    bed.world.hooks.refuses = refuses_timers;
+    bed.world.hooks.context = &well;
+    bed.world.hooks.append = NULL;
+    bed.world.hooks.publish = NULL;
+    bed.world.hooks.published = NULL;
+    struct bed_call *start = bed_start_of(&bed, 0, "both", "", "{}");
+    bed_settle(&bed);
+    bed_take(&bed, "shop.one");
+    struct bus_message two = bed_take(&bed, "shop.two");
+    bed_advance(&bed, 1900000);
+    bed_reply(&bed, &two, "ok", "\"innocent\"");
+    world_deliver(&bed.world, 10);
+    world_advance(&bed.world, 200000);
+    bed_settle(&bed);
+    cr_assert(is_in_journal(&bed, start->answer.id, "\"innocent\""));
+    bed_advance(&bed, 60000000 - 200000); /* the timer is tried once a minute */
+    struct bed_call *pause = bed_verb(&bed, 0, start->answer.id, CORE_EVENT_PAUSE);
+    world_advance(&bed.world, 400000);
+    bed_settle(&bed);
+    cr_assert(pause->count == 1 && pause->answer.error == ERR_OK, "%s", pause->message);
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 0));
+    well = true;
+    bed_verb(&bed, 0, start->answer.id, CORE_EVENT_RESUME);
+    bed_advance(&bed, 61000000);
+    bed_take(&bed, "shop.one");
+    bed_close(&bed);
+}
+
 Test(refused_rows, a_key_is_not_taken_by_a_start_that_was_none)
 {
     struct bed bed;
