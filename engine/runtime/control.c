@@ -39,7 +39,6 @@ static void write_start(struct buf *out, const struct inbox_task *task)
     tree(out, "input", start->input);
     if (task->has_id)
         identity(out, task->id);
-    buf_char(out, '}');
 }
 
 static void write_verb(struct buf *out, const struct inbox_task *task)
@@ -61,7 +60,6 @@ static void write_verb(struct buf *out, const struct inbox_task *task)
     member(out, "actor", verb->actor);
     member(out, "reason", verb->reason);
     tree(out, "body", verb->body);
-    buf_char(out, '}');
 }
 
 static void write_child(struct buf *out, const struct inbox_task *task)
@@ -81,10 +79,9 @@ static void write_child(struct buf *out, const struct inbox_task *task)
     member(out, "correlation", child->correlation);
     member(out, "traceparent", child->traceparent);
     tree(out, "input", child->input);
-    buf_char(out, '}');
 }
 
-struct str control_write(const struct inbox_task *task, struct arena *arena)
+struct str control_write(const struct inbox_task *task, struct str from, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, arena);
@@ -94,7 +91,18 @@ struct str control_write(const struct inbox_task *task, struct arena *arena)
         write_child(&out, task);
     else
         write_verb(&out, task);
+    member(&out, "from", from);
+    buf_char(&out, '}');
     return buf_str(&out);
+}
+
+struct str control_from(struct str text, struct arena *arena)
+{
+    const struct json *body = NULL;
+    struct err_note note;
+    return json_parse(arena, text, LIMITS_HTTP_BODY_BYTES, &body, &note) == ERR_OK
+               ? json_get_str(body, STR("from"))
+               : STR("");
 }
 
 static enum err refuse(struct str *reason, struct str why)

@@ -132,8 +132,9 @@ enum err forward_send(struct forwards *forwards, struct inbox_item *item, struct
     enum err error = take_slot(forwards, item, nonce, &cookie, note);
     pthread_mutex_unlock(&forwards->lock);
     if (error == ERR_OK) {
-        struct str body = proof_seal(&engine->key, PROOF_ASK, item->shard, str_from(nonce),
-                                     control_write(&item->task, &item->arena), &item->arena);
+        struct str body =
+            proof_seal(&engine->key, PROOF_ASK, item->shard, str_from(nonce),
+                       control_write(&item->task, item->delivery.identity, &item->arena), &item->arena);
         error = bus_call(engine->bus, item->shard, body, FORWARD_TIMEOUT_US, cookie, note);
         pthread_mutex_lock(&forwards->lock);
         if (error != ERR_OK)

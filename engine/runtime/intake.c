@@ -196,8 +196,11 @@ static void read_delivery(struct runner *runner, struct intake *intake)
 
 static void read_item(struct runner *runner, struct intake *intake)
 {
-    if (intake->item->task.kind == INBOX_UNREAD)
+    const struct inbox_task *task = &intake->item->task;
+    if (task->kind == INBOX_UNREAD)
         read_delivery(runner, intake);
+    else if (task->kind == INBOX_DEAD && !inbox_item_is_message(intake->item))
+        finish(runner, intake, BATCH_NO_SAGA, ERR_BAD_DATA, task->reason);
     else
         take_task(intake);
 }

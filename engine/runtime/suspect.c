@@ -5,7 +5,9 @@
 #include <string.h>
 #include "engine/base/duration.h"
 #include "engine/ops/log.h"
+#include "engine/runtime/control.h"
 #include "engine/runtime/engine_parts.h"
+#include "engine/runtime/proof.h"
 
 /* Hands that are nobody's fault: an engine that was replaced, a lease that was lost, both at once. */
 enum { HANDS_MAX = 3 };
@@ -56,13 +58,38 @@ void suspect_settle(struct runner *runner, bool leaving)
     }
 }
 
-static bool is_suspect(const struct runner *runner, const struct inbox_item *item)
+/* What the broker calls the message, whoever took it from there; "": it is none, but somebody's request. */
+static struct str identity_of(struct runner *runner, struct inbox_item *item)
+{
+    bool asked = item->origin == INBOX_DELIVERY && item->delivery.source == BUS_SOURCE_CONTROL;
+    if (asked && item->delivery.identity.size == 0 &&
+        proof_open(&runner->engine->key, PROOF_ASK, item->shard, item->delivery.message.body, &item->nonce))
+        item->delivery.identity = control_from(item->delivery.message.body, &item->arena);
+    return item->delivery.identity;
+}
+
+static bool is_suspect(struct runner *runner, struct inbox_item *item)
 {
     const struct runner_shard *shard =
         item->shard < runner->engine->shard_count ? &runner->shards[item->shard] : NULL;
-    return shard != NULL && shard->owned && shard->careful && inbox_item_is_message(item) &&
-           item->delivery.identity.size > 0 && item->delivery.identity.size < sizeof runner->suspect &&
-           item->task.kind != INBOX_DEAD;
+    if (shard == NULL || !shard->owned || !shard->careful || item->task.kind == INBOX_DEAD)
+        return false;
+    struct str identity = identity_of(runner, item);
+    return identity.size > 0 && identity.size < sizeof runner->suspect;
+}
+
+/* One that was passed on is in the hands of an engine that will store it; until then it stays known. */
+static void condemn(struct runner *runner, struct inbox_item *item, uint32_t hands)
+{
+    log_error("message_ended_its_owners", "subject=%.*s message=%s hands=%u",
+              STR_ARG(item->delivery.message.subject), runner->suspect, hands);
+    item->task = (struct inbox_task){
+        .kind = INBOX_DEAD,
+        .reason = arena_printf(&item->arena,
+                               "%u engines in turn ended, or lost its shard, with this message alone in hand",
+                               hands - 1)};
+    if (!inbox_item_is_message(item))
+        runner->suspect[0] = '\0';
 }
 
 struct inbox_item *suspect_part(struct runner *runner, struct inbox_item *items)
@@ -90,15 +117,8 @@ bool suspect_take(struct runner *runner, struct inbox_item *item, struct err_not
         return false;
     memcpy(runner->suspect, item->delivery.identity.data, item->delivery.identity.size);
     runner->suspect[item->delivery.identity.size] = '\0';
-    if (hands <= HANDS_MAX)
-        return true;
-    log_error("message_ended_its_owners", "subject=%.*s message=%s hands=%u",
-              STR_ARG(item->delivery.message.subject), runner->suspect, hands);
-    item->task = (struct inbox_task){
-        .kind = INBOX_DEAD,
-        .reason = arena_printf(&item->arena,
-                               "%u engines in turn ended, or lost its shard, with this message alone in hand",
-                               hands - 1)};
+    if (hands > HANDS_MAX)
+        condemn(runner, item, hands);
     return true;
 }
 

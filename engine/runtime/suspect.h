@@ -5,7 +5,9 @@
  * its messages is taken in a batch of its own, so that it takes no other with it, and the database remembers
  * in whose hands it was; in so many different ones, none of which finished it, it becomes a dead letter. How
  * often the broker has delivered a message says nothing: each owner of a shard makes its consumer anew, and
- * whoever has no room gives back what comes, again and again. For the runner's thread. */
+ * whoever has no room gives back what comes, again and again. A message that another engine took and passed
+ * on as a request goes by the same identity; it is refused for good then, and the dead letter is that
+ * engine's. For the runner's thread. */
 #pragma once
 #include "engine/runtime/runner.h"
 

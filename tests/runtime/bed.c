@@ -56,13 +56,12 @@ static enum memory_store_fault fault_of(void *context, struct world_host *host,
     bed->largest_batch = bytes > bed->largest_batch ? bytes : bed->largest_batch;
     for (uint32_t i = 0; bed->deadly != NULL && i < batch->record_count; i++)
         if (strstr(arena_copy(&bed->arena, batch->records[i].data).data, bed->deadly) != NULL) {
-            world_die_in(&bed->world, 0, 1);
+            world_die_in(&bed->world, host->index, 1);
             return MEMORY_STORE_REFUSED;
         }
     if (bed->append_most > 0 && batch->record_count > bed->append_most)
         return MEMORY_STORE_REFUSED;
     enum memory_store_fault fault = bed->next_append;
-    (void)host;
     bed->next_append = MEMORY_STORE_FINE;
     return fault;
 }

@@ -19,8 +19,8 @@ Test(control, a_verb_survives_the_way)
                                     .reason = STR("because"),
                                     .body = &json_true};
     struct str reason = {0};
-    cr_assert(control_read(control_write(&sent, &arena), registry, &arena, &got, &reason) == ERR_OK, "%.*s",
-              STR_ARG(reason));
+    cr_assert(control_read(control_write(&sent, STR(""), &arena), registry, &arena, &got, &reason) == ERR_OK,
+              "%.*s", STR_ARG(reason));
     cr_assert(got.kind == INBOX_VERB && id_equal(got.id, sent.id));
     cr_assert(got.verb.kind == CORE_EVENT_FORCE && got.verb.status == CORE_REPLY_REJECTED);
     cr_assert(str_equal(got.verb.step, STR("charge")) && str_equal(got.verb.actor, STR("ann \"x\"")));
@@ -95,15 +95,16 @@ Test(control, a_command_for_a_child_survives_the_way)
                                          .correlation = STR("c"),
                                          .input = &json_true};
     struct str reason = {0};
-    cr_assert(control_read(control_write(&sent, &arena), registry, &arena, &got, &reason) == ERR_OK, "%.*s",
-              STR_ARG(reason));
+    cr_assert(control_read(control_write(&sent, STR(""), &arena), registry, &arena, &got, &reason) == ERR_OK,
+              "%.*s", STR_ARG(reason));
     cr_assert(got.kind == INBOX_CHILD && id_equal(got.id, sent.child.child));
     cr_assert(id_equal(got.child.parent, sent.child.parent) && got.child.kind == CORE_UNDO);
     cr_assert(got.child.attempt == 7 && got.child.depth == 3 && got.child.version == 2);
     cr_assert(str_equal(got.child.step, STR("book[3]")) && str_equal(got.child.definition, STR("billing")));
     cr_assert(json_equal(got.child.input, &json_true));
     sent.child.kind = CORE_VERIFY;
-    cr_assert(control_read(control_write(&sent, &arena), registry, &arena, &got, &reason) == ERR_INVALID);
+    cr_assert(control_read(control_write(&sent, STR(""), &arena), registry, &arena, &got, &reason) ==
+              ERR_INVALID);
     arena_fini(&arena);
     registry_free(registry);
 }
@@ -121,7 +122,8 @@ Test(control, events_and_timers_survive_the_way)
         struct inbox_task sent = {.kind = INBOX_VERB}, got;
         struct str reason = {0};
         sent.verb = verbs[i];
-        cr_assert(control_read(control_write(&sent, &arena), registry, &arena, &got, &reason) == ERR_OK,
+        cr_assert(control_read(control_write(&sent, STR(""), &arena), registry, &arena, &got, &reason) ==
+                      ERR_OK,
                   "%.*s", STR_ARG(reason));
         cr_assert(got.verb.kind == verbs[i].kind && got.verb.due_us == verbs[i].due_us);
         cr_assert(got.verb.only == verbs[i].only);

@@ -189,6 +189,38 @@ Test(forward, what_comes_again_comes_less_and_less_often)
     inbox_item_free(item);
 }
 
+/* Host 1 dies of it again and again, and never sees the message itself. */
+Test(forward, a_message_that_ends_its_owners_becomes_a_dead_letter_when_another_passes_it_on)
+{
+    struct bed bed;
+    struct err_note note = {""};
+    struct bus_message poison = {.subject = STR("saga.start.order"), .body = STR("{\"what\":\"poison\"}")};
+    char key[32];
+    bed_open_sharing(&bed, 2, 1);
+    for (uint32_t i = 0;
+         i == 0 || engine_shard_of_key(bed.world.hosts[0].engine, STR("order"), str_from(key)) != 1; i++)
+        snprintf(key, sizeof key, "key-%u", i);
+    bus_header_add(&poison, STR("Saga-Start-Key"), str_from(key));
+    bed.deadly = "poison";
+    bus_unlisten_in(bed.world.hosts[1].inner);
+    memory_bus_send(bed.world.broker, &poison);
+    for (int life = 0; life < 20 && bed_dead_letters(&bed, "alone in hand") == 0; life++) {
+        bed_settle(&bed);
+        if (!world_is_up(&bed.world, 1)) {
+            world_bury(&bed.world, 1);
+            bed_advance(&bed, 15 * DURATION_SECOND_US);
+            cr_assert(world_boot(&bed.world, 1, &note) == ERR_OK, "%s", note.text);
+            bus_unlisten_in(bed.world.hosts[1].inner);
+        }
+        memory_bus_redeliver(bed.world.broker);
+    }
+    cr_assert(eq(u32, bed_dead_letters(&bed, "alone in hand"), 1));
+    bed_advance(&bed, 15 * DURATION_SECOND_US);
+    cr_assert(world_is_up(&bed.world, 1) && bed.published_commands == 0);
+    cr_assert(eq(u32, bed_dead_letters(&bed, ""), 1));
+    bed_close(&bed);
+}
+
 /* One look for all who wait, however many they are. */
 Test(forward, many_who_wait_cost_one_question)
 {
