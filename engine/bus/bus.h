@@ -96,6 +96,7 @@ struct bus_callbacks {
     /* Connected again or lost: for readiness; after a reconnect unanswered publishes have been reported as
      * failed. */
     void (*connected)(void *context, bool connected);
+    uint32_t shard_count; /* shards are numbered below it: replies to others are nobody's. 0: not known */
 };
 
 /* Who takes commands from the stream. */

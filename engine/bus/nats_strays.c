@@ -1,6 +1,6 @@
 /* What SAGA_REPLY holds and no shard's consumer takes, because its subject is none of a reply: a command that
- * was pulled into the stream, a reply to a shard that is no number. It would stay for ever, and the stream is
- * bounded.
+ * was pulled into the stream, a reply to a shard that is no number or does not exist. It would stay for ever,
+ * and the stream is bounded.
  *
  * In each round of the keeper the last one of each such subject is handed over as a reply to a shard of ours,
  * which becomes a dead letter; in the next round that subject is purged up to it, so that a message is not
@@ -24,14 +24,15 @@ enum {
 static const char stream[] = "SAGA_REPLY";
 
 /* Whether some shard's consumer may take it: "saga.reply.<number>.>". */
-static bool is_taken(struct str subject)
+static bool is_taken(const struct nats_bus *bus, struct str subject)
 {
+    uint32_t count = bus->callbacks.shard_count > 0 ? bus->callbacks.shard_count : LIMITS_SHARDS_MAX;
     struct str prefix = STR("saga.reply.");
     struct str rest = str_slice(subject, prefix.size, subject.size);
     size_t dot = str_find(rest, '.');
     uint32_t shard;
     return str_starts(subject, prefix) && dot + 1 < rest.size &&
-           subject_number(str_slice(rest, 0, dot), LIMITS_SHARDS_MAX - 1, &shard);
+           subject_number(str_slice(rest, 0, dot), count - 1, &shard);
 }
 
 /* nats-server stores such a subject all the same; as a filter it would mean others' messages. */
@@ -104,7 +105,7 @@ static void look(struct nats_bus *bus, jsCtx *js, struct nats_strays *strays)
     for (int i = 0; subjects != NULL && i < subjects->Count && strays->count < NATS_STRAYS_MAX; i++) {
         struct nats_stray *stray = &strays->items[strays->count];
         const char *subject = subjects->List[i].Subject;
-        if (is_taken(str_from(subject)) || strlen(subject) >= sizeof stray->subject)
+        if (is_taken(bus, str_from(subject)) || strlen(subject) >= sizeof stray->subject)
             continue;
         memcpy(stray->subject, subject, strlen(subject) + 1);
         strays->count += hand_over(bus, js, shard, stray);

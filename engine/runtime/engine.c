@@ -171,7 +171,8 @@ static enum err open_bus(struct engine *engine, struct err_note *note)
                                       .published = published,
                                       .seen = seen,
                                       .taken_back = taken_back,
-                                      .connected = connected};
+                                      .connected = connected,
+                                      .shard_count = engine->shard_count};
     enum err error = engine->options.open_bus(engine->options.context, &callbacks, &engine->bus, note);
     if (error != ERR_OK)
         return error;

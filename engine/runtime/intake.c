@@ -65,9 +65,13 @@ static void read_reply(struct runner *runner, struct intake *intake)
     if (!subject_reply(message->subject, &shard, &participant) || shard != intake->item->shard ||
         shard != id_shard(intake->id)) {
         intake->what = INTAKE_DEAD;
-        intake->reason = arena_printf(
-            &runner->batch.arena, "the saga belongs to shard %u, the reply came on the subject of shard %u",
-            id_shard(intake->id), shard);
+        intake->reason =
+            shard >= runner->engine->shard_count
+                ? arena_printf(&runner->batch.arena, "there is no shard %u; a reply goes to Saga-Reply-To",
+                               shard)
+                : arena_printf(&runner->batch.arena,
+                               "the saga belongs to shard %u, the reply came on the subject of shard %u",
+                               id_shard(intake->id), shard);
     } else if (str_equal(participant, STR(PLAN_ENGINE)) && !proof_holds(&runner->engine->key, message)) {
         stranger_refuse(STRANGER_PROOF, message->subject);
         intake->what = INTAKE_DEAD;

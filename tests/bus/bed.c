@@ -133,8 +133,13 @@ struct bed_witness *bed_open(struct bed *bed)
     witness->bed = bed;
     pthread_mutex_init(&witness->mutex, NULL);
     witness->seen = memory_new(BED_SEEN_MAX, sizeof *witness->seen);
-    struct bus_callbacks callbacks = {witness, on_deliver,    on_published,
-                                      on_seen, on_taken_back, on_connected};
+    struct bus_callbacks callbacks = {.context = witness,
+                                      .deliver = on_deliver,
+                                      .published = on_published,
+                                      .seen = on_seen,
+                                      .taken_back = on_taken_back,
+                                      .connected = on_connected,
+                                      .shard_count = BED_SHARDS};
     struct nats_bus_options options = {.url = bed->harness.nats.url, .instance = instance};
     struct err_note note = {""};
     if (!bed->real)

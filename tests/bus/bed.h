@@ -10,7 +10,7 @@
 #include "engine/bus/memory_bus.h"
 #include "tests/harness/harness.h"
 
-enum { BED_BUSES_MAX = 4, BED_SEEN_MAX = 4096, BED_PATIENCE_MS = 15000 };
+enum { BED_BUSES_MAX = 4, BED_SEEN_MAX = 4096, BED_PATIENCE_MS = 15000, BED_SHARDS = 16 };
 
 struct bed_seen {
     enum bus_source source;

@@ -61,6 +61,7 @@ Test(strangers, a_participants_commands_reach_nobody_but_itself, .timeout = 300)
     pull_into(inn, "saga.start.calm");
     pull_into(inn, "saga.child.calm");
     pull_into(inn, "saga.reply.0.inn");
+    cr_assert_eq(natsConnection_PublishString(inn, "saga.reply.4000.inn", "{}"), NATS_OK);
     AWAIT(refused(&world, "subject") == SHARDS, "not counted");
     world_await_query(
         &world,
