@@ -2,11 +2,26 @@
 
 #include <string.h>
 #include "engine/base/arena.h"
+#include "engine/base/mask.h"
 
 /* Any number: programs that bring the same database up to date take turns. */
 #define MAKE_LOCK "SELECT pg_advisory_xact_lock(7251)"
 
 static const char duplicate_database[] = "42P04", unique_violation[] = "23505";
+
+/* libpq quotes what it cannot read of a connection string, and takes for the host what an "@" in a password
+ * leaves of it. */
+static enum err unreachable(const PGconn *connection, struct err_note *note)
+{
+    char masked[sizeof note->text], shown[sizeof note->text];
+    const char *password = PQpass(connection), *host = PQhost(connection);
+    mask_word(PQerrorMessage(connection), password != NULL ? password : "", masked, sizeof masked);
+    if (host == NULL || host[0] == '\0' || strchr(host, '@') != NULL)
+        mask_quoted(masked, shown, sizeof shown);
+    else
+        memcpy(shown, masked, sizeof shown);
+    return err_note(note, ERR_UNAVAILABLE, "cannot reach the database: %s", shown);
+}
 
 static enum err connect_to(const char *server, const char *name, PGconn **connection, struct err_note *note)
 {
@@ -16,8 +31,7 @@ static enum err connect_to(const char *server, const char *name, PGconn **connec
     *connection = PQconnectdbParams(keys, values, 1);
     if (PQstatus(*connection) == CONNECTION_OK)
         return ERR_OK;
-    enum err error =
-        err_note(note, ERR_UNAVAILABLE, "cannot reach the database: %s", PQerrorMessage(*connection));
+    enum err error = unreachable(*connection, note);
     PQfinish(*connection);
     *connection = NULL;
     return error;

@@ -14,6 +14,7 @@
 #include "engine/base/duration.h"
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
+#include "engine/base/mask.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, PATIENCE_S = 30, ANSWERS_MAX = 64 };
 
@@ -37,8 +38,9 @@ static const char help_text[] =
     "  participant behave NAME --clear [--database URL]\n"
     "      Removes all rules.\n"
     "\n"
-    "  --nats URL        default nats://127.0.0.1:4222\n"
-    "  --database URL    any database of the PostgreSQL server (default postgresql:///postgres)\n"
+    "  --nats URL        default $SAGAD_NATS, or nats://127.0.0.1:4222\n"
+    "  --database URL    any database of the PostgreSQL server (default $SAGAD_DATABASE, or "
+    "postgresql:///postgres)\n"
     "  --workers N       commands worked on at a time (default 4)\n"
     "  --delay DURATION  as 500ms or 3s; after 30s the broker hands the command to another worker\n"
     "\n"
@@ -46,6 +48,7 @@ static const char help_text[] =
     "\n";
 
 struct arguments {
+    struct arena arena;
     const char *name;
     const char *nats;
     const char *database;
@@ -86,6 +89,20 @@ static const char **option(struct arguments *arguments, const char *name)
         if (strcmp(options[i].name, name) == 0)
             return options[i].place;
     return NULL;
+}
+
+/* Others on the machine may list the command line: a password is kept here and overwritten there. */
+static const char *hide(struct arguments *arguments, const char *option, char *value)
+{
+    if (!mask_is_needed(value))
+        return value;
+    const char *kept = arena_copy(&arguments->arena, str_from(value)).data;
+    mask_argument(value);
+    fprintf(stderr,
+            "participant: warning: others on this machine can read a password on the command line: use "
+            "%s instead of %s\n",
+            strcmp(option, "--nats") == 0 ? "SAGAD_NATS" : "SAGAD_DATABASE", option);
+    return kept;
 }
 
 /* ACTION=JSON */
@@ -146,7 +163,9 @@ static int parse(struct arguments *arguments, int argc, char **argv)
                 arguments->workers > SERVE_THREADS_MAX)
                 return usage("--workers takes a number from 1 to 64", "");
         } else if (place != NULL) {
-            *place = argv[++i];
+            bool address = place == &arguments->nats || place == &arguments->database;
+            *place = address ? hide(arguments, argv[i], argv[i + 1]) : argv[i + 1];
+            i++;
         } else {
             return usage("there is no option ", argv[i]);
         }
@@ -268,18 +287,28 @@ static int work(const struct arguments *arguments)
     return EXIT_FINE;
 }
 
+static const char *setting(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .nats = "nats://127.0.0.1:4222", .database = "postgresql:///postgres", .workers = 4, .times = "1"};
+    struct arguments arguments = {.nats = setting("SAGAD_NATS", "nats://127.0.0.1:4222"),
+                                  .database = setting("SAGAD_DATABASE", "postgresql:///postgres"),
+                                  .workers = 4,
+                                  .times = "1"};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             printf("%s", help_text);
             actions_help(stdout);
             return EXIT_FINE;
         }
+    arena_init(&arguments.arena, 0);
     int code = parse(&arguments, argc, argv);
-    if (code != EXIT_FINE)
-        return code;
-    return arguments.behave ? behave(&arguments) : work(&arguments);
+    if (code == EXIT_FINE)
+        code = arguments.behave ? behave(&arguments) : work(&arguments);
+    arena_fini(&arguments.arena);
+    return code;
 }

@@ -2,7 +2,9 @@
  * when told. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "engine/base/clock.h"
 #include "tests/participants/stand.h"
 
@@ -297,6 +299,56 @@ Test(participants, wrong_calls_are_told_apart)
     cr_assert_eq(exit_status(BEHAVE("behave", "payments", "--do", "dance")), 2);
     cr_assert_eq(exit_status(BEHAVE("behave", "payments", "--do", "slow", "--delay", "soon")), 2);
     cr_assert_eq(exit_status(BEHAVE("behave", "payments", "--clear", "--database", "host=/nowhere")), 1);
+}
+
+/* What it says when it is called in vain. */
+static void call_in_vain(const char *const *arguments, char *said, size_t size)
+{
+    struct err_note note;
+    char log[] = "/tmp/saga-participant-XXXXXX";
+    int file = mkstemp(log), status = 0;
+    cr_assert_geq(file, 0);
+    close(file);
+    struct process process = {.name = "participant"};
+    snprintf(process.log, sizeof process.log, "%s", log);
+    const char *argv[8] = {SAGA_BINARY_DIR "/deploy/participants/participant"};
+    for (int i = 0; arguments[i] != NULL && i < 6; i++)
+        argv[1 + i] = arguments[i];
+    cr_assert_eq(process_start(&process, argv, NULL, &note), ERR_OK, "%s", note.text);
+    cr_assert(process_wait(&process, STAND_PATIENCE_MS, &status));
+    cr_assert_eq(status >> 8, 1);
+    process_log_tail(log, said, size);
+    cr_assert_eq(unlink(log), 0);
+}
+
+Test(participants, addresses_come_by_the_environment_and_passwords_are_not_told)
+{
+    char said[2000];
+    cr_assert_eq(setenv("SAGAD_DATABASE", "host=/nowhere password=hush", 1), 0);
+    call_in_vain(BEHAVE("behave", "payments", "--clear"), said, sizeof said);
+    cr_assert_not_null(strstr(said, "/nowhere"), "%s", said);
+    cr_assert_null(strstr(said, "command line"), "%s", said);
+    call_in_vain(
+        BEHAVE("behave", "payments", "--clear", "--database", "host=/nowhere password=hush more-hush"), said,
+        sizeof said);
+    cr_assert_null(strstr(said, "hush"), "%s", said);
+    cr_assert_not_null(strstr(said, "use SAGAD_DATABASE"), "%s", said);
+}
+
+/* The broker's URL bears a password. */
+Test(participants, the_command_line_shows_no_password)
+{
+    char path[64], shown[4096], url[SERVERS_URL_SIZE];
+    stand_start(&stand, "payments");
+    rights_url(&stand.harness.nats, stand.name, url);
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)stand.program.process.pid);
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    size_t size = fread(shown, 1, sizeof shown, file);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert(size > 0 && memmem(shown, size, "--nats", 6) != NULL);
+    cr_assert_null(memmem(shown, size, url, strlen(url)), "%s", url);
+    stand_stop(&stand);
 }
 
 /* Of any name, any action: what it has no answer for is answered {}, and the barrier stands before all of it.
