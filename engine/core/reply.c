@@ -159,19 +159,20 @@ static struct str code_of(const struct work *work)
     return work->event.error_code.size > 0 ? work->event.error_code : core_code_text(CORE_CODE_REJECTED);
 }
 
-static enum plan_on_error rule_or(const struct work *work, uint16_t step, enum plan_on_error otherwise)
-{
-    const struct plan_step *plan = work_node(work, step)->step;
-    check(plan->error_count == 0 || plan->errors != NULL);
-    for (uint32_t i = 0; i < plan->error_count; i++)
-        if (str_equal(plan->errors[i].code, work->event.error_code))
-            return plan->errors[i].then;
-    return otherwise;
-}
-
 enum plan_on_error reply_rule(const struct work *work, uint16_t step)
 {
-    return rule_or(work, step, PLAN_ON_ERROR_FAIL);
+    const struct plan_error_rule *rule =
+        plan_error_rule_for(work_node(work, step)->step, work->event.error_code);
+    return rule == NULL ? PLAN_ON_ERROR_FAIL : rule->then;
+}
+
+/* A rule for any code is about what did not happen: it does not hold for a child that has done everything. */
+static enum plan_on_error rule_without_output(const struct work *work, uint16_t step)
+{
+    const struct plan_error_rule *rule =
+        plan_error_rule_for(work_node(work, step)->step, work->event.error_code);
+    bool is_named = rule != NULL && !str_equal(rule->code, STR(PLAN_ANY_CODE));
+    return is_named ? rule->then : PLAN_ON_ERROR_PARK;
 }
 
 /* A child that was stopped without being undone, or that an operator's retry could not begin anew: nobody but
@@ -256,7 +257,7 @@ static void lacks_output(struct work *work, uint16_t step)
 {
     struct str code = work->event.error_code;
     struct str message = work->event.error_message;
-    enum plan_on_error rule = rule_or(work, step, PLAN_ON_ERROR_PARK);
+    enum plan_on_error rule = rule_without_output(work, step);
     check(code.size > 0);
     work_unknown(work, step, true);
     if (work_halted(work, step)) {

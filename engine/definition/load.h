@@ -84,7 +84,13 @@ const struct expr *load_program(struct load *load, const struct tree *tree, stru
 /* `when`, `in`, `until`: an expression with or without braces, or true or false. Never NULL. */
 const struct expr *load_condition(struct load *load, const struct tree *tree, struct load_scope scope);
 
+/* ---- load_text.c ---- */
+/* Warns of what stays text in a value that was compiled, but reads like an expression. */
+void load_text(struct load *load, const struct tree *tree, struct load_scope scope);
+
 /* ---- load_refs.c ---- */
+/* The foreach around the reader that has this name for its item; an empty name: the nearest; 0: none. */
+uint16_t load_refs_loop(const struct load *load, struct load_scope scope, struct str name);
 /* Checks each reference of a program and sets its slot. */
 void load_refs(struct load *load, const struct expr *program, struct load_scope scope);
 

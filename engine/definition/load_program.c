@@ -35,6 +35,15 @@ static const struct expr *program_by(struct load *load, const struct tree *tree,
     return program;
 }
 
+static const struct expr *program_of_text(struct load *load, const struct tree *tree, struct load_scope scope)
+{
+    size_t before = load->diags->error_count;
+    const struct expr *program = program_by(load, tree, scope, expr_compile_value);
+    if (load->diags->error_count == before)
+        load_text(load, tree, scope);
+    return program;
+}
+
 static const struct expr *program_of(struct load *load, const struct tree *tree, struct load_scope scope);
 
 static const struct expr *program_of_sequence(struct load *load, const struct tree *tree,
@@ -69,7 +78,7 @@ static const struct expr *program_of(struct load *load, const struct tree *tree,
     case TREE_BROKEN:
         return expr_constant(load->arena, tree_json(load->arena, tree));
     case TREE_STRING:
-        return program_by(load, tree, scope, expr_compile_value);
+        return program_of_text(load, tree, scope);
     case TREE_SEQUENCE:
         return program_of_sequence(load, tree, scope);
     case TREE_MAPPING:

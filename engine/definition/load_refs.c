@@ -285,8 +285,7 @@ static void check_event(struct load *load, struct expr_ref *ref, struct load_sco
     check_fields(load, ref, load->nodes[event.await].await->schema, "the event");
 }
 
-/* The foreach around the reader that has this name for its item; an empty name: the nearest. */
-static uint16_t find_loop(const struct load *load, struct load_scope scope, struct str name)
+uint16_t load_refs_loop(const struct load *load, struct load_scope scope, struct str name)
 {
     bool inside = scope.where == LOAD_AT_DO || scope.where == LOAD_AT_UNDO;
     uint16_t loop = inside ? load->nodes[scope.node].loop : 0;
@@ -332,7 +331,7 @@ static void check_item(struct load *load, struct expr_ref *ref, uint16_t loop)
 
 static void check_index(struct load *load, struct expr_ref *ref, struct load_scope scope)
 {
-    uint16_t loop = find_loop(load, scope, STR(""));
+    uint16_t loop = load_refs_loop(load, scope, STR(""));
     if (loop)
         ref->slot = loop;
     else if (!load->is_incomplete)
@@ -345,14 +344,14 @@ static void check_named(struct load *load, struct expr_ref *ref, struct load_sco
 {
     static const struct str known[] = {WORD("input"), WORD("steps"), WORD("saga"), WORD("error")};
     struct problem_guess guess = problem_guess_for(ref->name);
-    uint16_t loop = find_loop(load, scope, ref->name);
+    uint16_t loop = load_refs_loop(load, scope, ref->name);
     if (loop) {
         check_item(load, ref, loop);
         return;
     }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         problem_guess_try(&guess, known[i]);
-    for (loop = find_loop(load, scope, STR("")); loop; loop = load->nodes[loop].loop)
+    for (loop = load_refs_loop(load, scope, STR("")); loop; loop = load->nodes[loop].loop)
         problem_guess_try(&guess, load->nodes[loop].fan->as);
     if (!load->is_incomplete)
         refuse_variable(load, ref,

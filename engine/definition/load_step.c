@@ -1,5 +1,6 @@
 /* One step: its keys become a plan_step with nothing left out. */
 #include "engine/definition/load.h"
+#include "engine/definition/word.h"
 
 static const struct load_action_keys step_keys = {KEYS_STEP_COMMAND, KEYS_STEP_VIA, KEYS_STEP_TIMEOUT,
                                                   KEYS_STEP_RETRY};
@@ -27,6 +28,18 @@ void load_refuse_error_code(struct load *load, struct str text, struct diag_plac
                 "\"%.*s\" cannot be an error code", STR_ARG(text));
 }
 
+/* Words for "all others" elsewhere, which a service hardly has as a code. */
+static void warn_of_any(struct load *load, const struct tree *rule)
+{
+    static const struct str words[] = {WORD("any"),    WORD("all"),  WORD("default"),   WORD("other"),
+                                       WORD("others"), WORD("else"), WORD("otherwise"), WORD("_")};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (str_equal_nocase(rule->key, words[i]))
+            problem_add(load->diags, rule->key_place, PROBLEM_ANY_CODE,
+                        STR("the rule for every other code is \"*\""),
+                        "\"%.*s\" is the one error code of this name", STR_ARG(rule->key));
+}
+
 void load_errors(struct load *load, const struct tree *tree, bool child, struct plan_step *step)
 {
     /* A child that has ended stays so: there is nothing to try again. */
@@ -41,7 +54,8 @@ void load_errors(struct load *load, const struct tree *tree, bool child, struct 
     struct plan_error_rule *rules = arena_array(load->arena, tree->count, sizeof *rules);
     for (const struct tree *entry = tree->first; entry; entry = entry->next) {
         int index = 0;
-        if (!load_is_error_code(entry->key))
+        warn_of_any(load, entry);
+        if (!load_is_error_code(entry->key) && !str_equal(entry->key, STR(PLAN_ANY_CODE)))
             load_refuse_error_code(load, entry->key, entry->key_place);
         if (entry->kind != TREE_BROKEN && !load_word(load, entry, key, &index))
             continue;

@@ -25,6 +25,19 @@ const struct plan_node *plan_find_await(const struct plan *plan, struct str even
     return NULL;
 }
 
+const struct plan_error_rule *plan_error_rule_for(const struct plan_step *step, struct str code)
+{
+    const struct plan_error_rule *any = NULL;
+    check(step->error_count == 0 || step->errors != NULL);
+    for (uint32_t i = 0; i < step->error_count; i++) {
+        if (str_equal(step->errors[i].code, code))
+            return &step->errors[i];
+        if (str_equal(step->errors[i].code, STR(PLAN_ANY_CODE)))
+            any = &step->errors[i];
+    }
+    return any;
+}
+
 struct str plan_kind_text(enum plan_kind kind)
 {
     switch (kind) {

@@ -60,6 +60,8 @@ struct plan_action {
     int64_t timeout_us;      /* of one attempt */
     struct plan_retry retry;
 };
+/* The rule for every code that has none of its own. */
+#define PLAN_ANY_CODE "*"
 struct plan_error_rule {
     struct str code;
     enum plan_on_error then;
@@ -164,6 +166,8 @@ struct plan {
 /* The node with this id (sequences have none), or NULL. */
 const struct plan_node *plan_find(const struct plan *plan, struct str id);
 /* "full", "retry", "stream", …: the words of the language. */
+/* The rule for this code: its own, or else the one for any; NULL: there is none. */
+const struct plan_error_rule *plan_error_rule_for(const struct plan_step *step, struct str code);
 struct str plan_on_timeout_text(enum plan_on_timeout value);
 struct str plan_on_error_text(enum plan_on_error value);
 struct str plan_await_timeout_text(enum plan_await_timeout value);

@@ -282,6 +282,24 @@ const struct expr *expr_compile_value(struct arena *arena, struct str text, stru
     return finish(&parse, root, text, before);
 }
 
+bool expr_value_plain(struct arena *scratch, struct str text, size_t *at, struct str *plain)
+{
+    struct diag_list unheard;
+    struct expr_parse parse;
+    if (*at >= text.size)
+        return false;
+    size_t begin = *at;
+    (void)take_text(scratch, text, at);
+    *plain = str_slice(text, begin, *at);
+    if (*at == text.size)
+        return true;
+    uint32_t end = 0;
+    diag_init(&unheard, scratch, STR(""), STR(""));
+    expr_parse_init(&parse, scratch, text, nowhere, &unheard);
+    *at = expr_parse_braced(&parse, (uint32_t)*at + 2, &end) ? end : text.size;
+    return true;
+}
+
 /* ---- programs made of programs ---- */
 
 /* Puts the refs of all parts in one stretch and wraps their roots; a part whose value is known becomes it. */

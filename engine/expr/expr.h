@@ -65,6 +65,10 @@ const struct expr_ref *expr_as_ref(const struct expr *program);
 const struct expr *expr_compile(struct arena *arena, struct str text, struct diag_place place,
                                 struct diag_list *diags);
 
+/* Walks through a text of expr_compile_value that has been compiled: what is written from *at to the next
+ * expression, which may be nothing; *at is then behind that expression. False at the text's end. */
+bool expr_value_plain(struct arena *scratch, struct str text, size_t *at, struct str *plain);
+
 /* Compiles a value as authors write it: exactly "${ … }" keeps its JSON type; inside longer text each ${ … }
  * is interpolated (strings as they are, other values as compact JSON); "$${" is a literal "${". A text
  * without "${" becomes a constant string. */

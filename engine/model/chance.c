@@ -161,7 +161,8 @@ static struct answer refuse(struct effect *effect, const struct play_command *co
 static struct str draw_code(struct chance *chance, const struct plan_step *step)
 {
     uint64_t which = rng_below(&chance->rng, (uint64_t)step->error_count + 1);
-    return which < step->error_count ? step->errors[which].code : STR("REFUSED");
+    bool is_named = which < step->error_count && !str_equal(step->errors[which].code, STR(PLAN_ANY_CODE));
+    return is_named ? step->errors[which].code : STR("REFUSED");
 }
 
 static struct answer handle_do(struct chance *chance, struct effect *effect,

@@ -38,9 +38,13 @@ static struct explore_codes codes_of(const struct plan_step *step, bool all, str
 {
     struct str *items = arena_array(arena, step->error_count + 1, sizeof *items);
     uint32_t count = 0;
-    bool met[PLAN_ON_ERROR_CONTINUE + 1] = {[PLAN_ON_ERROR_FAIL] = true};
+    bool met[PLAN_ON_ERROR_CONTINUE + 1] = {false};
+    const struct plan_error_rule *unnamed = plan_error_rule_for(step, STR(""));
+    met[unnamed == NULL ? PLAN_ON_ERROR_FAIL : unnamed->then] = true;
     items[count++] = STR("");
     for (uint32_t i = 0; i < step->error_count; i++) {
+        if (&step->errors[i] == unnamed)
+            continue;
         if (met[step->errors[i].then] && !all)
             continue;
         met[step->errors[i].then] = true;

@@ -165,11 +165,12 @@ static bool may_be_waived(const struct plan_node *node, const struct core_event 
 {
     if (node->kind == PLAN_AWAIT)
         return node->await->on_timeout == PLAN_AWAIT_CONTINUE;
-    for (uint32_t i = 0; node->step && i < node->step->error_count; i++)
-        if (node->step->errors[i].then == PLAN_ON_ERROR_CONTINUE &&
-            str_equal(node->step->errors[i].code, event->error_code))
-            return event->status == CORE_REPLY_REJECTED || event->status == CORE_REPLY_NO_OUTPUT;
-    return false;
+    const struct plan_error_rule *rule =
+        node->step ? plan_error_rule_for(node->step, event->error_code) : NULL;
+    if (rule == NULL || rule->then != PLAN_ON_ERROR_CONTINUE)
+        return false;
+    bool is_named = !str_equal(rule->code, STR(PLAN_ANY_CODE));
+    return event->status == CORE_REPLY_REJECTED || (event->status == CORE_REPLY_NO_OUTPUT && is_named);
 }
 
 static void watch_waived(struct explore *explore, const struct explore_level *level,
