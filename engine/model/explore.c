@@ -214,8 +214,7 @@ static bool run(struct search *search)
     return !explore->broken && !search->capped;
 }
 
-/* Leaves, and cases of a switch by the switch's id and their number. A `fail` with a condition that does not
- * hold leaves no trace, so it is not asked about. */
+/* Leaves, and cases of a switch by the switch's id and their number. */
 static void list_unreached(struct explore *explore)
 {
     const struct plan *plan = explore->plan;
@@ -224,7 +223,8 @@ static void list_unreached(struct explore *explore)
     for (uint16_t i = 1; i < plan->node_count; i++) {
         const struct plan_node *node = &plan->nodes[i], *parent = &plan->nodes[node->parent];
         bool case_of = node->kind == PLAN_SEQUENCE && parent->kind == PLAN_SWITCH;
-        bool leaf = node->step || node->kind == PLAN_AWAIT || node->kind == PLAN_WAIT;
+        bool leaf =
+            node->step || node->kind == PLAN_AWAIT || node->kind == PLAN_WAIT || node->kind == PLAN_FAIL;
         if (explore->reached[i] || (!case_of && !leaf))
             continue;
         ids[count++] =

@@ -5,13 +5,18 @@
  * Candidates that differ from the ordinary in several places (a condition on two fields asks for that) count
  * only when something is met with them for the first time.
  *
+ * A branch that none of these gets to has data worked out for it from its conditions (explore_reach.c).
+ *
  * Where there is no schema, the value is an object that has what expressions read from it, or null. */
 #include "engine/model/explore_data.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/rng.h"
+#include "engine/model/explore_reach.h"
 
 enum {
+    BASES = 4,          /* choices from which the way to such a branch is looked for */
+    REACH_MAX = 32,     /* choices for branches that no other gets to */
     MIXED = 200,        /* candidates in which every source is drawn anew */
     PAIR_MOST = 12,     /* variants of a source that are tried with those of another */
     CANDIDATES = 20000, /* bounds the time: some microseconds each */
@@ -199,6 +204,39 @@ static void scattered(struct pool *pool)
     }
 }
 
+/* ---- branches that none gets to ---- */
+
+static bool is_met(const struct pool *pool, const struct explore_goal *goal)
+{
+    for (uint32_t i = 0; i < pool->chosen_count; i++)
+        if (explore_is_met(pool->plan, goal, &pool->chosen[i]))
+            return true;
+    return false;
+}
+
+/* From the data that others were chosen for, too: those may be half the way. */
+static void reach(struct pool *pool, const struct explore_goal *goal)
+{
+    for (uint32_t i = 0; i < pool->chosen_count && i < BASES; i++) {
+        struct explore_data data = pool->chosen[i];
+        arena_reset(&pool->scratch);
+        if (!explore_reach(pool->plan, goal, &data, pool->arena) ||
+            longest(pool, &data, &pool->scratch) > pool->items_max)
+            continue;
+        pool->chosen[pool->chosen_count++] = data;
+        return;
+    }
+}
+
+static void reach_branches(struct pool *pool)
+{
+    uint32_t count;
+    const struct explore_goal *goals = explore_goals(pool->plan, pool->arena, &count);
+    for (uint32_t i = 0; i < count && pool->chosen_count < EXPLORE_DATA_MAX + REACH_MAX; i++)
+        if (!is_met(pool, &goals[i]))
+            reach(pool, &goals[i]);
+}
+
 /* Where a schema asks for long lists, the ordinary data have them. */
 static uint32_t items_max_of(struct pool *pool)
 {
@@ -216,7 +254,7 @@ const struct explore_data *explore_data_make(const struct plan *plan, struct are
     pool.programs = explore_programs(plan, arena, &pool.program_count);
     pool.sources = explore_sources(plan, pool.programs, pool.program_count, arena, &pool.source_count);
     pool.signatures = arena_array(arena, EXPLORE_DATA_MAX, sizeof *pool.signatures);
-    pool.chosen = arena_array(arena, EXPLORE_DATA_MAX, sizeof *pool.chosen);
+    pool.chosen = arena_array(arena, EXPLORE_DATA_MAX + REACH_MAX, sizeof *pool.chosen);
     pool.pick = arena_array(arena, pool.source_count, sizeof *pool.pick);
     check(pool.source_count > 0);
     pool.items_max = items_max_of(&pool);
@@ -225,6 +263,7 @@ const struct explore_data *explore_data_make(const struct plan *plan, struct are
     mixed(&pool);
     scattered(&pool);
     check(pool.chosen_count > 0); /* the first candidate is the ordinary one */
+    reach_branches(&pool);
     arena_fini(&pool.scratch);
     *count = pool.chosen_count;
     *left_out = pool.left_out;

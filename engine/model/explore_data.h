@@ -27,6 +27,13 @@ struct explore_source {
 struct explore_program *explore_programs(const struct plan *plan, struct arena *arena, uint32_t *count);
 struct explore_source *explore_sources(const struct plan *plan, const struct explore_program *programs,
                                        uint32_t program_count, struct arena *arena, uint32_t *count);
+/* What the source's values must match; NULL: anything. `node` is a source. */
+const struct schema *explore_schema_of(const struct plan *plan, uint16_t node);
+/* Whether the foreach `loop` is one of those around the node. */
+bool explore_is_around(const struct plan *plan, uint16_t loop, uint16_t node);
+/* What the program gives, of the items around it for the first; NULL: a fault. */
+const struct json *explore_value_of(const struct plan *plan, const struct explore_program *program,
+                                    const struct explore_data *data, struct arena *scratch);
 /* A number for what the program does with these data: computed as things are, and with each step's output
  * missing in turn. */
 uint64_t explore_outcome_of(const struct plan *plan, const struct explore_program *program,

@@ -67,7 +67,7 @@ static const struct json *list_of(const struct viewer *viewer, uint16_t loop, st
     return items && items->kind == JSON_ARRAY ? items : NULL;
 }
 
-static bool is_around(const struct plan *plan, uint16_t loop, uint16_t node)
+bool explore_is_around(const struct plan *plan, uint16_t loop, uint16_t node)
 {
     for (uint16_t it = plan->nodes[node].loop; it != 0; it = plan->nodes[it].loop)
         if (it == loop)
@@ -79,7 +79,7 @@ static const struct json *output_of(const struct viewer *viewer, int32_t slot, s
 {
     uint16_t node = (uint16_t)slot, loop = viewer->plan->nodes[node].loop;
     const struct json *output = slot == viewer->missing ? &json_null : viewer->data->outputs[node];
-    if (loop == 0 || is_around(viewer->plan, loop, viewer->node))
+    if (loop == 0 || explore_is_around(viewer->plan, loop, viewer->node))
         return output;
     const struct json *items = list_of(viewer, loop, arena);
     uint32_t count = items ? items->count : 0;
@@ -221,6 +221,15 @@ uint32_t explore_items_of(const struct plan *plan, const struct explore_program 
             most = items;
     }
     return most;
+}
+
+const struct json *explore_value_of(const struct plan *plan, const struct explore_program *program,
+                                    const struct explore_data *data, struct arena *scratch)
+{
+    struct viewer viewer = {.plan = plan, .data = data, .missing = -1};
+    if (rounds(&viewer, program, 1, scratch) == 0)
+        return NULL;
+    return compute(&viewer, program->expr, program->node, scratch);
 }
 
 bool explore_faults(const struct plan *plan, const struct explore_program *program,

@@ -326,7 +326,7 @@ static bool is_read(const struct explore_program *programs, uint32_t program_cou
     return false;
 }
 
-static const struct schema *schema_of(const struct plan *plan, uint16_t node)
+const struct schema *explore_schema_of(const struct plan *plan, uint16_t node)
 {
     const struct plan_node *it = &plan->nodes[node];
     if (node == 0)
@@ -343,8 +343,8 @@ static struct explore_data known_values(const struct plan *plan, struct arena *a
 {
     const struct json **outputs = arena_array(arena, plan->node_count, sizeof *outputs);
     for (uint16_t i = 0; i < plan->node_count; i++)
-        if (is_source(plan, i) && schema_of(plan, i))
-            outputs[i] = ordinary(schema_of(plan, i), i + 1u, arena);
+        if (is_source(plan, i) && explore_schema_of(plan, i))
+            outputs[i] = ordinary(explore_schema_of(plan, i), i + 1u, arena);
     return (struct explore_data){outputs[0], outputs};
 }
 
@@ -365,7 +365,7 @@ struct explore_source *explore_sources(const struct plan *plan, const struct exp
             continue;
         struct explore_source *source = &sources[(*count)++];
         source->node = i;
-        source->schema = schema_of(plan, i);
+        source->schema = explore_schema_of(plan, i);
         source->variants = arena_array(arena, VARIANTS_MAX + SCATTERED, sizeof *source->variants);
         const struct json *base = known.outputs[i] ? known.outputs[i] : explore_shape_build(&shape, i, arena);
         if (is_read(programs, program_count, i))

@@ -36,6 +36,13 @@ static const char *verdict_text(enum explore_verdict verdict)
     return "";
 }
 
+/* Proved, but some of it in vain. */
+static bool is_unreached(const struct invocation *invocation, const struct explore_result *result)
+{
+    return result->verdict == EXPLORE_PROVED && result->unreached_count > 0 &&
+           invocation_option(invocation, "allow-unreached") == NULL;
+}
+
 static void print_outcome(const struct explore_outcome *outcome)
 {
     struct str status = core_status_text(outcome->status);
@@ -85,9 +92,13 @@ static void print_time(struct arena *arena, const struct explore_time *time)
 static void print_text(struct arena *arena, const char *path, const struct explore_result *result,
                        uint64_t states_max)
 {
-    printf("%s: %s: %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu32 " choice%s of data\n", path,
-           verdict_text(result->verdict), result->states, result->transitions, result->data_sets,
-           result->data_sets == 1 ? "" : "s");
+    bool unreached = result->verdict == EXPLORE_PROVED && result->unreached_count > 0;
+    printf("%s: %s", path, verdict_text(result->verdict));
+    if (unreached)
+        printf(", but %" PRIu32 " branch%s never reached", result->unreached_count,
+               result->unreached_count == 1 ? "" : "es");
+    printf(": %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu32 " choice%s of data\n", result->states,
+           result->transitions, result->data_sets, result->data_sets == 1 ? "" : "s");
     if (result->verdict == EXPLORE_REFUTED) {
         printf("broken: %.*s\n  %.*s\nHow (two attempts stand for any budget):\n\n%.*s",
                STR_ARG(result->property), STR_ARG(result->detail), STR_ARG(result->timeline));
@@ -117,11 +128,11 @@ static void put_member(struct buf *out, const char *name, struct str text)
     json_write_string(out, text);
 }
 
-static void put_json(struct buf *out, const char *path, const struct explore_result *result)
+static void put_json(struct buf *out, const char *path, const struct explore_result *result, bool unreached)
 {
     buf_puts(out, "{\"file\":");
     json_write_string(out, str_from(path));
-    put_member(out, "verdict", str_from(verdict_text(result->verdict)));
+    put_member(out, "verdict", str_from(unreached ? "unreached" : verdict_text(result->verdict)));
     buf_printf(out,
                ",\"states\":%" PRIu64 ",\"transitions\":%" PRIu64 ",\"data\":%" PRIu32
                ",\"in_flight_max\":%" PRIu32 ",\"outcomes\":[",
@@ -177,11 +188,13 @@ int check_run(struct invocation *invocation)
     explore_run(plan, &options, invocation->arena, &result);
     if (invocation->json) {
         buf_init(&out, invocation->arena);
-        put_json(&out, path, &result);
+        put_json(&out, path, &result, is_unreached(invocation, &result));
         printf("%.*s\n", STR_ARG(buf_str(&out)));
     } else {
         print_text(invocation->arena, path, &result, options.states_max);
     }
+    if (is_unreached(invocation, &result))
+        return INVOCATION_UNREACHED;
     return result.verdict == EXPLORE_PROVED    ? INVOCATION_FINE
            : result.verdict == EXPLORE_REFUTED ? INVOCATION_FAILED
                                                : INVOCATION_CAPPED;

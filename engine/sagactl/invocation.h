@@ -12,8 +12,9 @@ enum {
                               that did not complete */
     INVOCATION_USAGE = 2,  /* the call is not understood */
     INVOCATION_AWAY = 3,   /* the service or database did not answer */
-    INVOCATION_CAPPED = 4, /* nothing was found, but not everything was looked at */
-    INVOCATION_EXISTED = 5 /* nothing was started: the saga is there already */
+    INVOCATION_UNREACHED = 3, /* of check, which asks nobody: proved, but no run got to some part */
+    INVOCATION_CAPPED = 4,    /* nothing was found, but not everything was looked at */
+    INVOCATION_EXISTED = 5    /* nothing was started: the saga is there already */
 };
 #define INVOCATION_EXIT_CODES                                                                                \
     "Exit codes:\n"                                                                                          \
@@ -21,7 +22,8 @@ enum {
     "  1  done, but not all is well: mistakes found, a difference, a refusal, a saga that did not "          \
     "complete\n"                                                                                             \
     "  2  the call is not understood\n"                                                                      \
-    "  3  the service or database did not answer, or asks to come back later\n"                              \
+    "  3  the service or database did not answer, or asks to come back later;\n"                             \
+    "     check: proved, but no run gets to some step or branch\n"                                           \
     "  4  check: nothing was found, but a limit ended it before everything was seen\n"                       \
     "  5  start: nothing was started, a saga with this key and input is there already\n"
 enum { INVOCATION_OPTIONS_MAX = 64, INVOCATION_FILES_MAX = 10000 };
