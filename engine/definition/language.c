@@ -344,6 +344,8 @@ static void put_json_schema(struct buf *out)
         put_member(out, arena_printf(out->arena, "^[$]%s$", keywords[i].text + 1).data);
         put_keyword(out, (enum schema_keyword)i);
     }
+    put_member(out, "^x-");
+    put(out, "{'description': 'A note for other tools.'}");
     put(out, "}}");
 }
 

@@ -447,6 +447,15 @@ static void compile_id(struct spot spot, struct schema *schema, const struct jso
         refuse(spot, "`$id` may stand at the root of a schema only");
 }
 
+/* Anything but a name is a member that was to stand below `properties`. */
+static void compile_old_id(struct spot spot, struct schema *schema, const struct json *value)
+{
+    (void)schema;
+    if (value->kind != JSON_STRING)
+        refuse_as(spot, PROBLEM_SCHEMA_KEYWORD, STR("a member of this name stands below `properties`"),
+                  "`id` is the name of a schema, in draft 4");
+}
+
 /* A dialect of somebody's own may give keywords another meaning, or none. */
 static void compile_dialect(struct spot spot, struct schema *schema, const struct json *value)
 {
@@ -504,7 +513,8 @@ static void compile_keyword(struct spot spot, struct str keyword, struct schema 
             rows[i].compile(spot, schema, *spot.slot);
         return;
     }
-    refuse_keyword(spot, keyword);
+    if (!str_starts(keyword, STR("x-"))) /* by custom a note for other tools */
+        refuse_keyword(spot, keyword);
 }
 
 static void refuse_many(struct spot spot)
