@@ -239,6 +239,14 @@ static bool crash(struct play *play)
 
 /* ---- the run ---- */
 
+int64_t play_next(const struct play *play)
+{
+    int64_t wake_us = core_wake(&play->saga);
+    if (play->posts == NULL || wake_us < play->posts->due_us)
+        return wake_us == INT64_MAX || wake_us > play->now_us ? wake_us : play->now_us;
+    return play->posts->due_us > play->now_us ? play->posts->due_us : play->now_us;
+}
+
 bool play_step(struct play *play, enum play_end *end)
 {
     struct play_post *post = play->posts;

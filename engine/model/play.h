@@ -76,6 +76,8 @@ void play_fini(struct play *play);
 /* Puts an event on its way, to arrive `after_us` from now; copies its texts, borrows its JSON. Its time is
  * set when it arrives; the due time of a MOVE counts from then. */
 void play_post(struct play *play, int64_t after_us, const struct core_event *event, const void *tag);
+/* When something comes next, microseconds since 1970; INT64_MAX: nothing does. */
+int64_t play_next(const struct play *play);
 /* Gives the core whatever comes next. False when nothing does any more: *end says why. */
 bool play_step(struct play *play, enum play_end *end);
 /* The same until then. */

@@ -76,6 +76,23 @@ static void read_step(struct scenario_reader *reader, const struct tree *tree, s
         (void)scenario_step(reader, tree->text, tree->place);
 }
 
+/* What must be so at a moment: of an event it has only that moment. */
+static void read_stop(struct scenario_reader *reader, const struct tree *mapping,
+                      const struct tree *const *of, struct scenario_event *event)
+{
+    struct scenario_expect *expect = arena_new(reader->arena, struct scenario_expect);
+    uint32_t own = 1;
+    own += of[SCENARIO_EVENT_AT] != NULL;
+    own += of[SCENARIO_EVENT_ON] != NULL;
+    own += of[SCENARIO_EVENT_AFTER] != NULL;
+    if (mapping->count > own)
+        problem_add(reader->diags, mapping->place, PROBLEM_ONE_OF,
+                    STR("`expect` stands with `at`, or `on` and `after`, and nothing else"),
+                    "an event is either done or a moment at which something is expected");
+    scenario_expectation(reader, of[SCENARIO_EVENT_EXPECT], expect);
+    event->expect = expect;
+}
+
 static void read_event(struct scenario_reader *reader, const struct tree *mapping,
                        struct scenario_event *event)
 {
@@ -88,8 +105,15 @@ static void read_event(struct scenario_reader *reader, const struct tree *mappin
                                        .actor = text_of(of[SCENARIO_EVENT_ACTOR]),
                                        .reason = text_of(of[SCENARIO_EVENT_REASON]),
                                        .error_code = text_of(of[SCENARIO_EVENT_CODE])};
-    read_kind(reader, of[SCENARIO_EVENT_DO], &event->event);
     read_moment(reader, mapping, of, event);
+    if (of[SCENARIO_EVENT_EXPECT]) {
+        read_stop(reader, mapping, of, event);
+        return;
+    }
+    if (!of[SCENARIO_EVENT_DO] && !tree_get(mapping, STR("do")))
+        problem_add(reader->diags, mapping->place, PROBLEM_MISSING_KEY, STR(""),
+                    "an event needs the key `do`, or `expect`");
+    read_kind(reader, of[SCENARIO_EVENT_DO], &event->event);
     read_step(reader, of[SCENARIO_EVENT_STEP], &event->event);
     read_result(reader, mapping, of, &event->event);
     read_signal(reader, mapping, of, &event->event);

@@ -21,7 +21,10 @@ void scenario_fail(struct scenario_judge *judge, const char *format, ...)
     check(size >= 0);
     struct str cut = str_from(text);
     cut.size = str_utf8_size(cut);
-    result->failures[result->failure_count++] = arena_copy(judge->arena, cut);
+    result->failures[result->failure_count++] =
+        judge->moment.size > 0
+            ? arena_printf(judge->arena, "at %.*s: %.*s", STR_ARG(judge->moment), STR_ARG(cut))
+            : arena_copy(judge->arena, cut);
 }
 
 static void differ(struct scenario_judge *judge, const char *what, struct str expected, struct str actual)
@@ -150,7 +153,7 @@ static bool take_group(struct sequence *actual, const struct scenario_command **
 static void check_commands(struct scenario_judge *judge)
 {
     struct sequence actual = {judge->play->commands, judge->play->command_count, 0};
-    const struct scenario_command *expected = judge->scenario->expect.commands;
+    const struct scenario_command *expected = judge->expect->commands;
     while (expected && take_group(&actual, &expected))
         ;
     if (!expected && actual.at == actual.count)
@@ -164,7 +167,7 @@ static void check_commands(struct scenario_judge *judge)
 static void check_includes(struct scenario_judge *judge)
 {
     struct sequence actual = {judge->play->commands, judge->play->command_count, 0};
-    const struct scenario_command *expected = judge->scenario->expect.includes;
+    const struct scenario_command *expected = judge->expect->includes;
     while (expected && actual.at < actual.count)
         if (!take_group(&actual, &expected))
             actual.at++;
@@ -176,7 +179,7 @@ static void check_includes(struct scenario_judge *judge)
 static void check_absent(struct scenario_judge *judge)
 {
     const struct play *play = judge->play;
-    for (const struct scenario_command *one = judge->scenario->expect.never; one; one = one->next)
+    for (const struct scenario_command *one = judge->expect->never; one; one = one->next)
         for (uint32_t i = 0; i < play->command_count; i++)
             if (fits(one, &play->commands[i])) {
                 scenario_fail(judge, "a command that was never to go out did: %.*s",
@@ -238,11 +241,11 @@ static struct str groups_text(struct arena *arena, const struct scenario_command
 static void check_undone(struct scenario_judge *judge)
 {
     struct sequence actual = undone(judge);
-    const struct scenario_command *expected = judge->scenario->expect.undone;
+    const struct scenario_command *expected = judge->expect->undone;
     while (expected && take_group(&actual, &expected))
         ;
     if (expected || actual.at < actual.count)
-        differ(judge, "undone", groups_text(judge->arena, judge->scenario->expect.undone),
+        differ(judge, "undone", groups_text(judge->arena, judge->expect->undone),
                steps_text(judge->arena, &actual));
 }
 
@@ -256,7 +259,7 @@ static const struct core_step *find_step(const struct core_saga *saga, struct st
 
 static void check_states(struct scenario_judge *judge)
 {
-    for (const struct scenario_state *state = judge->scenario->expect.states; state; state = state->next) {
+    for (const struct scenario_state *state = judge->expect->states; state; state = state->next) {
         const struct core_step *step = find_step(&judge->play->saga, state->path);
         struct str actual = step ? core_step_state_text(step->state) : STR("not reached");
         struct str expected = core_step_state_text(state->state);
@@ -269,7 +272,7 @@ static void check_states(struct scenario_judge *judge)
 static void check_reason(struct scenario_judge *judge)
 {
     const struct core_saga *saga = &judge->play->saga;
-    const struct scenario_expect *expect = &judge->scenario->expect;
+    const struct scenario_expect *expect = judge->expect;
     bool parked = saga->park_code.size > 0;
     struct str code = parked ? saga->park_code : saga->cause_code;
     uint16_t index = parked ? saga->park_step : saga->cause_step;
@@ -282,7 +285,7 @@ static void check_reason(struct scenario_judge *judge)
 
 static void check_span(struct scenario_judge *judge)
 {
-    const struct scenario_expect *expect = &judge->scenario->expect;
+    const struct scenario_expect *expect = judge->expect;
     const struct core_saga *saga = &judge->play->saga;
     int64_t span_us = (saga->ended_us ? saga->ended_us : saga->updated_us) - saga->started_us;
     if (!expect->has_span || (span_us >= expect->least_us && span_us <= expect->most_us))
@@ -303,7 +306,7 @@ static void check_span(struct scenario_judge *judge)
 
 void scenario_judge(struct scenario_judge *judge)
 {
-    const struct scenario_expect *expect = &judge->scenario->expect;
+    const struct scenario_expect *expect = judge->expect;
     const struct core_saga *saga = &judge->play->saga;
     if (saga->status != expect->status)
         differ(judge, "status", core_status_text(expect->status), core_status_text(saga->status));

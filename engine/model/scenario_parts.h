@@ -33,6 +33,7 @@ struct scenario_answer {
     const struct scenario_reply *replies;
     const struct scenario_answer *next;
 };
+struct scenario_expect;
 struct scenario_event {
     struct core_event event;
     struct diag_place place;
@@ -40,6 +41,7 @@ struct scenario_event {
     struct scenario_name on;
     int64_t after_us; /* from the start, or from `on` */
     bool refused;
+    const struct scenario_expect *expect; /* what must be so then; NULL: it is an event */
     const struct scenario_event *next;
 };
 /* A command that is expected, or a step that was undone. Those of one group come in any order. */
@@ -129,7 +131,8 @@ void scenario_expectation(struct scenario_reader *reader, const struct tree *map
 
 /* ---- scenario_judge.c ---- */
 struct scenario_judge {
-    const struct scenario *scenario;
+    const struct scenario_expect *expect;
+    struct str moment; /* when; "": at the end */
     const struct play *play;
     struct arena *arena;
     struct scenario_result *result;

@@ -6,12 +6,19 @@
 #include "engine/definition/definition.h"
 #include "engine/model/values.h"
 
+/* A moment at which something is expected. */
+struct stop {
+    const struct scenario_event *event;
+    int64_t due_us;
+    struct stop *next;
+};
 struct stage {
     const struct scenario *scenario;
     bool *asked; /* for each of the scenario's own answers */
     bool *came;  /* for each of its events */
     struct arena *arena;
-    struct rng rng; /* of bodies nobody wrote */
+    struct stop *stops; /* that are to come, the next first */
+    struct rng rng;     /* of bodies nobody wrote */
     struct scenario_judge judge;
     struct play play;
 };
@@ -132,8 +139,23 @@ static void answer(struct stage *stage, const struct play_command *command)
 
 /* ---- events ---- */
 
+static void put_stop(struct stage *stage, const struct scenario_event *event)
+{
+    struct stop **at = &stage->stops;
+    struct stop *stop = arena_new(stage->arena, struct stop);
+    int64_t due_us = stage->play.now_us + event->after_us;
+    while (*at != NULL && (*at)->due_us <= due_us)
+        at = &(*at)->next;
+    *stop = (struct stop){event, due_us, *at};
+    *at = stop;
+}
+
 static void post_event(struct stage *stage, const struct scenario_event *event)
 {
+    if (event->expect) {
+        put_stop(stage, event);
+        return;
+    }
     struct expected *expected = arena_new(stage->arena, struct expected);
     expected->event = event;
     play_post(&stage->play, event->after_us, &event->event, expected);
@@ -181,8 +203,8 @@ static void judge_events(struct stage *stage)
     for (const struct scenario_event *event = stage->scenario->events; event; event = event->next, index++)
         if (event->is_on && !stage->came[index])
             scenario_fail(&stage->judge, "%.*s (line %" PRIu32 "): its moment never came: there was no %.*s",
-                          STR_ARG(core_event_text(event->event.kind)), event->place.line,
-                          STR_ARG(event->on.text));
+                          STR_ARG(event->expect ? STR("expect") : core_event_text(event->event.kind)),
+                          event->place.line, STR_ARG(event->on.text));
 }
 
 static void on_command(void *context, struct play *play, const struct play_command *command)
@@ -251,11 +273,36 @@ static bool start(struct stage *stage)
     return true;
 }
 
+/* Holds what is expected of the moments before this one. */
+static void judge_stops(struct stage *stage, int64_t next_us)
+{
+    for (; stage->stops != NULL && stage->stops->due_us < next_us; stage->stops = stage->stops->next) {
+        struct buf moment;
+        buf_init(&moment, stage->arena);
+        play_put_moment(&moment, stage->stops->due_us - stage->play.began_us);
+        stage->judge.expect = stage->stops->event->expect;
+        stage->judge.moment = buf_str(&moment);
+        scenario_judge(&stage->judge);
+    }
+    stage->judge.expect = &stage->scenario->expect;
+    stage->judge.moment = STR("");
+}
+
+static enum play_end play_on(struct stage *stage)
+{
+    enum play_end end;
+    do {
+        judge_stops(stage, play_next(&stage->play));
+    } while (play_step(&stage->play, &end));
+    judge_stops(stage, INT64_MAX);
+    return end;
+}
+
 static void run(struct stage *stage, struct coverage *coverage)
 {
     if (!start(stage))
         return;
-    if (play_run(&stage->play) == PLAY_TIRED)
+    if (play_on(stage) == PLAY_TIRED)
         scenario_fail(&stage->judge, "it does not come to rest within %d events", PLAY_EVENTS_MAX);
     scenario_judge(&stage->judge);
     judge_events(stage);
@@ -277,8 +324,8 @@ void scenario_run(const struct scenario_file *file, uint32_t index, struct arena
         scenario = scenario->next;
     *result = (struct scenario_result){.name = scenario->name, .line = scenario->place.line};
     *stage = (struct stage){.scenario = scenario, .arena = arena};
-    stage->judge =
-        (struct scenario_judge){.scenario = scenario, .play = &stage->play, .arena = arena, .result = result};
+    stage->judge = (struct scenario_judge){
+        .expect = &scenario->expect, .play = &stage->play, .arena = arena, .result = result};
     stage->asked = arena_array(arena, answer_count(scenario), sizeof *stage->asked);
     stage->came = arena_array(arena, event_count(scenario), sizeof *stage->came);
     rng_init(&rng, scenario->seed);
