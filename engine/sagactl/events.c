@@ -37,7 +37,8 @@ int events_signal(struct invocation *invocation)
     const char *key = invocation_option(invocation, "key");
     buf_puts(&body, "{\"event\":");
     json_write_string(&body, str_from(invocation->arguments[invocation->argument_count - 1]));
-    buf_printf(&body, ",\"body\":%.*s", STR_ARG(said));
+    if (invocation_option(invocation, "body") != NULL) /* else it says nothing, which is not null */
+        buf_printf(&body, ",\"body\":%.*s", STR_ARG(said));
     remote_member(&body, "id", invocation_option(invocation, "id"));
     remote_member(&body, "definition", invocation_option(invocation, "definition"));
     remote_member(&body, "key", key);

@@ -87,7 +87,8 @@ Test(events, takes_an_event_once)
 
 static void expect_told(const char *signal, const char *output)
 {
-    struct wire_answer begun = stage_call(&stage, "POST", "/v1/sagas", "{\"definition\":\"told\"}");
+    struct wire_answer begun =
+        stage_call(&stage, "POST", "/v1/sagas", "{\"definition\":\"told\",\"input\":{}}");
     EXPECT(begun, 201);
     struct str id = text_of(&begun, "id");
     struct wire_answer answer = on_saga("POST", id, "/signals", signal);

@@ -24,7 +24,6 @@ MISTAKES = [
     ("own-output", "", "a reference"),
     ("null-output", "", "a reference"),
     ("not-await", "", "a reference"),
-    ("null-event", "", "a reference"),
     ("unknown-variable", "", "a reference"),
     ("unknown-field", "", "a reference"),
     ("beside-step", "", "a reference"),

@@ -182,7 +182,7 @@ static void check_signal(const struct bus_message *message, struct arena *arena)
         check(reason.size > 0 && str_is_utf8(reason));
         return;
     }
-    check(signal.event.size > 0 && signal.id.size > 0 && signal.body != NULL);
+    check(signal.event.size > 0 && signal.id.size > 0);
     check(signal.has_saga != (signal.key.size > 0) && str_is_utf8(signal.key) && str_is_utf8(signal.id));
 }
 
