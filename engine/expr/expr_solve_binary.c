@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "engine/base/check.h"
 
-enum { NEAR_MAX = 8, DATE_BYTES = 10, YEAR_BYTES = 4 };
+enum { NEAR_MAX = 8, DATE_BYTES = 10, YEAR_BYTES = 4, SOME_DAY = 17 };
 
 struct candidates {
     const struct json *items[NEAR_MAX];
@@ -57,13 +57,17 @@ static bool is_dated(struct str text)
            text.data[7] == '-';
 }
 
-/* The same day in years around, near ones first: a schema may bound them. */
+/* Another day of the month, and the same day in years around, near ones first: a schema, or another
+ * condition, may bound them. */
 static void put_dates(struct expr_solver *solver, struct candidates *list, struct str text)
 {
     static const int64_t years[] = {1, -1, 1000, -1000};
     int64_t year = 0;
     if (!str_to_i64(str_slice(text, 0, YEAR_BYTES), &year))
         return;
+    put(list, expr_solve_text(solver, arena_printf(solver->how->arena, "%.*s%d%.*s",
+                                                   STR_ARG(str_slice(text, 0, DATE_BYTES - 2)), SOME_DAY,
+                                                   STR_ARG(str_slice(text, DATE_BYTES, text.size)))));
     for (size_t i = 0; i < sizeof years / sizeof *years; i++)
         put(list, expr_solve_text(solver, arena_printf(solver->how->arena, "%04d%.*s", (int)(year + years[i]),
                                                        STR_ARG(str_slice(text, YEAR_BYTES, text.size)))));

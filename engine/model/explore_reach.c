@@ -266,6 +266,17 @@ static bool wish(struct reach *reach, const struct explore_program *program, con
     return granted;
 }
 
+/* Of two wishes for one field the later one holds: each is to be it. False: there is one wish. */
+static bool reverse(struct expr_wishes *wishes)
+{
+    for (uint32_t i = 0; i < wishes->count / 2; i++) {
+        struct expr_wish other = wishes->items[i];
+        wishes->items[i] = wishes->items[wishes->count - 1 - i];
+        wishes->items[wishes->count - 1 - i] = other;
+    }
+    return wishes->count > 1;
+}
+
 static bool search(struct reach *reach, struct explore_data *data, uint32_t depth)
 {
     const struct expr_solve how = {reach->arena, reach, match};
@@ -281,10 +292,13 @@ static bool search(struct reach *reach, struct explore_data *data, uint32_t dept
     const struct json *wanted = items ? json_new_array(reach->arena, any, 1) : NULL;
     enum expr_want want = items ? EXPR_WANT_VALUE : condition->holds ? EXPR_WANT_TRUE : EXPR_WANT_FALSE;
     const struct expr_alternatives *ways = expr_solve(&how, condition->program.expr, want, wanted);
-    for (uint32_t i = 0; i < ways->count && reach->trials < TRIALS; i++) {
+    for (uint32_t i = 0; i < 2 * ways->count && reach->trials < TRIALS; i++) {
         struct explore_data changed = *data;
+        struct expr_wishes wishes = ways->items[i / 2];
+        if (i % 2 == 1 && !reverse(&wishes))
+            continue;
         reach->trials++;
-        if (!wish(reach, &condition->program, &ways->items[i], &changed, 0) ||
+        if (!wish(reach, &condition->program, &wishes, &changed, 0) ||
             first_unmet(reach->plan, reach->goal, &changed, reach->arena) <= unmet ||
             !search(reach, &changed, depth + 1))
             continue;
