@@ -1,6 +1,7 @@
 /* What stays text in a value, and hardly was meant so. Nothing is refused: a text may hold anything. */
-#include "engine/base/check.h"
 #include "engine/definition/load.h"
+
+#include "engine/base/check.h"
 #include "engine/definition/word.h"
 
 struct look {

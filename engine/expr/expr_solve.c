@@ -1,9 +1,10 @@
 /* Ways into a value: fields, indexes, pipes, `and`, `or`, `if`. Comparisons and arithmetic are in
  * expr_solve_binary.c, functions in expr_solve_function.c. */
-#include "engine/expr/expr_solve_parts.h"
+#include "engine/expr/expr_solve.h"
 
 #include <math.h>
 #include "engine/base/check.h"
+#include "engine/expr/expr_solve_parts.h"
 
 enum { WORK_MAX = 1000, DEPTH_MAX = 64, INDEX_MAX = 100 };
 
