@@ -157,6 +157,11 @@ const char *invocation_database(const struct invocation *invocation)
     return from(invocation, "database", "SAGAD_DATABASE", "postgresql:///sagad");
 }
 
+const char *invocation_nats(const struct invocation *invocation)
+{
+    return from(invocation, "nats", "SAGAD_NATS", "nats://127.0.0.1:4222");
+}
+
 bool invocation_expects(const struct invocation *invocation, int least, int most)
 {
     bool fine = invocation->argument_count >= least && invocation->argument_count <= most;

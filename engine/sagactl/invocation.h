@@ -58,6 +58,7 @@ const char *invocation_option(const struct invocation *invocation, const char *n
 /* The address of the service, the database: option, environment, default. */
 const char *invocation_url(const struct invocation *invocation);
 const char *invocation_database(const struct invocation *invocation);
+const char *invocation_nats(const struct invocation *invocation);
 /* True, or a sentence on stderr: the number of arguments must lie between the two. */
 bool invocation_expects(const struct invocation *invocation, int least, int most);
 /* The text as an id; false after a sentence. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "engine/sagactl/check.h"
+#include "engine/sagactl/conformance.h"
 #include "engine/sagactl/diff.h"
 #include "engine/sagactl/doctor.h"
 #include "engine/sagactl/editor.h"

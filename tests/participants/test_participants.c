@@ -371,3 +371,41 @@ Test(participants, a_stand_in_answers_everything_and_can_be_told_to_misbehave)
     must_reply("ok", "", "{}");
     stand_stop(&stand);
 }
+
+/* sagactl in the engine's place: with --json its report is told when it fails. */
+static void must_conform(const char *name, const char *act, const char *undo, const char *body,
+                         const char *refused)
+{
+    static const char sagactl[] = SAGA_BINARY_DIR "/engine/sagactl/sagactl";
+    char url[SERVERS_URL_SIZE], log[PROCESS_PATH_SIZE + 32], tail[4000];
+    struct err_note note = {""};
+    stand_start(&stand, name);
+    rights_url(&stand.harness.nats, "operator", url);
+    (void)snprintf(log, sizeof log, "%s/conformance.log", stand.harness.dir);
+    const char *const argv[] = {sagactl, "conformance", name,     "--do",      act,   "--undo",
+                                undo,    "--verify",    "status", "--body",    body,  "--refused",
+                                refused, "--nats",      url,      "--timeout", "20s", NULL};
+    enum err error = process_run(argv, NULL, log, 10 * STAND_PATIENCE_MS, &note);
+    process_log_tail(log, tail, sizeof tail);
+    cr_assert_eq(error, ERR_OK, "%s\n%s", note.text, tail);
+    cr_assert_not_null(strstr(tail, ": 17 held, 0 failed, 0 skipped"), "%s", tail);
+    stand_stop(&stand);
+}
+
+Test(participants, payments_keeps_the_contract)
+{
+    must_conform("payments", "charge", "refund", charge,
+                 "{\"order\":\"o\",\"amount\":1,\"card\":\"4000-DECLINED\"}");
+}
+
+Test(participants, inventory_keeps_the_contract)
+{
+    must_conform("inventory", "reserve", "release", "{\"order\":\"o\",\"sku\":\"book\",\"quantity\":3}",
+                 "{\"order\":\"o\",\"sku\":\"sold-out\",\"quantity\":1}");
+}
+
+Test(participants, shipping_keeps_the_contract)
+{
+    must_conform("shipping", "ship", "void", "{\"order\":\"o\",\"address\":\"12 Elm Street\"}",
+                 "{\"order\":\"o\",\"address\":\"nowhere\"}");
+}
