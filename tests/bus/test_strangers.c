@@ -198,6 +198,18 @@ Test(strangers, what_is_no_reply_does_not_stay_in_the_stream_of_replies, .timeou
     bed_stop(&bed);
 }
 
+/* It had its replies by a subscription of its own; they are nobody's dead letters. */
+Test(strangers, what_a_rehearsal_left_behind_is_removed_without_a_word, .timeout = 60)
+{
+    struct bed_witness *engine = open_with_commands();
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(js_Publish(NULL, js, "saga.reply.conformance-0a.payments", "1", 1, NULL, NULL), NATS_OK);
+    cr_assert(bed_await(&bed, is_empty_soon, "SAGA_REPLY", 2 * BED_PATIENCE_MS));
+    cr_assert_eq(engine->seen_count, 0);
+    disconnect();
+    bed_stop(&bed);
+}
+
 /* Made by the version before, and since then in the care of an operator. */
 Test(strangers, a_stream_of_an_older_version_takes_commands_to_children_too, .timeout = 60)
 {
