@@ -347,7 +347,9 @@ enum err engine_ready(struct engine *engine, struct store *store, struct err_not
     if (!figures.store_connected) /* the probe below has a connection of its own, which may be back earlier */
         return err_note(note, ERR_UNAVAILABLE, "a runner has lost PostgreSQL");
     error = store_probe(store, note);
-    return error == ERR_OK ? bus_probe(engine->bus, note) : error;
+    if (error == ERR_OK)
+        error = bus_probe(engine->bus, note);
+    return error == ERR_OK ? trouble_look(&engine->trouble, engine_clock_us(engine), note) : error;
 }
 
 uint32_t engine_full(struct engine *engine, struct engine_full *list, uint32_t most)

@@ -7,6 +7,8 @@
 #include "engine/ops/log.h"
 #include "engine/ops/metrics.h"
 
+static const int64_t fresh_us = 30 * DURATION_SECOND_US;     /* what fails is sent again after seconds; what
+                                                                nobody keeps is not, and says nothing for long */
 static const int64_t log_pause_us = 10 * DURATION_SECOND_US; /* between two lines about the same cause */
 
 void trouble_init(struct trouble *trouble)
@@ -72,17 +74,19 @@ void trouble_published(struct trouble *trouble, const struct bus_published *publ
     pthread_mutex_lock(&trouble->mutex);
     snprintf(trouble->cause, sizeof trouble->cause, "%.*s", STR_ARG(published->cause));
     trouble->count++;
-    if (published->error != ERR_LIMIT)
+    if (published->error != ERR_LIMIT) {
+        trouble->last_us = now_us;
         atomic_store(&trouble->present, true);
+    }
     tell(trouble, result, now_us);
     pthread_mutex_unlock(&trouble->mutex);
 }
 
-enum err trouble_look(struct trouble *trouble, struct err_note *note)
+enum err trouble_look(struct trouble *trouble, int64_t now_us, struct err_note *note)
 {
     enum err error = ERR_OK;
     pthread_mutex_lock(&trouble->mutex);
-    if (atomic_load(&trouble->present))
+    if (atomic_load(&trouble->present) && now_us - trouble->last_us < fresh_us)
         error = err_note(note, ERR_UNAVAILABLE, "NATS does not take commands: %s", trouble->cause);
     pthread_mutex_unlock(&trouble->mutex);
     return error;
