@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "engine/base/clock.h"
 #include "engine/bus/nats_bus.h"
+#include "engine/bus/nats_parts.h"
 #include "tests/bus/bed.h"
 
 static struct err_note note;
@@ -415,6 +416,45 @@ Test(nats_faults, a_service_cannot_confirm_a_publish, .timeout = 60)
     natsMsg_Destroy(request);
     natsSubscription_Destroy(service);
     natsConnection_Destroy(beside);
+    bed_stop(&bed);
+}
+
+static bool sees_one_pending(void *context)
+{
+    struct nats_bus *bus = context;
+    nats_keeper_kick(bus);
+    pthread_mutex_lock(&bus->pull_mutex);
+    bool seen = bus->pulls[1]->pending == 1;
+    pthread_mutex_unlock(&bus->pull_mutex);
+    return seen;
+}
+
+static bool is_unwell(void *context)
+{
+    nats_keeper_kick(context);
+    return nats_keeper_well(context, &note) != ERR_OK;
+}
+
+static bool arrives_again(void *context)
+{
+    return !is_unwell(context);
+}
+
+/* One that is refused shows as a refusal; one that is lost on the way shows nowhere but here. */
+Test(nats_faults, acknowledgements_that_do_not_arrive_are_noticed, .timeout = 60)
+{
+    bed_start(&bed, true);
+    struct bed_witness *engine = open_listening(1);
+    struct nats_bus *bus = (struct nats_bus *)engine->bus;
+    bed_reply(engine, 1, "one", "1", 1);
+    bed_await_seen(engine, 1);
+    cr_assert(bed_await(&bed, sees_one_pending, bus, BED_PATIENCE_MS));
+    cr_assert_eq(nats_keeper_well(bus, &note), ERR_OK, "who has not acknowledged is not in trouble");
+    atomic_fetch_add(&bus->acks[1], 1); /* sent, and lost */
+    cr_assert(bed_await(&bed, is_unwell, bus, 2 * BED_PATIENCE_MS));
+    cr_assert_not_null(strstr(note.text, "acknowledgements of shard-1 do not arrive: 1"), "%s", note.text);
+    bed_ack(engine, 0);
+    cr_assert(bed_await(&bed, arrives_again, bus, BED_PATIENCE_MS), "%s", note.text);
     bed_stop(&bed);
 }
 
