@@ -69,7 +69,6 @@ struct batch {
     size_t heavy_bytes; /* and of these, of sagas that have much in store */
     uint64_t steps;     /* evaluation steps it took */
     uint32_t event_count;
-    bool apart; /* of one item, to see what it alone leads to: the timer of its saga waits */
     struct batch_saga *sagas;
     uint32_t saga_count, saga_room;
     struct store_record *records;

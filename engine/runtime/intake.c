@@ -543,12 +543,6 @@ static void fire(struct runner *runner, struct resident_entry *entry)
         look_again(runner, entry, 0);
 }
 
-/* Whether the rows of its saga are to show what an item alone leads to. */
-static bool is_apart(const struct runner *runner, const struct resident_entry *entry)
-{
-    return runner->batch.apart && decide_row(runner, entry) != BATCH_NO_SAGA;
-}
-
 /* The database does not know the saga: it has lost it, or never took it. */
 static void vanish(struct runner *runner, struct resident_entry *entry)
 {
@@ -575,8 +569,7 @@ void intake_timers(struct runner *runner)
     for (uint32_t i = 0; i < count; i++) {
         if (error != ERR_OK)
             look_again(runner, due[i], again_pause_us);
-        else if (batch_full(&runner->batch) || (is_heavy(due[i]) && batch_heavy_full(&runner->batch)) ||
-                 is_apart(runner, due[i]))
+        else if (batch_full(&runner->batch) || (is_heavy(due[i]) && batch_heavy_full(&runner->batch)))
             look_again(runner, due[i], 0);
         else if (due[i]->saga != NULL)
             fire(runner, due[i]);

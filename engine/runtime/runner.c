@@ -365,6 +365,17 @@ static int64_t next_turn(const struct runner *runner, bool behind)
     return next_duty(runner, behind);
 }
 
+/* What must be alone has a batch without anything else, timers and answers that nobody gave included:
+ * whatever the database says of it then is its own doing. The others have every second batch meanwhile. */
+static struct inbox_item *by_turns(struct runner *runner, struct inbox_item *items)
+{
+    bool alone = items != NULL && items->alone;
+    runner->apart = alone && !runner->apart;
+    if (alone && !runner->apart)
+        runner_take_back(runner, &(struct runner_again){.first = items, .last = items});
+    return alone && !runner->apart ? NULL : items;
+}
+
 static void new_batch(struct runner *runner, bool behind, bool wait)
 {
     if (mend_is_open(runner)) {
@@ -372,19 +383,20 @@ static void new_batch(struct runner *runner, bool behind, bool wait)
         return;
     }
     struct inbox_item *items = suspect_part(runner, runner_items(runner, wait, next_duty(runner, behind)));
+    items = by_turns(runner, items);
     batch_begin(&runner->batch, runner_now_us(runner));
+    if (runner->apart) {
+        intake_items(runner, items);
+        commit_batch(runner);
+        return;
+    }
     struct inbox_item *untaken =
         asking_turn(runner); /* before their timers: what has reached nobody is not unknown */
     if (untaken != NULL)
         intake_items(runner, untaken);
     bool timers_first = runner->timers_first;
-    if (timers_first && items != NULL && items->alone) { /* their turn, then: not beside it */
-        runner_take_back(runner, &(struct runner_again){.first = items, .last = items});
-        items = NULL;
-    }
     if (timers_first)
         intake_timers(runner);
-    runner->batch.apart = items != NULL && items->alone;
     if (items != NULL)
         intake_items(runner, items);
     bool full = batch_full(&runner->batch) || batch_heavy_full(&runner->batch);

@@ -101,6 +101,7 @@ struct runner {
     uint32_t batch_most; /* items, and timers, of one batch: halved while the database takes none so large */
     uint32_t batches_fine; /* stored in turn since */
     uint32_t width;        /* times batch_most: items taken at once, of which few lead to anything stored */
+    bool apart;            /* the batch at hand, or the last one, is of one item that must be alone */
     bool timers_first;     /* the last batch was full before it came to them */
     struct trail trail;
     struct runner_mend mend;
