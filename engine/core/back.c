@@ -1,3 +1,6 @@
+/* Going back: what is let go when the saga or a scope turns, which compensation starts now, when all is
+ * undone. Called by the handlers (reply, timer, operator, delivery) for one step, and by flow.c in its loop.
+ * Never picks the order itself (back_order.c), and never ends the saga (flow.c). */
 #include "engine/core/back.h"
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"

@@ -1,3 +1,5 @@
+/* Who may be undone now, read from the tree of frames and the states of the steps. Called by back.c alone.
+ * Never changes a saga: whatever it finds out is gone when it returns. */
 #include "engine/core/back_order.h"
 #include "engine/base/check.h"
 #include "engine/core/frames.h"

@@ -1,3 +1,5 @@
+/* A saga's twin in another arena, for whoever looks ahead: the explorer, plan-compensation. Shares nothing
+ * that may be written with the original; never used on the way of an event. */
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/core/core.h"

@@ -1,3 +1,6 @@
+/* The door of the core: an event is dispatched to its handler, then flow_run draws what follows; and the fold
+ * of a stored record. Called by the runtime, the model, the tests. Never decides anything about a step: that
+ * is the handlers'. */
 #include "engine/core/core.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

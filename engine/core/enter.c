@@ -1,3 +1,6 @@
+/* Entering the next child of a sequence, or the next branch or item: a leaf is opened and begun, a block gets
+ * its frame, a switch picks its case. Called by flow.c alone. Never looks at what was entered before: flow.c
+ * knows when it is time. */
 #include "engine/core/enter.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

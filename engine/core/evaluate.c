@@ -1,3 +1,6 @@
+/* What an expression is told of a saga: input, outputs of steps, items, errors, and nothing else. Called
+ * where bodies, cases, items and outputs are computed. Never writes the saga; what it costs is charged to the
+ * event (work_spend). */
 #include "engine/core/evaluate.h"
 #include "engine/base/check.h"
 #include "engine/base/duration.h"

@@ -1,3 +1,6 @@
+/* The crank: after each event every block moves on as far as it goes, compensations start, scopes close, the
+ * saga ends. Called by core.c once for each event that was used; flow_fail by forward.c. Never hears an
+ * answer, and never recurses over blocks: frames are walked in their order. */
 #include "engine/core/flow.h"
 #include "engine/base/check.h"
 #include "engine/core/back.h"

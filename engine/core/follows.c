@@ -1,3 +1,6 @@
+/* Whether a record, or one change of it, can follow the state that a saga has: for journals, which may be
+ * damaged. Called by core_fold before it applies each change, and by state.c as a check. Never changes a
+ * saga, and never stops the process: it says what is wrong. */
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/core/frames.h"

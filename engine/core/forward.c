@@ -1,3 +1,5 @@
+/* What has become of a step's do: done, rejected, waived, stuck, in doubt, or asked again by verify. Called
+ * by whoever heard it: reply, timer, delivery, operators. Never opens the next step: flow.c does. */
 #include "engine/core/forward.h"
 #include "engine/base/check.h"
 #include "engine/core/attempt.h"

@@ -1,3 +1,5 @@
+/* The words of the journal, the wire and people for each enumerator of core.h, and back. Called everywhere. A
+ * word that stands in journals is never changed. */
 #include "engine/core/core.h"
 #include <stddef.h>
 #include "engine/base/check.h"

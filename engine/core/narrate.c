@@ -1,3 +1,5 @@
+/* A record as the story that people read, the same in golden scripts, `sagactl history` and replay. Reads a
+ * saga and a record; decides nothing, and never tells a body's secret more than the journal holds. */
 #include "engine/base/check.h"
 #include "engine/base/duration.h"
 #include "engine/base/visible.h"

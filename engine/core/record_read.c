@@ -1,3 +1,6 @@
+/* A journal row back into a record, strictly: an unknown member, a missing one or a number out of range is an
+ * error with its name. Called when sagas are loaded and replayed. Never guesses, and never looks whether the
+ * record follows (follows.c). */
 #include "engine/core/record.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

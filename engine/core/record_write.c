@@ -1,3 +1,6 @@
+/* A record as the bytes of a journal row. Called for each record that is stored, and by replay, which
+ * compares bytes: so the same record gives the same text for ever, and a member's name or order is never
+ * changed. */
 #include "engine/core/record.h"
 #include <string.h>
 #include "engine/base/check.h"

@@ -1,3 +1,6 @@
+/* What participants say: whether the answer belongs to a command of theirs, whether it still counts, and what
+ * it means. Called by core.c for a reply, by delivery.c for the rule of a code. Never decides by itself what
+ * becomes of the step: forward.c, back.c and unclear.c do. */
 #include "engine/core/reply.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

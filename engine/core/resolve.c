@@ -1,3 +1,6 @@
+/* Operators about what is stuck: retry, skip, force; which step is meant, and a refusal that names what is
+ * possible. Called by operator.c. Never touches a step that no human is asked about, but for a retry that
+ * lets a waiting one go at once. */
 #include "engine/core/resolve.h"
 #include "engine/base/buf.h"
 #include "engine/base/check.h"

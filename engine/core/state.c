@@ -1,3 +1,6 @@
+/* The only code that writes a saga: one function for a record's event, one for a change. Called by core_fold
+ * with what was stored and by work.c with what was just decided, so that both give the same state. Never
+ * decides: what does not follow is a bug of the caller and stops the process. */
 #include "engine/core/state.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

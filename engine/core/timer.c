@@ -1,3 +1,6 @@
+/* What is due next, and what it means when it is: sends that waited, time-outs, ends of awaits and waits, the
+ * deadline; and operators' moves of a timer. Called by core.c and operator.c. Never fires before its time,
+ * and never reads a clock: time comes with the event. */
 #include "engine/core/timer.h"
 #include "engine/base/buf.h"
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* A saga as JSON for dashboards and `sagactl show`, and the line of what it waits for. Called by the API, the
+ * store's rows and the tools. Reads only; what stands here is a contract (api/openapi.yaml). */
 #include "engine/core/view.h"
 #include "engine/base/check.h"
 #include "engine/base/duration.h"

@@ -1,3 +1,5 @@
+/* One event being worked on: make a change, apply it, record it, and count what it costs. Called by every
+ * handler of the core. Never decides what happens; no other file appends to a record. */
 #include "engine/core/work.h"
 #include <stdarg.h>
 #include <stdio.h>
