@@ -1,3 +1,6 @@
+/* What a batch promised, carried out: publish, acknowledge, answer, tell who waits. Called by commit.c once
+ * the transaction is known to be in, by recovery.c for what is sent again, and by intake.c for what came to
+ * nothing. Never before the commit, and never writes to the database. */
 #include "engine/runtime/act.h"
 
 #include <stddef.h>

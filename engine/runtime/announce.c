@@ -1,4 +1,6 @@
-/* Definitions made known to the bus: who takes commands, and how long he may work on one. */
+/* Definitions made known to the bus: which participants there are, and how long one may work on a command.
+ * Called at the start and when the registry has learned a plan. Never lets one definition that cannot be
+ * announced keep the others from it. */
 #include "engine/runtime/engine.h"
 
 #include "engine/ops/log.h"

@@ -1,3 +1,6 @@
+/* Plain requests of one runner (`via: request`): their tickets, their answers, and those that nobody took.
+ * Called by act.c to send, by intake.c to read an answer, by the runner's turn for time. Never decides about
+ * a saga: an answer becomes an event like any reply. */
 #include "engine/runtime/asking.h"
 
 #include <stddef.h>

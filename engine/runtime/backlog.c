@@ -1,3 +1,6 @@
+/* How far each participant's consumer has got, shared by the engine's runners under one lock. Written by the
+ * bus's thread (backlog_seen), read by delivery, refusal and the API. Never asks the broker itself, and never
+ * calls out while it holds the lock. */
 #include "engine/runtime/backlog.h"
 
 #include <string.h>

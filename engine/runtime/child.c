@@ -1,3 +1,6 @@
+/* A parent's command to a child saga: begins it, repeats what it has come to, or undoes it. Called by
+ * intake.c for a proven message of SAGA_IN. Never makes two children of one id, and never touches the parent:
+ * it is told by a reply. */
 #include "engine/runtime/child.h"
 
 #include "engine/base/limits.h"

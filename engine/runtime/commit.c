@@ -1,3 +1,6 @@
+/* The one place where a batch becomes durable, and where it is found out whether it did. Called by the
+ * runner's turn, and by mend.c. Never tries again before the database was asked, and never acts on a batch of
+ * which that is not known. */
 #include "engine/runtime/commit.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* Requests between engines as JSON, both ways, strictly. Called by who asks (router, forward) and by the
+ * owner (intake). Pure: never looks up a saga, and never believes a text (proof.c does). */
 #include "engine/runtime/control.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* One event of one saga: core_step, then its record becomes a row of the batch, its sends messages, its end a
+ * lifecycle event, and the item's answer is put down. Called by intake.c, child.c and mend.c. Never sends and
+ * never stores: all of that is the batch's. */
 #include "engine/runtime/decide.h"
 
 #include "engine/base/check.h"

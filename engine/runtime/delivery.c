@@ -1,3 +1,6 @@
+/* The flights of commands, and the gate that holds an attempt's timer while its command has not arrived.
+ * Called by act.c when a command leaves, by intake.c before a timer fires, by answers.c. Never fires a timer
+ * itself, and never says that a command reached nobody unless that is proved. */
 #include "engine/runtime/delivery.h"
 
 #include <stddef.h>

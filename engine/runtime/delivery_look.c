@@ -1,4 +1,6 @@
-/* Looking at participants while commands of ours wait for them, and drawing the consequences. */
+/* Looks at participants while commands of ours wait for them: what has been delivered, what is to be taken
+ * back, what is proved to have reached nobody. Called by the runner's turn. Never asks more often than one
+ * question a participant at a time. */
 #include "engine/runtime/delivery.h"
 
 #include "engine/base/check.h"

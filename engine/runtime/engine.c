@@ -1,3 +1,6 @@
+/* The engine of one process: opens store, bus, runners and router in their order and closes them in reverse;
+ * puts requests into the right inbox. Called by api and programs from any thread, and by the bus's threads.
+ * Never touches a saga: only its runner does. */
 #include "engine/runtime/engine.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* Requests on their way to the owners of other shards, each with a deadline of its own. Called by the
+ * router's thread; only forward_called is the bus's. Never waits for one owner while another could answer,
+ * and never sends a request twice. */
 #include "engine/runtime/forward.h"
 
 #include <inttypes.h>

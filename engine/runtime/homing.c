@@ -1,3 +1,6 @@
+/* Answers of plain services whose saga is owned by another engine by now: they go on as replies until the
+ * broker has them. Called by the router's thread. Never drops one that the broker has not confirmed, before
+ * its patience is over, and then says so. */
 #include "engine/runtime/homing.h"
 
 #include <pthread.h>

@@ -1,3 +1,6 @@
+/* Whether the broker would answer in a service's place: a stream that holds the subject of a `via: request`.
+ * Called when a definition is stored and when it is announced. Asks and warns; changes nothing, here or
+ * there. */
 #include "engine/runtime/engine_parts.h"
 
 #include "engine/ops/log.h"

@@ -1,3 +1,6 @@
+/* Each item of a batch is understood, keys are looked up, sagas are loaded, then one after the other is
+ * decided; and the timers that are due. Called by the runner's turn with a batch begun. Never answers or
+ * acknowledges: what an item came to is put into the batch, once. */
 #include "engine/runtime/intake.h"
 
 #include <stddef.h>

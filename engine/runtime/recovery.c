@@ -1,3 +1,6 @@
+/* What a new owner reads, and what is sent again from the journal, after a takeover as after a refused
+ * publish: one way of repair, not two. Called by runner.c, intake.c, refusal.c and others. Never sends what
+ * is not outstanding any more, and never takes a body from memory. */
 #include "engine/runtime/recovery.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,6 @@
+/* Commands that the broker has no room for, held in a queue for each subject and tried one at a time. Called
+ * by act.c and answers.c, and by the runner's turn. Never puts the shard behind for one participant's sake,
+ * and never lets the mark pass what it holds. */
 #include "engine/runtime/refusal.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/* Plans by name, version and hash, loaded from the store or a folder, shared by all threads under a lock.
+ * Called by api, runners and tools. A plan once handed out is never changed or freed while the process lives.
+ * */
 #include "engine/runtime/registry.h"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+/* Sagas in memory, their timers and who waits for them; the longest unused leave. Called by the runner's
+ * thread alone. Never drops a saga that the batch in hand has touched, and nothing lives only here. */
 #include "engine/runtime/resident.h"
 
 #include <stddef.h>

@@ -1,3 +1,6 @@
+/* Replays a recorded saga through the core and compares each record with the stored one. Called by `sagactl
+ * replay` and the simulator. Reads its arguments only: no store, no clock, and it never mends what differs.
+ * */
 #include "engine/runtime/retrace.h"
 
 #include <inttypes.h>

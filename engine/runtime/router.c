@@ -1,3 +1,6 @@
+/* The thread for what this engine does not own: requests for other engines' shards, messages of SAGA_IN, ends
+ * that are waited for elsewhere. Fed by engine.c and the bus. Never waits for one engine while others have
+ * work, and never writes a saga. */
 #include "engine/runtime/router.h"
 
 #include <stdlib.h>

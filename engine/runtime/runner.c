@@ -1,3 +1,6 @@
+/* The loop of one runner: leases and clock, what the broker answered, repairs, then one batch. Started by
+ * engine.c, or driven by hand in tests. Only here are shards taken and dropped. Never begins a batch while a
+ * commit's outcome is open. */
 #include "engine/runtime/runner.h"
 
 #include <stdio.h>

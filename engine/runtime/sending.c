@@ -1,3 +1,6 @@
+/* Messages from a saga's state: commands, lifecycle events, what a child tells its parent. Called by decide.c
+ * for what was just decided and by recovery.c for what the journal says, so that both are the same bytes.
+ * Never sends anything. */
 #include "engine/runtime/sending.h"
 
 #include "engine/base/check.h"
