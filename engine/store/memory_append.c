@@ -1,3 +1,6 @@
+/* Batches in the memory store: fences, keys and rows checked, then all of it or nothing. Called through the
+ * table of memory_store.c, with the world's lock held by it. Never keeps a pointer into the batch: what is
+ * stored is copied. */
 #include "engine/store/memory_world.h"
 
 #include "engine/base/check.h"

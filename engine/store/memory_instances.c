@@ -1,3 +1,5 @@
+/* Names of engines and their sessions in the memory store, with leases on the world's clock. Called through
+ * the table of memory_store.c. Must say what postgres_instances.c says; the conformance suite compares. */
 #include <string.h>
 #include "engine/base/memory.h"
 #include "engine/store/memory_world.h"

@@ -1,3 +1,5 @@
+/* Reading the memory store: sagas, journals, keys, lists, dead letters, doctor. Called through the table of
+ * memory_store.c. Gives copies in the caller's arena, never rows of the world. */
 #include "engine/store/memory_world.h"
 
 #include <stdlib.h>

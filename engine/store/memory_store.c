@@ -1,3 +1,6 @@
+/* The in-memory twin: the world, its clock, its shards, and the faults that a test asks for. Used by tests
+ * and the simulator, never by the service. What it does differently from PostgreSQL is a bug of one of them.
+ * */
 #include "engine/store/memory_store.h"
 
 #include <stdlib.h>

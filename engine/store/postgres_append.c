@@ -1,3 +1,6 @@
+/* A batch in one round trip: arrays for fences, journal, sagas and dead letters, one transaction. Called by
+ * store_append.c, which bisects what is refused. Never runs a batch again by itself: whether it was stored is
+ * asked by the caller. */
 #include "engine/store/postgres_ops.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* The question of `sagactl doctor`: who waits for nothing (L2). Called through the table of postgres.c. Reads
+ * only, and at most so many rows. */
 #include "engine/store/postgres_ops.h"
 
 #include "engine/base/limits.h"

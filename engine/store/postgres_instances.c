@@ -1,3 +1,5 @@
+/* The name of this engine in the database, taken, kept and given up. Called through the table of postgres.c
+ * by presence.c. Never takes a name whose session lives. */
 #include "engine/store/postgres_ops.h"
 
 /* A row of `enter_look`. */

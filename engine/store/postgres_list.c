@@ -1,3 +1,6 @@
+/* What people ask: lists of sagas, dead letters, definitions, suspects. Called through the table of
+ * postgres.c, on readers' connections. Each list has a bound and a place to go on from; never touches
+ * payloads that were not asked for. */
 #include "engine/store/postgres_ops.h"
 
 #include "engine/base/buf.h"

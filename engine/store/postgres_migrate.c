@@ -1,3 +1,6 @@
+/* Brings a database up to date: numbered migrations, each in a transaction of its own, under a lock so that
+ * two programs take turns. Called by `sagad migrate`. Never changes a database of another history, and never
+ * waits long for a table that engines use. */
 #include "engine/store/postgres.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,6 @@
+/* What a runner reads: open sagas of a shard, rows above the mark, whole sagas by id, keys. Called through
+ * the table of postgres.c, several statements of one answer in one snapshot. Never reads a table without an
+ * index. */
 #include "engine/store/postgres_ops.h"
 
 static const struct pq_wire_column id_column[] = {{PQ_WIRE_ID, 0}};

@@ -1,3 +1,5 @@
+/* Shards and their leases, the clock, the engines' key, the probe. Called through the table of postgres.c by
+ * runners. Times are the database's: never computed from ours. */
 #include "engine/store/postgres_ops.h"
 #include "engine/store/pq_schema.h"
 

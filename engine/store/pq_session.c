@@ -1,3 +1,6 @@
+/* One connection in pipeline mode: a set of statements, one round trip, and what their failure means. Called
+ * by all postgres_*.c. Never blocks beyond its bounds, and after a lost answer never says that nothing was
+ * stored. */
 #include "engine/store/pq_session.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Rows of C structs to PostgreSQL's binary arrays and back, by tables of columns. Called by all postgres_*.c.
+ * Never knows a statement: columns and queries are the callers'. */
 #include "engine/store/pq_wire.h"
 
 #include <endian.h>

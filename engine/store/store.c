@@ -1,3 +1,5 @@
+/* The seam: each call goes to the implementation's table; bounds of lists are checked here. Called by
+ * runtime, api and tools. Never knows which store it is. */
 #include "engine/store/store.h"
 
 #include "engine/base/check.h"
