@@ -1,3 +1,5 @@
+/* The seam: each call goes to the implementation's table, and the small things both buses share, as what a
+ * message may be. Called by the runtime. Never knows which bus it is, and never reads what a message says. */
 #include "engine/bus/bus.h"
 
 #include <ctype.h>

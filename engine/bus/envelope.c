@@ -1,3 +1,5 @@
+/* Messages out of decided things: commands, lifecycle events, commands to and answers of child sagas. Called
+ * by sending.c and the tests. Pure; never puts a caller's text into a header without making it harmless. */
 #include "engine/bus/envelope.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* The broker in memory: streams as one list, consumers, what is out, what is to be noticed. Called by
+ * memory_bus.c and by tests. Holds one lock, and never while a callback runs. */
 #include "engine/bus/memory_broker.h"
 
 #include <inttypes.h>

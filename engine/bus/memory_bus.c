@@ -1,3 +1,5 @@
+/* One engine's end of the broker in memory: the table of bus.c, and delivery on the caller's thread. Used by
+ * tests and the simulator, never by the service. Nothing happens but in memory_bus_deliver. */
 #include "engine/bus/memory_bus.h"
 
 #include <inttypes.h>

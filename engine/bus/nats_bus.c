@@ -1,3 +1,6 @@
+/* Opens and closes the bus on NATS: lines, slots, threads, in their order. Called through bus.c. What the
+ * lines say is in nats_pull.c, nats_publish.c, nats_control.c; never calls back into the engine while it
+ * closes, but to answer what is under way. */
 #include "engine/bus/nats_bus.h"
 
 #include <ctype.h>

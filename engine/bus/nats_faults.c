@@ -1,3 +1,6 @@
+/* What NATS has said against us, kept by subject until it works again. Told by the lines' threads, read by
+ * readiness, the log and a metric. Never decides anything: a fault is forgotten only when the same thing was
+ * seen to work. */
 #include "engine/bus/nats_faults.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Which stream acknowledges what is sent to a subject. */
+/* Which stream acknowledges what is sent to a subject: asked of the server once. Called through bus.c
+ * (bus_holder). Never makes or changes a stream. */
 #include "engine/bus/nats_parts.h"
 
 #include <stdio.h>

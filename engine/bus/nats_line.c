@@ -1,5 +1,6 @@
+/* One connection on a thread of ours: connect, subscribe, read, write in batches, begin again. Called by all
+ * that speaks to NATS. Never reconnects behind its user's back: what was under way is answered first. */
 #include "engine/bus/nats_line.h"
-
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
