@@ -1,3 +1,5 @@
+/* Memory handed out from the front of chunks and freed together. Called everywhere; one of two files with
+ * malloc. Never gives back one piece, and ends the process when there is no memory. */
 #include "engine/base/arena.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/* Collects diagnostics in the order of the text and prints them with line and caret, or as JSON. Called by
+ * the loader, the expressions and the settings. Never stops at the first, and never shows more of a line than
+ * LIMITS_DIAG_COLUMNS. */
 #include "engine/base/diag.h"
 #include "engine/base/json.h"
 #include "engine/base/limits.h"

@@ -1,3 +1,5 @@
+/* Durations and RFC 3339 times, both ways, in microseconds. Called by definitions, API and tools. Never
+ * overflows: what is too long is an error. */
 #include "engine/base/duration.h"
 #include <stddef.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Trees of JSON: building, finding, comparing. Called everywhere. A tree that was made is never changed, and
+ * a number is never turned into a double. */
 #include "engine/base/json.h"
 #include <stdlib.h>
 #include "engine/base/check.h"

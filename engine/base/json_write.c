@@ -1,3 +1,5 @@
+/* A tree as text, for machines and for people. Called wherever JSON leaves; part of json.h. Deterministic:
+ * the same tree gives the same bytes, and numbers keep their text. */
 #include "engine/base/json.h"
 #include <string.h>
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* Runs of bytes: compare, find, cut, numbers, UTF-8, edit distance. Called everywhere. Never owns or changes
+ * what it looks at. */
 #include "engine/base/str.h"
 #include <string.h>
 #include <strings.h>

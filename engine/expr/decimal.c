@@ -1,3 +1,5 @@
+/* Exact decimal arithmetic on digit arrays. Called by the operators and functions on numbers. Pure, no
+ * memory; a result is exact or an error, never rounded in silence. */
 #include "engine/expr/decimal.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* The door of the expressions: compile a scalar into a program, evaluate it, ask what it reads. Called by the
+ * loader and the core. Never evaluates without a budget. */
 #include "engine/expr/expr.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* The calendar: seconds and fields, formats and parsing, all in UTC. Called by expr_times.c. Pure; never asks
+ * for the time or for a zone. */
 #include "engine/expr/expr_date.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Functions on the members of an object. Part of expr_functions.h. */
+/* Functions on the members of an object: keys, entries, with_entries. Part of expr_functions.h; called by the
+ * evaluator through functions.def. Never changes its input: results are new, under the budget. */
 #include "engine/expr/expr_functions.h"
 
 #include "engine/expr/expr_value.h"

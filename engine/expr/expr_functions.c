@@ -1,3 +1,5 @@
+/* The table of functions made from functions.def, and the handlers of one value. Called by the parser for
+ * names and by the evaluator for work. Never takes more than the budget has. */
 #include "engine/expr/expr_functions.h"
 
 #include <string.h>

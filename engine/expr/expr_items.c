@@ -1,4 +1,5 @@
-/* Functions on the items of an array: sums, order, groups. Part of expr_functions.h. */
+/* Functions on the items of an array: sums, order, groups. Part of expr_functions.h; called by the evaluator
+ * through functions.def. Never changes its input: results are new, under the budget. */
 #include "engine/expr/expr_functions.h"
 
 #include <string.h>

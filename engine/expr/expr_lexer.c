@@ -1,3 +1,5 @@
+/* Cuts the next token of an expression when the parser asks. Called by the parser alone. Borrows the text,
+ * never reports: a wrong token is the parser's to explain. */
 #include "engine/expr/expr_lexer.h"
 
 #include <string.h>

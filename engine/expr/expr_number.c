@@ -1,4 +1,5 @@
-/* Functions on numbers, exact as the operators are. Part of expr_functions.h. */
+/* Functions on numbers, exact as the operators are. Part of expr_functions.h; called by the evaluator through
+ * functions.def. Never goes through a double. */
 #include "engine/expr/expr_functions.h"
 
 #include "engine/base/check.h"

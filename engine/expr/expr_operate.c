@@ -1,3 +1,5 @@
+/* Arithmetic, comparison and the other operators, as jq means them. Called by the evaluator and by functions.
+ * Never gives a rounded sum. */
 #include "engine/expr/expr_operate.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Recursive descent over operators and pipes; terms and calls are in expr_term.c and expr_call.c. Called by
+ * expr.c once for each expression. Never goes deeper than LIMITS_EXPR_DEPTH. */
 #include "engine/expr/expr_parse.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* Fields, indexes, slices and iteration of values. Called by the evaluator and by functions. Never faults
+ * where jq gives null. */
 #include "engine/expr/expr_path.h"
 
 #include "engine/expr/decimal.h"

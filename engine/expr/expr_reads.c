@@ -1,3 +1,5 @@
+/* Which fields a program reads, followed through pipes and variables. Called by expr.c when it compiles. Says
+ * only what is certain; never evaluates. */
 #include "engine/expr/expr_reads.h"
 
 #include "engine/base/check.h"

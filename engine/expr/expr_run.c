@@ -1,3 +1,5 @@
+/* The evaluator: each node pushes its values on a stack, and a fault unwinds. Called by expr.c with a budget.
+ * Never recurses deeper than the parser allowed, and never runs on when the budget is spent. */
 #include "engine/expr/expr_run.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* Terms: literals, strings, variables with their paths, brackets, objects, `if`. Part of expr_parse.h. */
+/* Terms: literals, strings, variables with their paths, brackets, objects, `if`. Part of expr_parse.h; called
+ * by expr_parse.c and calling back for what stands in brackets, within LIMITS_EXPR_DEPTH. Never evaluates. */
 #include "engine/expr/expr_parse.h"
 
 #include "engine/base/check.h"

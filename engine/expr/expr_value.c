@@ -1,3 +1,5 @@
+/* Values: order, equality, size, text, and building new ones. Called by all of the evaluator. Everything that
+ * grows is charged to the budget first. */
 #include "engine/expr/expr_value.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* A pattern to a tree, with its mistakes located. Called by regex.c. Never makes a tree that is deeper or
+ * larger than the limits. */
 #include "engine/expr/regex_parse.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Defaults, environment and command line; the file is read in config_file.c. */
+/* Defaults, environment and command line into one struct of settings; the file is read in config_file.c.
+ * Called by the programs once, before any thread. Never reads a setting that config.def does not have. */
 #include "engine/ops/config.h"
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* The settings of config.def as data, and one assignment with its checks. Called by config.c, config_file.c
+ * and the command line. Never repeats a secret in an error. */
 #include "engine/ops/config_table.h"
 #include <string.h>
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* Starts, waits for and ends child processes of ours, with bounds. Called by tests, `sagad dev` and whoever
+ * waits between two looks. Never ends a process that it has not started, and never through a shell. */
 #include "engine/ops/process.h"
 #include <errno.h>
 #include <fcntl.h>
