@@ -1,4 +1,6 @@
-/* The file as a whole: its header, in an order in which everything is known before it is needed. */
+/* The file as a whole: its header, in an order in which everything is known before it is needed, then its
+ * steps. Called through definition.h by API, registry and tools. Never stops at the first mistake, and gives
+ * no plan when there is one. */
 #include "engine/definition/definition.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Definitions and schemas on disk. */
+/* Definitions and schemas on disk: a folder's files, a file with its schemas beside it. Called by the
+ * registry and the tools. Never waits for what is no file. */
 #include <string.h>
 
 #include "engine/base/file.h"

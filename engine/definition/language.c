@@ -1,3 +1,5 @@
+/* The language as a JSON Schema for editors, from the tables by which files are read. Called by `sagactl`
+ * alone. Never knows a key that the tables do not have. */
 #include "engine/definition/language.h"
 
 #include <ctype.h>

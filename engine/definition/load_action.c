@@ -1,3 +1,5 @@
+/* One command: `participant.action` and its body, of do, verify and undo. Part of load.h; called by
+ * load_step.c. Reports what is wrong where it stands, and never fails the process for it. */
 #include "engine/definition/load.h"
 
 static bool is_subject_token(struct str token)

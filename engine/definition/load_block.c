@@ -1,4 +1,5 @@
-/* One block: its keys become what the plan says of it. Its branches are nodes already. */
+/* One block: its keys become what the plan says of it; its branches are nodes already. Part of load.h; called
+ * by load_steps.c. Never decides what a block does (core). */
 #include "engine/definition/load.h"
 
 #include "engine/base/check.h"

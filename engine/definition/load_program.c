@@ -1,3 +1,5 @@
+/* A scalar to a program: an expression, a text around one, or a condition; its mistakes carried back to the
+ * file. Part of load.h. Never evaluates it. */
 #include "engine/definition/load.h"
 
 #include "engine/base/check.h"

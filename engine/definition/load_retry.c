@@ -1,3 +1,5 @@
+/* The retry of a step or a compensation, with the defaults that the file and the language give. Part of
+ * load.h; called by load_step.c. Leaves nothing out: the core has no defaults. */
 #include "engine/definition/load.h"
 
 #include "engine/base/duration.h"

@@ -1,4 +1,5 @@
-/* One step: its keys become a plan_step with nothing left out. */
+/* One step: its keys become a plan_step with nothing left out. Part of load.h; called by load_steps.c. Never
+ * looks at other steps: load_refs.c does. */
 #include "engine/definition/load.h"
 #include "engine/definition/word.h"
 

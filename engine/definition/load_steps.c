@@ -1,4 +1,6 @@
-/* The list of steps as a whole: first what there is, then each of it, in the order of the file. */
+/* The list of steps as a whole: first what there is, then each of it, in the order of the file. Part of
+ * load.h; called for the file and for each block, no deeper than LIMITS_DEPTH. Never resolves a reference
+ * before all steps are known. */
 #include "engine/definition/load.h"
 
 void load_steps(struct load *load, const struct tree *list)

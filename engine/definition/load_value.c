@@ -1,3 +1,5 @@
+/* Scalars of the file: durations, numbers, words, names. Part of load.h; called by all that loads. A wrong
+ * value is reported with what would be right, never replaced. */
 #include "engine/definition/load.h"
 
 #include "engine/base/duration.h"

@@ -1,4 +1,5 @@
-/* The compiler: one function for each keyword, found by the table. */
+/* The compiler of JSON Schema: one function for each keyword, found by the table. Called by the loader for
+ * inputs and outputs. Never takes a keyword that it does not check: it is refused by name. */
 #include "engine/definition/schema.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* Numbers by their text: exact at any size. */
+/* Numbers by their text, exact at any size: bounds and multiples. Part of schema_parts.h; called by compiler
+ * and checker. Never goes through a double. */
 #include "engine/definition/schema_parts.h"
 
 /* whole.fraction times ten to the exponent, without the sign. */

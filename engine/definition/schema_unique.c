@@ -1,4 +1,5 @@
-/* Equal values have equal hashes; only those with equal hashes are compared. */
+/* Equal values have equal hashes; only those with equal hashes are compared. Called by the checker for
+ * uniqueItems. Never counts for nothing: each comparison is charged to the work of the check. */
 #include "engine/definition/schema_parts.h"
 
 #include <stdlib.h>

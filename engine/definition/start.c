@@ -1,4 +1,5 @@
-/* A start request under a plan: its input against the schema, then key and search attributes from it. */
+/* A start request under a plan: its input against the schema, then key and search attributes from it. Called
+ * by API, router and intake. Never stores or sends anything; all problems are told at once. */
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/definition/definition.h"

@@ -1,3 +1,5 @@
+/* Nodes of a read file as JSON, and members by name. Part of tree.h; called by the loader. Never changes the
+ * tree. */
 #include "engine/definition/tree.h"
 
 #include "engine/base/check.h"

@@ -1,4 +1,6 @@
-/* From a position in a scalar's text back to the file, so that carets stand under what is meant. */
+/* From a position in a scalar's text back to the file, so that carets stand under what is meant. Part of
+ * tree.h; called by who reports a mistake inside a scalar. Never guesses: what cannot be placed is told at
+ * the scalar's begin. */
 #include "engine/definition/tree.h"
 
 /* Bytes of a code point in UTF-8, from the hexadecimal digits of an escape. */

@@ -1,3 +1,5 @@
+/* What a file's bytes must be before libyaml sees them: UTF-8, no controls, within its size. Part of tree.h;
+ * called by tree.c first. Never changes the text. */
 #include "engine/definition/tree.h"
 
 #include "engine/base/limits.h"

@@ -1,3 +1,6 @@
+/* Recorded events through another version of the definition, side by side with what was decided then. Called
+ * by `sagactl replay --against`. Reads only its arguments; an event that the new version has no place for is
+ * told, never dropped in silence. */
 #include "engine/model/against.h"
 
 #include "engine/base/duration.h"

@@ -1,3 +1,6 @@
+/* One random run in virtual time: participants, wires, clocks and faults drawn from a seed. Called by
+ * `sagactl simulate`. Never uses anything but the seed, and checks at the end that effects are what the saga
+ * says. */
 #include "engine/model/chance.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* Two plans compared: nodes are matched, then each pair, then the header; findings in the order of the file.
+ * Called by `sagactl definitions diff`. Never says what is right: diff_findings.def tells how grave each kind
+ * is. */
 #include "engine/model/diff.h"
 
 #include "engine/base/duration.h"

@@ -1,4 +1,5 @@
-/* A node as it was and as it is. */
+/* A node as it was and as it is: each of its parts compared, and what differs reported as a finding. Part of
+ * diff_parts.h; called by diff.c for each pair that was matched. Never matches nodes itself. */
 #include "engine/model/diff_parts.h"
 
 #include "engine/base/duration.h"

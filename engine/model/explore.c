@@ -1,4 +1,6 @@
-/* The search: depth first, one level of memory for each state on the way. */
+/* The search: depth first, one level of memory for each state on the way, states seen before left out by
+ * their fingerprint. Called by `sagactl check`. See explore.h for what is left out; never anything that could
+ * be seen. */
 #include "engine/model/explore.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

@@ -1,4 +1,5 @@
-/* Making happen to a saga what can. */
+/* Making happen to a saga what can: one event to the core, what it changed to the oracle. Part of the
+ * explorer; called by explore.c for each way on. Never chooses: explore_list.c does. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

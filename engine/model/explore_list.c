@@ -1,4 +1,5 @@
-/* What can happen to a saga next: everything, or what is enough. See explore.h for why it is. */
+/* What can happen to a saga next: everything, or what is enough. Part of the explorer; called by explore.c at
+ * each state. See explore.h for why it is enough; never leaves out what could be seen. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

@@ -1,4 +1,5 @@
-/* The programs of a plan, and computing them without a saga. */
+/* The programs of a plan, and computing them without a saga. Part of the explorer; called by the data it
+ * tries. Never takes a fault for a breach: whether one can happen is explored. */
 #include "engine/model/explore_data.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

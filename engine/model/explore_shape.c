@@ -1,3 +1,5 @@
+/* A value for data without a schema, shaped by what expressions read of it. Part of the explorer; called by
+ * explore_sources.c. Never random: the same definition gives the same value. */
 #include "engine/model/explore_shape.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

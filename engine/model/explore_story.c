@@ -1,4 +1,6 @@
-/* The counter-example: the way to the breach, shortened by leaving out what it does without, and told. */
+/* The counter-example: the way to the breach, shortened by leaving out what it does without, and told. Part
+ * of the explorer; called by explore.c once it has found one. Each shortening is run again, so it never tells
+ * what does not happen. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
 #include "engine/base/memory.h"

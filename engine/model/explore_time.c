@@ -1,4 +1,5 @@
-/* The longest that a definition takes, from its numbers. */
+/* The longest that a definition takes, from its numbers: attempts, pauses, time-outs, waits. Part of the
+ * explorer; called by explore.c. Never simulates; what has no bound is told as having none. */
 #include "engine/model/explore_parts.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

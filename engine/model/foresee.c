@@ -1,3 +1,6 @@
+/* What a cancel would send now, found out on a copy of the saga with the real core. Called by the API and
+ * `sagactl plan-compensation`. Never touches the saga itself, and promises nothing of what goes on meanwhile.
+ * */
 #include "engine/model/foresee.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Graphviz DOT: a cluster for each group. */
+/* A drawing as Graphviz DOT: a cluster for each group. Part of graph_parts.h; called by graph.c for this
+ * format. Never lets a text of the definition end a quote. */
 #include "engine/model/graph_parts.h"
 
 struct colours {

@@ -1,4 +1,5 @@
-/* Mermaid's flowchart. Texts stand in quotes, where only entities (#quot;) and markup need care. */
+/* A drawing as Mermaid's flowchart. Part of graph_parts.h; called by graph.c for this format. Texts stand in
+ * quotes, where only entities (#quot;) and markup need care; none may end its quote. */
 #include "engine/model/graph_parts.h"
 
 struct words {

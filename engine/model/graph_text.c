@@ -1,4 +1,5 @@
-/* Texts in graphs: as wide as they are on a screen, and nothing in them that a format would obey. */
+/* Texts in drawings: as wide as they are on a screen, and nothing in them that a format would obey. Part of
+ * graph_parts.h; called by each format. Never shows a control character. */
 #include "engine/model/graph_parts.h"
 
 /* The code point at *at, which is moved behind it. The text is UTF-8. */

@@ -1,3 +1,5 @@
+/* Places and sizes for the SVG, from the leaves up to the whole, then down again. Called by graph_svg.c. Pure
+ * arithmetic in pixels; draws nothing. */
 #include "engine/model/layout.h"
 
 enum { CHAR_WIDTH_TENTHS = 73 }; /* of 12 px: DejaVu Sans Mono and Menlo have 72.2, Courier New 72 */

@@ -1,3 +1,5 @@
+/* One saga on the real core with a virtual clock and a list of what is on its way. Called by everything here
+ * that runs a saga. Never reads a clock, and at one moment answers come before timers. */
 #include "engine/model/play.h"
 
 #include <inttypes.h>

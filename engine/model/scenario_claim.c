@@ -1,4 +1,5 @@
-/* `expect`: what must come of a scenario. */
+/* `expect`: what must come of a scenario, read into claims. Part of scenario_parts.h; called by
+ * scenario_read.c. Never judges: scenario_judge.c does. */
 #include "engine/model/scenario_parts.h"
 
 #include "engine/base/limits.h"

@@ -1,4 +1,5 @@
-/* `events`: what comes from outside. */
+/* `events`: what comes from outside, and when, read into events of the run. Part of scenario_parts.h; called
+ * by scenario_read.c. Never runs anything. */
 #include "engine/model/scenario_parts.h"
 
 #include "engine/definition/word.h"

@@ -1,4 +1,5 @@
-/* What was expected against what happened. */
+/* What was expected against what happened, each difference a sentence with both sides. Part of
+ * scenario_parts.h; called by scenario_run.c at the end. Never changes the saga that it looks at. */
 #include "engine/model/scenario_parts.h"
 
 #include <inttypes.h>

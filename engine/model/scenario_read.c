@@ -1,4 +1,5 @@
-/* A file of scenarios, from its text. */
+/* A file of scenarios from its text: keys from scenario_keys.def, mistakes located and all told. Called
+ * through scenario.h by `sagactl test`. Never runs a scenario of a file that has a mistake. */
 #include "engine/model/scenario_parts.h"
 
 #include "engine/base/check.h"

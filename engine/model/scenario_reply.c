@@ -1,4 +1,5 @@
-/* `replies`: what participants answer, by command. */
+/* `replies`: what participants answer, by command and attempt. Part of scenario_parts.h; called by
+ * scenario_read.c, and by the run when a command goes out. Never sends one itself: the run does. */
 #include "engine/model/scenario_parts.h"
 
 #include "engine/definition/word.h"

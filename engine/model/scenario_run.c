@@ -1,4 +1,5 @@
-/* One scenario on the real core. */
+/* One scenario on the real core: commands go out, the answers written down come back, time jumps. Called
+ * through scenario.h. What the scenario expects is judged at the end, by scenario_judge.c. */
 #include "engine/model/scenario_parts.h"
 
 #include <inttypes.h>

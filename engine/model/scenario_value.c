@@ -1,3 +1,5 @@
+/* Values in files of scenarios: spans, numbers, words, JSON, names of steps, each with its mistake located.
+ * Part of scenario_parts.h; called by whoever reads a part of the file. Never runs anything. */
 #include "engine/model/scenario_parts.h"
 
 #include "engine/base/duration.h"

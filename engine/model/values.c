@@ -1,3 +1,5 @@
+/* Values drawn to fit a schema, then held against it. Called by check, simulate, the simulator and tests.
+ * Never gives one that does not fit: it says that it found none. */
 #include "engine/model/values.h"
 
 #include "engine/base/check.h"
