@@ -1,3 +1,6 @@
+/* The service over libmicrohttpd: connections in, requests read, handlers called, answers out. Opened by
+ * sagad and tests. A request is suspended while others work on it, so that no thread of the library waits for
+ * the engine. */
 #include "api/api.h"
 #include <microhttpd.h>
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* Deadlines of whole connections, looked after by a thread of its own. Told by api.c of each phase. Never
+ * touches a request: it cuts the connection. */
 #include "api/connections.h"
 #include <microhttpd.h>
 #include <sys/socket.h>

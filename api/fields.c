@@ -1,3 +1,5 @@
+/* The members of a body against its table, all mistakes at once. Called by the handlers that take a body.
+ * Never changes the body, and never repeats a value that may be secret. */
 #include "api/fields.h"
 #include "engine/base/duration.h"
 #include "engine/base/limits.h"

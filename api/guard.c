@@ -1,3 +1,5 @@
+/* What is refused before a handler sees it: targets, headers, framing, origins. Called by api.c for each
+ * request. Never lets through what two programs could read in two ways. */
 #include "api/guard.h"
 #include "api/literal.h"
 #include <arpa/inet.h>

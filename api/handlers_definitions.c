@@ -1,4 +1,5 @@
-/* GET /v1/definitions…, PUT and DELETE /v1/definitions/{name}/{version}, POST …/enable and …/disable. */
+/* GET /v1/definitions…, PUT and DELETE /v1/definitions/{name}/{version}, POST …/enable and …/disable. Called
+ * by route.c, on a worker's thread where the database is asked. Never replaces a stored version. */
 #include "api/handlers.h"
 #include <string.h>
 #include "api/fields.h"

@@ -1,4 +1,5 @@
-/* GET /v1/sagas/{id}/history. */
+/* GET /v1/sagas/{id}/history: the records of a saga in words, by pages. Called by route.c on a reader's
+ * thread. Reads only, and no more than LIMITS_HTTP_PAGE_BYTES at once. */
 #include "api/handlers.h"
 #include "api/letters.h"
 #include "api/members.h"

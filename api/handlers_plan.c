@@ -1,4 +1,5 @@
-/* GET /v1/sagas/{id}/compensation-plan. */
+/* GET /v1/sagas/{id}/compensation-plan: what a cancel would send now. Called by route.c on a worker's thread
+ * of its own, for it may take a second. Changes nothing. */
 #include "api/handlers.h"
 #include "api/sagas.h"
 #include "api/state.h"

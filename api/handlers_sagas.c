@@ -1,4 +1,5 @@
-/* GET /v1/sagas and GET /v1/sagas/{id}. */
+/* GET /v1/sagas and GET /v1/sagas/{id}: lists by pages and filters, and one saga whole. Called by route.c on
+ * a reader's thread. Reads committed rows only, never an engine's memory. */
 #include "api/handlers.h"
 #include <string.h>
 #include "api/members.h"

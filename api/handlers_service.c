@@ -1,4 +1,5 @@
-/* Endpoints about the service itself, and the dead letters. */
+/* Endpoints about the service itself (health, readiness, metrics, version), and the dead letters. Called by
+ * route.c. Health says that the process answers, and never asks anybody else. */
 #include "api/handlers.h"
 #include "api/members.h"
 #include "api/openapi.h"

@@ -1,4 +1,5 @@
-/* GET and POST /v1/sagas/{id}/timers: what a saga waits for until when, and an operator's move of it. */
+/* GET and POST /v1/sagas/{id}/timers: what a saga waits for until when, and an operator's move of it. Called
+ * by route.c. A move is a verb: it is answered after its commit, never before. */
 #include "api/handlers.h"
 #include "api/fields.h"
 #include "api/literal.h"

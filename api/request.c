@@ -1,3 +1,5 @@
+/* One request's memory, answer and refusals. Called by api.c and all handlers. An answer is given once; what
+ * is refused says what, where and how to mend it. */
 #include "api/request.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* The demo participants' loop: commands from the broker to work.c, replies back. Called by main.c. Never
+ * acknowledges a command before its reply has left. */
 #include "deploy/participants/serve.h"
 
 #include <errno.h>

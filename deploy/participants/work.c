@@ -1,3 +1,5 @@
+/* One command in the participant's database: rules, barrier and effect in one transaction. Called by serve.c.
+ * Never has an effect outside of that transaction. */
 #include "deploy/participants/work.h"
 
 #include "engine/base/check.h"

@@ -1,3 +1,5 @@
+/* `sagactl check`: runs the explorer on files and prints what it found, as text or JSON. Called by main.c.
+ * Never needs a service or a server. */
 #include "engine/sagactl/check.h"
 
 #include <inttypes.h>

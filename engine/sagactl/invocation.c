@@ -1,3 +1,5 @@
+/* Arguments to a subcommand and its options, by commands.def and options.def; help and mistakes with what was
+ * probably meant. Called by main.c first. Never runs the subcommand. */
 #include "engine/sagactl/invocation.h"
 
 #include <errno.h>

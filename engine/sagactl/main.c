@@ -1,4 +1,5 @@
-/* sagactl: one table of subcommands (commands.def), each in a file of its own. */
+/* sagactl: one table of subcommands (commands.def), each in a file of its own. Finds the one that was asked
+ * for and ends with its status. Never does anything itself. */
 #include <stdio.h>
 #include <string.h>
 #include "engine/sagactl/check.h"

@@ -1,3 +1,5 @@
+/* The subcommands that ask the running service: one request each, its answer shown or passed on. Called by
+ * main.c. Never tries a request again whose outcome is unknown: it says so. */
 #include "engine/sagactl/remote.h"
 
 #include <stdio.h>

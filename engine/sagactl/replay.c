@@ -1,3 +1,5 @@
+/* `sagactl replay`: recorded sagas through the core once more, one or all. Called by main.c. Reads the
+ * database only, and exits 0 only if each saga is the same. */
 #include "engine/sagactl/replay.h"
 
 #include <errno.h>

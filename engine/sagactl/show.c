@@ -1,3 +1,5 @@
+/* Tables, times and texts for a terminal. Called by all subcommands that print. Never prints what a terminal
+ * would obey. */
 #include "engine/sagactl/show.h"
 
 #include <inttypes.h>

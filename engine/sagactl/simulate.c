@@ -1,3 +1,5 @@
+/* `sagactl simulate`: one random run, told as a timeline. Called by main.c. Never needs a service; the same
+ * seed prints the same text. */
 #include "engine/sagactl/simulate.h"
 
 #include <inttypes.h>

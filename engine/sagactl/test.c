@@ -1,3 +1,5 @@
+/* `sagactl test`: scenarios of a file, told as TAP, JSON or JUnit. Called by main.c. Exits 0 only if each
+ * scenario held. */
 #include "engine/sagactl/test.h"
 
 #include <errno.h>

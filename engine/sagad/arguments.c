@@ -1,3 +1,5 @@
+/* The command line of sagad into a command and settings; file, then environment, then command line. Called by
+ * main.c before any thread. Never prints a secret. */
 #include "engine/sagad/arguments.h"
 
 #include <stdio.h>

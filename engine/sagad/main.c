@@ -1,4 +1,5 @@
-/* sagad: the service, the migration of its database, and everything on one machine for trying it. */
+/* sagad: the service, the migration of its database, and everything on one machine for trying it. Reads the
+ * command line and calls the one of serve.c or dev.c. Never starts a thread itself. */
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/file.h"

@@ -1,3 +1,5 @@
+/* The service in its order: store, engine, API up; API, engine, store down; signals in between. Called by
+ * main.c and dev.c. Never tells a caller less at the end: it drains before it closes. */
 #include "engine/sagad/serve.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* Books of a saga with blocks, kept from its records alone, and the promises held against them. Called by the
+ * simulator and the walks of tests/core. Never asks the core what it thinks. */
 #include "engine/sim/block_oracle.h"
 #include <stdio.h>
 #include <string.h>

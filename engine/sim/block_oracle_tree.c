@@ -1,4 +1,5 @@
-/* Questions about what was entered. */
+/* Questions about what was entered: what stands before what, in which block and item. Part of
+ * block_oracle_parts.h; called by block_oracle.c. Reads the oracle's own books, never a saga. */
 #include "engine/sim/block_oracle_parts.h"
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* The head of the file, and the blocks. */
+/* A random definition: the head of the file, and the blocks down to a depth. Called by simulator, walks and
+ * fuzz. Everything comes from the generator it is given, and what it writes always loads. */
 #include "engine/sim/random_definition.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Steps, with every key that a step may have. */
+/* A random definition's steps, with every key that a step may have. Part of random_definition_parts.h; called
+ * by random_definition.c. Never writes a key that the language would refuse there. */
 #include "engine/sim/random_definition_parts.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Expressions over what is known at a place. */
+/* A random definition's expressions, over what is known at a place. Part of random_definition_parts.h; called
+ * where a value may stand. Never refers to what may not have happened. */
 #include "engine/sim/random_definition_parts.h"
 
 #include <inttypes.h>

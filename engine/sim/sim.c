@@ -1,3 +1,5 @@
+/* One run of the simulator: set up from a seed, faults for a while, heal, come to rest, judge. Called by
+ * tests/sim and the bug bank. Never takes a choice but from sim_choose, and never sleeps. */
 #include "engine/sim/sim.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* L2 at every look, and the whole history at the end. */
+/* L2 at every look, and the whole history at the end: starts, journals, replays. Part of sim_parts.h; called
+ * by sim.c. Reads the store as an observer; never through an engine. */
 #include "engine/sim/sim_parts.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* Hosts with an engine each over one store and one broker in memory, in virtual time. Called by the simulator
+ * and the tests of runtime. Nothing moves but by its calls: no thread, no real clock. */
 #include "engine/sim/world.h"
 
 #include <stdio.h>

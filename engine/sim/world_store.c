@@ -1,4 +1,5 @@
-/* A host's end of the store: every call is an action, and the hooks' faults come in here. */
+/* A host's end of the store: every call is an action, and the hooks' faults come in here. Part of
+ * world_parts.h; the engines call it as their store. Never decides which fault: the hooks do. */
 #include "engine/sim/world_parts.h"
 
 #include "engine/base/memory.h"
