@@ -1,3 +1,5 @@
+/* The stage of the API's tests: service, engine, twins and a participant, moved by one thread. A test never
+ * sees a server. */
 #include "tests/api/stage.h"
 #include <criterion/criterion.h>
 #include <pthread.h>

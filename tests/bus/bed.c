@@ -1,3 +1,4 @@
+/* Opens buses of either kind over one broker, notes what they say, and waits for it with a bound. */
 #include "tests/bus/bed.h"
 
 #include <criterion/criterion.h>

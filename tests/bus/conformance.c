@@ -1,3 +1,5 @@
+/* What every bus does, case by case (conformance.def); run over NATS and over the twin. Never asks which one
+ * it is. */
 #include "tests/bus/conformance.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,5 @@
+/* Draws the sagas of the chaos run, and says how each must end. Knows the definitions of its folder by heart,
+ * and no engine. */
 #include "tests/chaos/courses.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Events and timers from outside during the chaos: said until answered, and once more. Never decides how a
+ * saga ends. */
 #include "tests/chaos/outside.h"
 
 #include <string.h>

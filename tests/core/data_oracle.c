@@ -1,3 +1,4 @@
+/* Computes again what each expression of a saga gave, from its own books. Shares no code with engine/core. */
 #include "tests/core/data_oracle.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* The promises S4 to S15, S21, S22 held against each record. Shares no code with engine/core. */
 #include "tests/core/oracle.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Steps a saga and folds its records into a twin; both must be alike, and wait for something (L2). */
 #include "tests/core/twin.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* One saga in a bad world: what is on its way, what comes, who interferes, until it must end. */
 #include "tests/core/walk.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include "engine/sim/block_oracle.h"
 #include "tests/core/data_oracle.h"
 #include "tests/core/twin.h"
-
 enum { MESSAGES_MAX = 2048, HEAL_MAX = 60000, COPY_EVERY = 8 };
 
 /* A command on its way, or a reply to one. */

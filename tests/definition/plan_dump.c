@@ -1,3 +1,4 @@
+/* A plan as text, everything of it: what is not dumped is not tested. */
 #include "tests/definition/plan_dump.h"
 
 #include <criterion/criterion.h>

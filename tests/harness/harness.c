@@ -1,3 +1,4 @@
+/* Private PostgreSQL and nats-server for a test, in a folder of its own. Ends only what it has started. */
 #include "tests/harness/harness.h"
 #include <libpq-fe.h>
 #include <stdarg.h>

@@ -1,3 +1,5 @@
+/* A TCP proxy that can be cut, so that one program loses a server that others keep. Never closes what it
+ * holds while cut. */
 #include "tests/harness/proxy.h"
 
 #include <arpa/inet.h>

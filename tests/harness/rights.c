@@ -1,3 +1,4 @@
+/* nats-server with the rights as they are shipped (deploy/nats.conf), for the names that a test has. */
 #include "tests/harness/rights.h"
 #include <ctype.h>
 #include <signal.h>

@@ -1,3 +1,5 @@
+/* The checker's frame: what the definitions of this folder mean, written down once more, and the order of the
+ * rules. Shares no code with the core. */
 #include "tests/integration/checker.h"
 
 #include <stdarg.h>

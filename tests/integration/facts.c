@@ -1,3 +1,4 @@
+/* Gathers what clients, participants' logs and the database say of a finished run. Judges nothing. */
 #include "tests/integration/facts.h"
 
 #include <criterion/criterion.h>

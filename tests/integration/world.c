@@ -1,3 +1,4 @@
+/* Real servers, engines and participants around a test, and the client that writes down what it was told. */
 #include "tests/integration/world.h"
 
 #include <criterion/criterion.h>

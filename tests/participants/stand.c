@@ -1,3 +1,4 @@
+/* The engine's place in front of a demo participant: commands out, replies in, over real servers. */
 #include "tests/participants/stand.h"
 
 #include <criterion/criterion.h>

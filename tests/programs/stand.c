@@ -1,3 +1,4 @@
+/* Runs sagad and sagactl as processes and reads what they print. */
 #include "tests/programs/stand.h"
 
 #include <errno.h>

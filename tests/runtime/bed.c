@@ -1,3 +1,5 @@
+/* A world with one definition, callers that note their answers, and a participant's hand, for the tests of
+ * runtime. */
 #include "tests/runtime/bed.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,5 @@
+/* Requests between engines as text: what is written reads back, what is malformed is refused with its reason.
+ * */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/runtime/control.h"

@@ -1,3 +1,4 @@
+/* The inbox of a runner: order, bounds, the part kept for replies, threads. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/base/clock.h"

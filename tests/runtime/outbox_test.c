@@ -1,3 +1,4 @@
+/* The outbox of a shard: the mark against a definition so plain that it cannot be wrong. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/base/limits.h"

@@ -1,3 +1,4 @@
+/* Sagas in memory: who leaves, who stays, and who is told at the end. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include "engine/runtime/resident.h"

@@ -1,3 +1,4 @@
+/* A store of either kind with handles to it, and batches made of short calls. */
 #include "tests/store/world.h"
 
 #include <criterion/criterion.h>

@@ -1,3 +1,5 @@
+/* A participant in C: takes commands, calls a handler, replies, acknowledges. Never acknowledges before the
+ * reply has left. */
 #include "tests/support/participant.h"
 
 #include <inttypes.h>
