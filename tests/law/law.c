@@ -1,3 +1,5 @@
+/* Reads the tree, splits code from comments and strings, runs the rules, counts. Never judges what git
+ * ignores. */
 #include "tests/law/law.h"
 #include <dirent.h>
 #include <stdarg.h>
@@ -253,6 +255,7 @@ int main(int argc, char **argv)
         rules_text_check(&law, &law.sources[i]);
         rules_edges_check(&law, &law.sources[i]);
         rules_references_check(&law, &law.sources[i]);
+        rules_words_check(&law, &law.sources[i]);
     }
     rules_tree_check(&law);
     if (law.build != NULL) {

@@ -47,6 +47,8 @@ const struct law_source *law_source_at(const struct law *law, struct str path);
 
 /* rules_text.c: what one file says. */
 void rules_text_check(struct law *law, const struct law_source *source);
+/* rules_words.c: what a file says of itself. */
+void rules_words_check(struct law *law, const struct law_source *source);
 /* rules_references.c: what is cited and not there. */
 void rules_references_check(struct law *law, const struct law_source *source);
 /* rules_edges.c: which file may use which. */
