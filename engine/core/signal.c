@@ -1,3 +1,6 @@
+/* Events from outside: kept in the order of their coming, taken by the await that they fit, each id once.
+ * Called by core.c, and by the flow when an await opens. Never wakes a step that does not wait for this
+ * event. */
 #include "engine/core/signal.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

@@ -1,3 +1,6 @@
+/* The part of state.c about blocks: frames entered, cursors moved, blocks closed, failed or going back.
+ * Called by state.c and follows.c for one change. Never decides: what does not follow is a bug of the caller.
+ * */
 #include "engine/core/state_block.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"

@@ -1,3 +1,5 @@
+/* The keys of each place of a file, from keys.def: what may stand there, and what an unknown one was probably
+ * meant to be. Called by all that loads. Never reads a value. */
 #include "engine/definition/keys.h"
 
 #include "engine/base/check.h"

@@ -1,4 +1,5 @@
-/* The signals of a saga: who may keep, take and drop one. */
+/* The oracle's books about events from outside: which have come, which await took which. Part of
+ * block_oracle_parts.h; called by block_oracle.c. Never asks the core what it thinks. */
 #include "engine/sim/block_oracle_parts.h"
 #include "engine/base/str.h"
 
