@@ -7,7 +7,9 @@
  * hold borrowed data, may only copy and return; they must not call the bus. Streams: SAGA_CMD (saga.cmd.>,
  * work queue, discard new), SAGA_REPLY (saga.reply.>, work queue), SAGA_EVENT (saga.event.>, limits), SAGA_IN
  * (saga.start.>, saga.signal.>, saga.child.>, work queue). Made when missing at open and repaired when they
- * vanish. What each subject means, and who can have sent what came, is subject.h's matter. */
+ * vanish. What each subject means, and who can have sent what came, is subject.h's matter. Errors of every
+ * call that asks the server: ERR_UNAVAILABLE, it cannot be reached or it refuses, as the note says, and
+ * ERR_TIMEOUT, it does not answer; further ones are named at each. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -137,7 +139,8 @@ struct bus {
 
 /* Makes (or repairs) one durable pull consumer per participant, bearing its name, on SAGA_CMD with filter
  * saga.cmd.<name>.>. Its ack_wait is the longest work_us ever told, within the bounds below; one that exists
- * with a shorter one gets the longer one, never the other way round: another engine may know more. */
+ * with a shorter one gets the longer one, never the other way round: another engine may know more. ERR_LIMIT:
+ * more than a server is asked to keep. */
 enum { BUS_ACK_WAIT_LEAST_S = 30, BUS_ACK_WAIT_MOST_S = 3600, BUS_ACK_WAIT_MARGIN_S = 5 };
 enum err bus_participants(struct bus *bus, const struct bus_participant *participants, uint32_t count,
                           struct err_note *note);
@@ -145,7 +148,8 @@ enum err bus_participants(struct bus *bus, const struct bus_participant *partici
  * again. ERR_UNAVAILABLE when not connected. */
 enum err bus_look(struct bus *bus, struct str participant, uint64_t cookie);
 /* Takes a command out of SAGA_CMD by the sequence that `published` gave; returns at once, `taken_back` tells
- * later, unless the answer is lost. Whether it was delivered before must be asked by bus_look, afterwards. */
+ * later, unless the answer is lost. Whether it was delivered before must be asked by bus_look, afterwards.
+ * ERR_UNAVAILABLE when not connected. */
 enum err bus_take_back(struct bus *bus, uint64_t sequence, uint64_t cookie);
 /* Takes over the replies of a shard: its consumer is made anew, so that what the last owner left
  * unacknowledged comes at once; also serves saga.ctl.<shard>. Pulls go on by themselves; messages not
@@ -177,7 +181,7 @@ enum err bus_request(struct bus *bus, const struct bus_message *message, struct 
  * acknowledgement answers a request before the service does. "" : none. For threads that may block. */
 enum err bus_holder(struct bus *bus, struct str subject, char stream[BUS_STREAM_BYTES],
                     struct err_note *note);
-/* The answer to a BUS_SOURCE_CONTROL delivery. */
+/* The answer to a BUS_SOURCE_CONTROL delivery. ERR_UNAVAILABLE when not connected. */
 enum err bus_answer(struct bus *bus, struct str ack, struct str body);
 /* Asks the owner of a shard (saga.ctl.<shard>); returns at once, and its answer comes as BUS_SOURCE_CALLED,
  * exactly once: ERR_OK with a body; ERR_UNAVAILABLE, nobody serves the shard, so nothing was done;
@@ -213,5 +217,5 @@ enum {
     BUS_HEADERS_BYTES = 8192, /* all headers of one message that we send: a dozen short ones */
 };
 enum err bus_check(const struct bus_message *message, struct str id, struct err_note *note);
-/* A participant's name is one token of a subject and the name of a consumer. */
+/* A participant's name is one token of a subject and the name of a consumer. ERR_INVALID when it is not. */
 enum err bus_check_participant(struct str name, struct err_note *note);

@@ -6,7 +6,8 @@
  * other engines, nats_pull.c the consumer, nats_admin.c streams and consumers, nats_keeper.c the thread that
  * repairs them, nats_strays.c what no consumer takes, nats_control.c the admin line and calls of other
  * engines, nats_probe.c readiness, nats_faults.h what is refused, nats_bus.c opening and closing. Locks:
- * admin_mutex before pull_mutex; no callback of the owner is called with one held. */
+ * admin_mutex before pull_mutex; no callback of the owner is called with one held. Errors as bus.h has them
+ * for what each serves. */
 #pragma once
 #include <nats/nats.h>
 #include <pthread.h>

@@ -28,7 +28,7 @@
 /* Appends the JSON text of the data column. `saga` is the state after the record (for paths). */
 void record_write(struct buf *out, const struct core_saga *saga, const struct core_record *record);
 /* The columns and the text back into a record, everything in arena. `saga` is the state before it (for paths
- * of steps; an "open" names its own). */
+ * of steps; an "open" names its own). ERR_INVALID: it is no record; the note says where. */
 enum err record_read(const struct core_saga *saga, int64_t seq, int64_t at_us, struct str kind,
                      struct str step, uint32_t attempt, struct str data, struct arena *arena,
                      struct core_record *record, struct err_note *note) __attribute__((warn_unused_result));

@@ -107,6 +107,7 @@ uint64_t schema_hash_mix(uint64_t hash, uint64_t value);
 /* True when no two items are equal. n log n, so that a large input cannot cost n². *work counts values
  * visited. */
 bool schema_items_unique(const struct json *array, struct arena *arena, uint64_t *work);
-/* A pattern with the meaning that JSON Schema gives it: \s and `.` as ECMA 262 has them. */
+/* A pattern with the meaning that JSON Schema gives it: \s and `.` as ECMA 262 has them. ERR_INVALID: it is
+ * none, or asks for what this subset has not; ERR_LIMIT: it is too large. */
 enum err schema_compile_pattern(struct arena *arena, struct str pattern, const struct regex **regex,
                                 struct err_note *note) __attribute__((warn_unused_result));

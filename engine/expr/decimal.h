@@ -31,6 +31,7 @@ struct str decimal_text(struct arena *arena, const struct decimal *value);
 /* Exact; ERR_LIMIT when the result does not fit. */
 enum err decimal_add(const struct decimal *a, const struct decimal *b, struct decimal *sum)
     __attribute__((warn_unused_result));
+/* ERR_LIMIT as above. */
 enum err decimal_multiply(const struct decimal *a, const struct decimal *b, struct decimal *product)
     __attribute__((warn_unused_result));
 /* Exact when the quotient ends within DECIMAL_DIGITS digits, else rounded half to even to

@@ -40,7 +40,7 @@ struct regex_groups {
     uint32_t count;
     struct str names[LIMITS_REGEX_GROUPS]; /* "" : a group without a name */
 };
-/* As regex_compile. Groups are counted with REGEX_CAPTURES only. */
+/* Errors as regex_compile. Groups are counted with REGEX_CAPTURES only. */
 enum err regex_parse(struct arena *arena, struct str pattern, unsigned options,
                      const struct regex_tree **tree, struct regex_groups *groups, struct err_note *note)
     __attribute__((warn_unused_result));

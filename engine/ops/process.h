@@ -54,7 +54,8 @@ bool process_find(const char *name, char path[PROCESS_PATH_SIZE]);
 /* The last `size` - 1 bytes at most of a log, newlines shown as " | ", from the start of a line. "" when
  * there is none. */
 void process_log_tail(const char *log, char *text, size_t size);
-/* Removes a folder and all in it; symbolic links are not followed. Nothing happens when there is none. */
+/* Removes a folder and all in it; symbolic links are not followed. Nothing happens when there is none.
+ * ERR_IO: something of it stays, the note names it. */
 enum err process_remove_tree(const char *path, struct err_note *note) __attribute__((warn_unused_result));
 /* Lets `milliseconds` pass between two looks at something that sends no signal. */
 void process_pause(int milliseconds);

@@ -41,13 +41,15 @@ enum err servers_init_postgres(struct servers_postgres *server, const char *dir,
 enum err servers_init_nats(struct servers_nats *server, const char *dir, struct err_note *note)
     __attribute__((warn_unused_result));
 /* Start, the first time making the cluster, and return once a client was really answered; on an error nothing
- * is left running and the note tells what the server said. */
+ * is left running and the note tells what the server said. ERR_UNAVAILABLE: it ended at once; ERR_TIMEOUT: it
+ * does not answer; ERR_IO, ERR_NOT_FOUND, ERR_INVALID: its folder, its program or its user is not as it must
+ * be. */
 enum err servers_start_postgres(struct servers_postgres *server, struct err_note *note)
     __attribute__((warn_unused_result));
 enum err servers_start_nats(struct servers_nats *server, struct err_note *note)
     __attribute__((warn_unused_result));
 /* Orderly end: data is flushed, clients are told. Fine when it is not running. For kill -9, SIGSTOP and
- * SIGCONT use process.h. */
+ * SIGCONT use process.h. ERR_TIMEOUT: it has not ended. */
 enum err servers_stop_postgres(struct servers_postgres *server, struct err_note *note)
     __attribute__((warn_unused_result));
 enum err servers_stop_nats(struct servers_nats *server, struct err_note *note)

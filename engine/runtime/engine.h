@@ -59,10 +59,11 @@ int64_t engine_turn(struct engine *engine);
  * closed. */
 bool engine_ousted(struct engine *engine, struct err_note *note);
 struct registry *engine_registry(struct engine *engine);
-/* A new handle for reading; the caller closes it. */
+/* A new handle for reading; the caller closes it. Errors as store.h has them. */
 enum err engine_open_store(struct engine *engine, struct store **store, struct err_note *note);
 /* Real commit and real publish, and at least one runner at work; the note says what is missing. Blocks up to
- * a few seconds. */
+ * a few seconds. ERR_CLOSED: it stops; ERR_SCHEMA: the database is not for this program; ERR_UNAVAILABLE,
+ * ERR_TIMEOUT: something is away. */
 enum err engine_ready(struct engine *engine, struct store *store, struct err_note *note);
 /* Participants whose commands wait because the broker keeps no more of them, at most `most`; how many. Does
  * not make the engine unready: all others go on. Names live as long as the engine. */
@@ -78,7 +79,8 @@ enum err engine_inspect(struct engine *engine, const struct plan *plan, struct e
 /* The same for a plan that is here already: the log says so. */
 void engine_warn_of_held(struct engine *engine, const struct plan *plan);
 /* After registry changes: makes the consumers of new participants. Of more than LIMITS_PARTICIPANTS the rest
- * is left out, which is logged: no plan may keep the others from theirs. */
+ * is left out, which is logged: no plan may keep the others from theirs. ERR_LIMIT then; else errors as
+ * bus_participants. */
 enum err engine_announce(struct engine *engine, const struct plan *plan, struct err_note *note);
 
 struct engine_answer {
@@ -108,11 +110,12 @@ struct engine_start {
 enum err engine_start(struct engine *engine, const struct engine_start *start, struct engine_call call,
                       struct err_note *note);
 /* An operator's verb: event kind CANCEL … FORCE, MOVE with step, status, body, due_us (passed: now), actor,
- * reason; or a SIGNAL with signal, signal_id, body. at_us is set by the runner. */
+ * reason; or a SIGNAL with signal, signal_id, body. at_us is set by the runner. ERR_NOT_FOUND: no saga
+ * can have this id; ERR_FULL and ERR_UNAVAILABLE as engine_start. */
 enum err engine_verb(struct engine *engine, struct id id, const struct core_event *verb,
                      struct engine_call call, struct err_note *note);
 /* Calls when the saga has ended or is parked, at the latest after timeout_us (then with the status it has).
- */
+ * Errors as engine_verb. */
 enum err engine_watch(struct engine *engine, struct id id, int64_t timeout_us, struct engine_call call,
                       struct err_note *note);
 

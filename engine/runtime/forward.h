@@ -25,7 +25,9 @@ struct forward_end {
 struct forwards *forward_new(struct engine *engine);
 /* Frees the items that are still under way, without an answer. */
 void forward_free(struct forwards *forwards);
-/* Takes the item. An error, with a sentence for the caller: it was not sent, and is still the caller's. */
+/* Takes the item. An error, with a sentence for the caller: it was not sent, and is still the caller's.
+ * ERR_UNAVAILABLE: the owner does not answer, or the bus is away; ERR_FULL: too many are under way;
+ * ERR_LIMIT: it is larger than the server takes. */
 enum err forward_send(struct forwards *forwards, struct inbox_item *item, struct err_note *note);
 /* Whether one more would be sent, as far as is known: somebody serves the shard and answers. */
 bool forward_would_send(struct forwards *forwards, uint32_t shard);

@@ -11,7 +11,7 @@
 enum err loader_load(struct registry *registry, struct store *store, struct id id, struct arena *arena,
                      struct arena *scratch, struct core_saga *saga, struct store_saga *row,
                      struct err_note *note);
-/* The same from rows at hand. */
+/* The same from rows at hand. ERR_INVALID: they do not fold. */
 enum err loader_fold(const struct plan *plan, struct id id, const struct store_record *records,
                      uint32_t count, struct arena *arena, struct arena *scratch, struct core_saga *saga,
                      struct err_note *note);

@@ -21,6 +21,7 @@ struct proof_key {
 enum proof_purpose { PROOF_ASK, PROOF_ANSWER };
 enum { PROOF_NONCE_SIZE = 32 };
 
+/* The key of this database. ERR_INVALID: it has another size; else errors as store_engine_key. */
 enum err proof_load(struct proof_key *key, struct store *store, struct err_note *note);
 /* A number that is not given a second time. */
 void proof_nonce(struct rng *rng, char text[PROOF_NONCE_SIZE + 1]);

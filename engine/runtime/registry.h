@@ -36,7 +36,8 @@ struct registry_missing {
 struct registry_missing *registry_not_loaded(struct registry *registry, struct arena *arena, uint32_t *count);
 /* Whether the version registry_find would look for is stored and not loaded here. */
 bool registry_is_missing(struct registry *registry, struct str name, int32_t version);
-/* Learns what the store has, which versions are enabled and which are gone. */
+/* Learns what the store has, which versions are enabled and which are gone. What cannot be taken up is no
+ * error. Errors as store.h has them. */
 enum err registry_refresh(struct registry *registry, struct store *store, struct err_note *note);
 /* The same for the versions of one name: what a name that is not known here costs. */
 enum err registry_learn(struct registry *registry, struct store *store, struct str name,
@@ -56,9 +57,10 @@ enum err registry_put(struct registry *registry, struct store *store, struct str
                       const struct definition_files *files, struct arena *arena, struct diag_list *diags,
                       const struct plan **plan, bool *created, struct err_note *note);
 /* Stores again what this process knows and the database has forgotten. One that it has with another hash
- * stays so. */
+ * stays so. Errors as store.h has them. */
 enum err registry_put_back(struct registry *registry, struct store *store, struct err_note *note);
 /* Every *.yaml and *.yml of a folder (not below it). Problems are rendered into report, the good ones are
- * taken; counts of both. */
+ * taken; counts of both. ERR_IO: the folder cannot be read; else errors as registry_put, but a conflict or a
+ * limit of one file is only reported. */
 enum err registry_put_folder(struct registry *registry, struct store *store, const char *folder,
                              struct buf *report, uint32_t *good, uint32_t *bad, struct err_note *note);

@@ -6,6 +6,7 @@
 
 struct router;
 
+/* Opens a store handle of its own and starts the thread. Errors as store.h has them. */
 enum err router_open(struct engine *engine, struct router **router, struct err_note *note);
 /* One turn of the router's loop. wait: may sleep. Gives the monotonic time until when there is nothing to do
  * unless something arrives. For the router's own thread, or whoever drives by hand. */

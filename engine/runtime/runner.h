@@ -126,8 +126,10 @@ struct runner {
     atomic_bool store_connected;
 };
 
+/* Makes a runner without shards, to be closed after an error too. Errors as store.h has them. */
 enum err runner_open(struct runner *runner, struct engine *engine, uint32_t index, struct err_note *note);
-/* Claims first shards before it returns, so that the engine is ready when it is open. */
+/* Claims first shards before it returns, so that the engine is ready when it is open. Errors as store_now:
+ * shards that cannot be claimed now are claimed later. */
 enum err runner_start(struct runner *runner, struct err_note *note);
 /* One turn of the loop. wait: may sleep until there is something to do. Gives the monotonic time until when
  * there is nothing to do unless something arrives. For the runner's own thread, or whoever drives by hand. */

@@ -19,6 +19,6 @@ struct recorded {
 
 /* One line of an export. */
 void recorded_write(struct buf *out, const struct recorded *recorded);
-/* A line back, everything in arena. */
+/* A line back, everything in arena. ERR_INVALID: it is no such line. */
 enum err recorded_read(struct str line, struct arena *arena, struct recorded *recorded,
                        struct err_note *note);

@@ -7,5 +7,6 @@
 
 /* Runs until a signal ends it. database and nats of the config are replaced by the private servers'. Prints
  * one line on stdout once all answer: ready http=URL nats=URL postgres=URL. DATA/env then says the same to a
- * shell. */
+ * shell. ERR_LIMIT, ERR_IO: the folder cannot be used; else errors as servers_start_postgres, and as the
+ * service opens. */
 enum err dev_run(struct config *config, const char *data_folder, uint32_t shards, struct err_note *note);

@@ -101,7 +101,7 @@ struct world {
 
 void world_open(struct world *world, uint64_t seed, uint32_t shards);
 void world_close(struct world *world);
-/* Starts the engine of a host. An error leaves it off. */
+/* Starts the engine of a host. An error leaves it off. Errors as engine_open. */
 enum err world_boot(struct world *world, uint32_t host, struct err_note *note);
 /* Stops it in good order. */
 void world_stop(struct world *world, uint32_t host);

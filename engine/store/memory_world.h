@@ -1,5 +1,5 @@
 /* Inside of the in-memory store: its tables. Whoever uses them holds the world's lock (memory_world_enter).
- */
+ * Errors as store.h has them. */
 #pragma once
 #include <pthread.h>
 #include "engine/base/arena.h"

@@ -1,5 +1,5 @@
 /* The parts of the PostgreSQL store: the functions behind store_ops (store.h has their contracts), by file.
- */
+ * Errors as store.h has them. */
 #pragma once
 #include "engine/store/pq_session.h"
 #include "engine/store/store.h"

@@ -61,6 +61,6 @@ void pq_session_clear(struct pq_call *calls, uint32_t count);
  * table's lock for too long. */
 enum err pq_session_script(struct pq_session *session, const char *sql, struct err_note *note)
     __attribute__((warn_unused_result));
-/* One statement whose rows do not matter. */
+/* One statement whose rows do not matter. Errors as pq_session_run. */
 enum err pq_session_do(struct pq_session *session, enum pq_query query, const struct pq_wire_params *params,
                        struct err_note *note) __attribute__((warn_unused_result));

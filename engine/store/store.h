@@ -3,7 +3,7 @@
  *
  * Happy path of a runner: store_claim once, then for each batch store_append (one transaction: fences,
  * journal rows, saga rows, dead letters, marks), store_renew every third of the lease. Readers (HTTP, tools)
- * use a handle of their own. Failure modes: ERR_UNAVAILABLE (nothing was written), ERR_UNKNOWN_OUTCOME (a
+ * use a handle of their own. Errors of every call: ERR_UNAVAILABLE (nothing was written), ERR_UNKNOWN_OUTCOME (a
  * commit's answer was lost: ask store_committed after store_reconnect), ERR_SCHEMA (from renew and reconnect:
  * the database was migrated to a version that does not serve this program: release the shards), ERR_FENCED
  * (another engine owns a shard of the batch: nothing was written, drop what is in memory), ERR_BAD_DATA

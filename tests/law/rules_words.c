@@ -1,5 +1,5 @@
-/* What a file says of itself: that it begins with its role. Called for each file by law.c. Never judges the
- * words, only that they are there. */
+/* What a file says of itself: that it begins with its role, that a function which can fail says how. Called
+ * for each file by law.c. Never judges the words, only that they are there. */
 #include "tests/law/law.h"
 #include <string.h>
 
@@ -35,9 +35,72 @@ static void check_head(struct law *law, const struct law_source *source)
              head, least, HEAD_LINES_MAX);
 }
 
+static bool contains(struct str text, const char *what)
+{
+    return text.size > 0 && memmem(text.data, text.size, what, strlen(what)) != NULL;
+}
+
+/* A code, or whose codes they are: another function's, or those of all that a header declares. */
+static bool names_errors(struct str comment)
+{
+    return contains(comment, "ERR_") || contains(comment, "rrors as ") || contains(comment, "/* The same") ||
+           contains(comment, "/* Likewise");
+}
+
+/* The comment that stands above a prototype, or above the ones before it that no blank line parts from it. */
+static struct str comment_of(struct str text, size_t at)
+{
+    for (size_t i = at; i > 0; i--) {
+        struct str rest = str_slice(text, i, at);
+        const char *end = str_starts(rest, STR("/*")) ? memmem(rest.data, rest.size, "*/", 2) : NULL;
+        if (end != NULL && text.data[i - 1] == '\n') {
+            return str_slice(rest, 0, (size_t)(end - rest.data));
+        }
+        if (i > 1 && text.data[i - 1] == '\n' && text.data[i - 2] == '\n') {
+            break;
+        }
+    }
+    return STR("");
+}
+
+static bool is_public(struct str path)
+{
+    return str_ends(path, STR(".h")) && (str_starts(path, STR("engine/")) || str_starts(path, STR("api/")));
+}
+
+static void check_errors(struct law *law, const struct law_source *source)
+{
+    static const char *const begin = "\nenum err ";
+    struct str text = source->text;
+    const char *head_end = memmem(text.data, text.size, "*/", 2);
+    struct str head = str_slice(text, 0, head_end == NULL ? 0 : (size_t)(head_end - text.data));
+    if (contains(head, "rrors of every") || contains(head, "rrors as ")) {
+        return;
+    }
+    for (size_t at = 0; at < text.size;) {
+        const char *found = memmem(text.data + at, text.size - at, begin, strlen(begin));
+        if (found == NULL) {
+            return;
+        }
+        size_t line = (size_t)(found - text.data) + 1;
+        at = (size_t)(found - text.data) + strlen(begin);
+        struct str rest = str_slice(text, at, text.size);
+        struct str name = str_slice(rest, 0, str_find(rest, '('));
+        if (str_find(name, '\n') == name.size && str_find(name, ' ') == name.size &&
+            !names_errors(comment_of(text, line))) {
+            law_find(law, LAW_ERRORS, source->path, law_line(text, at),
+                     "%.*s returns an error and names none: say which codes, and what each means",
+                     STR_ARG(name));
+        }
+    }
+}
+
 void rules_words_check(struct law *law, const struct law_source *source)
 {
     if (law_is_unit(source)) {
         check_head(law, source);
+    }
+    if (is_public(source->path)) {
+        check_errors(law, source);
     }
 }
