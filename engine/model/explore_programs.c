@@ -95,7 +95,7 @@ static const struct json *came(const struct viewer *viewer, int32_t slot, struct
 {
     const struct json *answer = json_new_bool(slot != viewer->missing);
     uint16_t loop = viewer->plan->nodes[slot].loop;
-    if (loop == 0 || is_around(viewer->plan, loop, viewer->node))
+    if (loop == 0 || explore_is_around(viewer->plan, loop, viewer->node))
         return answer;
     const struct json *items = list_of(viewer, loop, arena);
     uint32_t count = items ? items->count : 0;

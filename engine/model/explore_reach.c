@@ -249,6 +249,7 @@ static bool wish_one(struct reach *reach, const struct explore_program *program,
         return ref->slot > 0 && wish_output(reach, (uint16_t)ref->slot, program->node, it->value, data);
     case EXPR_REF_NAMED:
         return ref->slot > 0 && wish_item(reach, (uint16_t)ref->slot, it->value, data, depth);
+    case EXPR_REF_CAME:
     case EXPR_REF_SAGA:
     case EXPR_REF_ERROR:
     case EXPR_REF_INDEX:
