@@ -102,8 +102,8 @@ static struct place *survey(struct work *work)
     return places;
 }
 
-/* Nothing later is in the way, and nothing earlier is being undone: one after the other. What is stuck holds
- * what came before it, not what came after. */
+/* A sequence is undone from its end, one step at a time: everything later is undone, and nothing earlier has
+ * begun to be. A stuck compensation therefore holds the earlier steps of its sequence, and no later one. */
 static bool is_free(const struct place *place, uint16_t order)
 {
     check(order < NOWHERE);

@@ -5,20 +5,25 @@
  *
  *   {"event": {…}, "changes": [{"change": "send", "step": "charge", …}, …]}
  *
- *   event of start   {"input", "search", "key", "seed": "<decimal>", "correlation", "traceparent"}
- *            reply   {"kind": "do", "participant", "status": "ok", "code", "message", "retry_after_us",
- * "body"} timer   {}, or {"deadline": true} delivered {"kind", "due"} undelivered {"kind", "code", "message"}
- * a verb
- * {"actor", "reason"}; force also {"status", "code", "message", "body"}; move also
- * {"due"} signal  {"signal", "id", "body"} start of a child also {"parent": id, "parent_step",
- * "parent_attempt", "depth", "stillborn": true}; of any saga of an installation with several shards
- * {"shards"}; of one that began under newer rules than the first {"rules"}
+ *   event of start         {"input", "search", "key", "seed": "<decimal>", "correlation", "traceparent"};
+ *                          of a child also {"parent": id, "parent_step", "parent_attempt", "depth",
+ *                          "stillborn": true}; of any saga of an installation with several shards
+ *                          {"shards"}; of one that began under newer rules than the first {"rules"}
+ *            reply         {"kind": "do", "participant", "status": "ok", "code", "message",
+ *                          "retry_after_us", "body"}
+ *            timer         {}, or {"deadline": true}
+ *            delivered     {"kind", "due"}
+ *            undelivered   {"kind", "code", "message"}
+ *            signal        {"signal", "id", "body"}
+ *            a verb        {"actor", "reason"}; force also {"status", "code", "message", "body"};
+ *                          move also {"due"}
  *
- *   changes
- * open    {"step": path, "node": n, "frame": n} send    {"step", "kind": "do", "attempt": n, "due": us, "to":
- * "payments.charge", "body"} step    {"step", "from": "sent", "state": "done", "due"} status  {"status":
- * "compensating", "direction": "back"} …       every other field of core.h's list by its name: "due", "flag",
- * "kind", "code", "message", "frame", "cursor", "body"
+ *   changes  open          {"step": path, "node": n, "frame": n}
+ *            send          {"step", "kind": "do", "attempt": n, "due": us, "to": "payments.charge", "body"}
+ *            step          {"step", "from": "sent", "state": "done", "due"}
+ *            status        {"status": "compensating", "direction": "back"}
+ *            …             every other field of core.h's list by its name: "due", "flag", "kind", "code",
+ *                          "message", "frame", "cursor", "body"
  *
  * Times are integers, microseconds since 1970. Deterministic: the same record gives the same bytes, so replay
  * compares texts. */

@@ -6,9 +6,19 @@
  * are reported and parsing goes on, so that one run finds them all. Depth is bounded by LIMITS_EXPR_DEPTH.
  * Inside engine/expr only.
  *
- * Grammar, weakest first (as jq's):   a | b      a, b      a // b (right)      or      and      == != < <= >
- * >= (do not chain)
- * + -      * / %      -a      term as $x | body      term.field term[index] term[] term? */
+ * Grammar, weakest first (as jq's):
+ *
+ *   a | b
+ *   a, b
+ *   a // b                     to the right
+ *   a or b
+ *   a and b
+ *   ==  !=  <  <=  >  >=       they do not chain
+ *   a + b   a - b
+ *   a * b   a / b   a % b
+ *   -a
+ *   term as $x | body
+ *   term.field   term[index]   term[]   term? */
 #pragma once
 #include "engine/base/limits.h"
 #include "engine/expr/expr_lexer.h"

@@ -37,7 +37,7 @@ struct pool {
     struct explore_data *chosen;
     uint32_t chosen_count;
     uint32_t candidates;
-    uint32_t left_out;  /* ways of going that are not explored */
+    uint32_t left_out;  /* choices over EXPLORE_DATA_MAX: not explored */
     uint32_t *pick;     /* variant of each source */
     bool only_news;     /* candidates that only combine what was met are passed over */
     uint32_t items_max; /* of a foreach: EXPLORE_ITEMS, or more where all lists are longer */

@@ -103,7 +103,8 @@ struct explore {
 const struct plan *explore_bound(const struct plan *plan, struct arena *arena);
 struct explore_time explore_time_of(const struct plan *plan);
 void explore_codes_make(struct explore *explore);
-/* The choices of data for this plan; how many ways of going are not among them. */
+/* The choices of data to explore for this plan. *left_out: further ones, over EXPLORE_DATA_MAX, that may
+ * decide otherwise. */
 const struct explore_data *explore_data_make(const struct plan *plan, struct arena *arena, uint32_t *count,
                                              uint32_t *left_out);
 
@@ -161,5 +162,6 @@ bool explore_has_failed_beside(const struct explore_level *level, uint16_t step)
 /* Whether the compensation of a free step may still read $error; `later`: or that of one not opened yet. */
 bool explore_is_error_read(const struct explore *explore, const struct explore_level *level);
 bool explore_is_error_read_later(const struct explore *explore, const struct explore_level *level);
-/* Nothing that may still happen depends on this step, nor on it. */
+/* Nothing can happen to this step any more, and nothing that can still happen reads it: its state need not
+ * tell states of the search apart. */
 bool explore_is_spent(const struct explore *explore, const struct explore_level *level, uint16_t step);

@@ -160,7 +160,7 @@ static void watch_order(struct explore *explore, const struct explore_level *lev
     }
 }
 
-/* Nobody skips anything while exploring. */
+/* By the definition alone: the explorer never sends an operator's skip. */
 static bool may_be_waived(const struct plan_node *node, const struct core_event *event)
 {
     if (node->kind == PLAN_AWAIT)

@@ -43,7 +43,7 @@ struct batch_send {
     struct bus_message *message;
     bool proven;                 /* one engine to another: it leaves with a proof */
     struct bus_message *instead; /* what goes when the server does not take as much; NULL: nothing */
-    bool loose;                  /* nobody keeps it: what is lost is asked for again */
+    bool loose;                  /* takes no slot and is never sent again: who misses it asks anew */
     bool request;                /* a command with via: request */
     int64_t timeout_us;
     int64_t due_us; /* when its attempt ends, on the database's clock */

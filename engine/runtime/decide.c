@@ -210,8 +210,9 @@ static uint32_t step(struct runner *runner, struct resident_entry *entry, const 
     runner->batch.event_count++;
     runner->batch.steps += update->steps;
     failpoint("stepped");
+    /* A duplicate may rest on a record of this very batch, and is answered only if that is stored. */
     return update->verdict == CORE_USED ? add_update(runner, entry, update, before)
-                                        : decide_row(runner, entry); /* it may repeat what stands there */
+                                        : decide_row(runner, entry);
 }
 
 void decide_clock(struct runner *runner, struct resident_entry *entry)

@@ -34,7 +34,8 @@ struct outbox {
     bool behind;               /* a publish failed, or the shard was just taken over */
 };
 enum { OUTBOX_NUMBER_BITS = 48, OUTBOX_EPOCH_SHIFT = 32 };
-enum { OUTBOX_NO_NUMBER = 0 }; /* no slot has it, epochs begin at 1: the answer to what needs none */
+/* Of a message without a slot (batch.h, loose). No slot's number is 0: it begins with an epoch, from 1. */
+enum { OUTBOX_NO_NUMBER = 0 };
 
 /* Everything up to mark is confirmed; all above must be sent again. epoch: of the shard's claim; numbers
  * begin with it, so that an answer to what an earlier owner in this process sent is told from the new ones.

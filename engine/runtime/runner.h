@@ -27,7 +27,7 @@
 enum { RUNNER_NUMBER_BITS = 40 }; /* of a cookie's number; the runner's index stands above */
 struct runner_shard {
     bool owned;
-    bool lost;                /* found out while a batch was given up; dropped at the end of that */
+    bool lost;                /* another owner has it, as a failed commit told; dropped once its batch is */
     bool listening;           /* to its replies; false while the broker could not be asked */
     struct store_shard store; /* epoch and marks as of the last commit */
     int64_t next_lsn;         /* of the batch in hand */
