@@ -1,3 +1,5 @@
+/* A verb for a saga and all below it. Called by the handlers of terminate, pause and resume; it asks the database who stands
+ * below and the engine for each verb, and never holds anything that another request waits for. */
 #include "api/family.h"
 #include "api/calls.h"
 #include "api/sagas.h"

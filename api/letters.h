@@ -11,7 +11,7 @@ struct letters {
     uint32_t count;
 };
 
-/* In arena. */
+/* In arena. Errors as store_dead_letters: ERR_UNAVAILABLE when the database cannot be asked. */
 enum err letters_read(struct store *store, struct id saga, struct arena *arena, struct letters *letters,
                       struct err_note *note) __attribute__((warn_unused_result));
 /* Puts the numbers into what the saga says of its steps, its reason and its park; texts in arena. The saga

@@ -31,11 +31,11 @@ enum {
     LIMITS_CHILD_DEPTH = 16,  /* sagas above a child saga: two definitions that start each other end here */
     LIMITS_FAMILY_VERBS = 1000, /* sagas below one that a terminate, pause or resume of it reaches in one
                                    request: a few seconds of one commit each; what is left is told */
-    LIMITS_FAMILY = 100000,   /* sagas that one brings about, itself and all below it included: a foreach that
-                                 starts its own definition would make 100^16. Part of the rules that journals
-                                 are replayed by */
-    LIMITS_SIGNALS = 256,     /* signals kept in one saga: each await takes one */
-    LIMITS_DEPTH = 16,        /* nesting of blocks in a definition: definitions/README.md */
+    LIMITS_FAMILY = 100000, /* sagas that one brings about, itself and all below it included: a foreach that
+                               starts its own definition would make 100^16. Part of the rules that journals
+                               are replayed by */
+    LIMITS_SIGNALS = 256,   /* signals kept in one saga: each await takes one */
+    LIMITS_DEPTH = 16,      /* nesting of blocks in a definition: definitions/README.md */
     LIMITS_NAME_BYTES = 63, /* saga, step, participant and action names: fits a NATS token and a DNS label */
     LIMITS_INSTANCE_BYTES = 261, /* an engine's name: the longest host name, a hyphen and a port */
     LIMITS_EVENT_BYTES = 200,    /* of an await: fits a subject below saga.signal. */

@@ -1,3 +1,5 @@
+/* Messages of this bus from and to those of nats.c: the header block is written in one piece. Called by whatever publishes
+ * or pulls in this folder; knows nothing of what a message means. */
 #include "engine/bus/nats_message.h"
 
 #include <limits.h>

@@ -1,3 +1,5 @@
+/* The engine's place in front of one participant, for a rehearsal: commands are published as the engine would, the replies
+ * to them pulled. Called by sagactl conformance only; never by an engine, and it takes no message that an engine waits for. */
 #include "engine/bus/rehearsal.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* What stays text in a value, and hardly was meant so. Nothing is refused: a text may hold anything. */
+/* What stays text in a value, and hardly was meant so. Called while a definition is loaded; it only warns:
+ * nothing is refused here, because a text may hold anything. */
 #include "engine/definition/load.h"
 
 #include "engine/base/check.h"

@@ -1,4 +1,5 @@
-/* Functions, turned round: what they must be given for what they are to give. */
+/* Functions, turned round: what they must be given for what they are to give. Called by the solver
+ * (expr_solve_parts.h); what the function cannot give is not wished for. */
 #include "engine/expr/expr_solve_parts.h"
 
 #include <time.h>

@@ -1,3 +1,5 @@
+/* sagactl conformance: the checks of conformance.def against a running participant, one after the other. Called by the
+ * dispatcher of sagactl; all traffic goes through rehearsal.h. It must leave no command and no reply behind. */
 #include "engine/sagactl/conformance.h"
 
 #include <inttypes.h>

@@ -16,7 +16,7 @@ static struct err_note note;
 
 /* --- texts ---------------------------------------------------------------------------------------------- */
 
-Test(nats_lines, secrets_of_addresses_do_not_show)
+Test(nats_lines, secrets_of_addresses_do_not_show, .timeout = 120)
 {
     static const char *const rows[][2] = {
         {"nothing here", "nothing here"},
@@ -41,7 +41,7 @@ Test(nats_lines, secrets_of_addresses_do_not_show)
     cr_expect_str_eq(cut, "nats://user");
 }
 
-Test(nats_lines, a_right_is_named_as_permissions_name_it)
+Test(nats_lines, a_right_is_named_as_permissions_name_it, .timeout = 120)
 {
     static const char *const rows[][2] = {
         {"$JS.ACK.SAGA_REPLY.shard-3.1.5.5.1669.0", "$JS.ACK.SAGA_REPLY.>"},
@@ -63,7 +63,7 @@ Test(nats_lines, a_right_is_named_as_permissions_name_it)
     }
 }
 
-Test(nats_lines, what_is_refused_is_kept_until_it_works)
+Test(nats_lines, what_is_refused_is_kept_until_it_works, .timeout = 120)
 {
     struct nats_faults faults;
     nats_faults_init(&faults);
@@ -216,7 +216,7 @@ Test(nats_lines, any_encrypted_server_encrypts_all_and_the_authority_is_ours, .t
     harness_stop(&bed.harness);
 }
 
-Test(nats_lines, a_plain_server_is_refused_where_one_of_the_list_is_encrypted, .timeout = 60)
+Test(nats_lines, a_plain_server_is_refused_where_one_of_the_list_is_encrypted, .timeout = 120)
 {
     char url[256];
     bed_start(&bed, true);
@@ -420,7 +420,7 @@ Test(nats_lines, whom_commands_wait_for_does_not_wait_for_his_turn, .timeout = 1
 /* --- acknowledgements that go nowhere ------------------------------------------------------------------- */
 
 /* The server takes them and hands them to nobody: no error tells, only that nothing moves. */
-Test(nats_lines, acknowledgements_that_do_not_arrive_are_named, .timeout = 60)
+Test(nats_lines, acknowledgements_that_do_not_arrive_are_named, .timeout = 120)
 {
     char config[PROCESS_PATH_SIZE];
     memset(&bed, 0, sizeof bed);
@@ -447,7 +447,7 @@ Test(nats_lines, acknowledgements_that_do_not_arrive_are_named, .timeout = 60)
 /* --- replicas ------------------------------------------------------------------------------------------- */
 
 /* What the keeper asks the server for is told by the server's own report of API calls. */
-Test(nats_lines, a_stream_that_vanished_is_made_with_the_replicas_wanted, .timeout = 60)
+Test(nats_lines, a_stream_that_vanished_is_made_with_the_replicas_wanted, .timeout = 120)
 {
     struct bus_callbacks callbacks = {
         .deliver = take_nothing, .published = hear_nothing, .connected = mind_nothing};
