@@ -18,8 +18,8 @@ enum known {
 };
 /* Of a start that would be refused: it may be one whose saga was begun under another version, or before this
  * one was disabled. start->plan: the version it asks for, NULL when there is none; start->key: given, "" when
- * not; becomes the computed one. answer: of SAME, and with its message of OTHER. Everything in arena. Errors as
- * store_find_keys. */
+ * not; becomes the computed one. answer: of SAME, and with its message of OTHER. Everything in arena. ERR_UNAVAILABLE: the
+ * database cannot be asked; others as store_find_keys. */
 enum err known_find(struct registry *registry, struct store *store, struct str definition,
                     struct engine_start *start, struct arena *arena, enum known *known,
                     struct engine_answer *answer, struct err_note *note);
