@@ -35,6 +35,7 @@ void data_oracle_fini(struct data_oracle *oracle)
 struct asker {
     const struct data_oracle *oracle;
     uint16_t frame;
+    bool came; /* whether it came is asked, not what it brought */
 };
 
 /* The item of this foreach in which the frame stands, as the frame of the item; NOWHERE: it stands in none.
@@ -75,19 +76,27 @@ static const struct json *seen(const struct asker *asker, const struct data_orac
     return step->waived && step != oracle->undoing ? NULL : step->output;
 }
 
+/* What is asked of a step: its output, or whether an event came; NULL: there is none, or it did not. */
+static const struct json *told(const struct asker *asker, const struct data_oracle_step *step)
+{
+    const struct json *output = seen(asker, step);
+    return asker->came && output != NULL ? &json_true : output;
+}
+
 static const struct json *list_of(const struct asker *asker, uint16_t node, uint16_t fan, struct arena *arena)
 {
     const struct data_oracle *oracle = asker->oracle;
     uint32_t count = oracle->frames[fan].items->count;
     const struct json **items = arena_array(arena, count, sizeof *items);
     for (uint32_t i = 0; i < count; i++)
-        items[i] = &json_null;
+        items[i] = asker->came ? &json_false : &json_null;
     for (uint16_t i = 0; i < oracle->step_count; i++) {
         uint16_t item = item_of(oracle, oracle->steps[i].frame, oracle->frames[fan].node);
         if (oracle->steps[i].node != node || item == NOWHERE || oracle->frames[item].parent != fan)
             continue;
-        const struct json *output = seen(asker, &oracle->steps[i]);
-        items[oracle->frames[item].index] = output ? output : &json_null;
+        const struct json *answer = told(asker, &oracle->steps[i]);
+        if (answer != NULL)
+            items[oracle->frames[item].index] = answer;
     }
     return json_new_array(arena, items, count);
 }
@@ -104,8 +113,16 @@ static const struct json *output_of(const struct asker *asker, uint16_t node, st
     }
     for (uint16_t i = 0; i < oracle->step_count; i++)
         if (oracle->steps[i].node == node && shares_items(asker, oracle->steps[i].frame, loop))
-            return seen(asker, &oracle->steps[i]);
+            return told(asker, &oracle->steps[i]);
     return NULL;
+}
+
+/* Never null: what was not waited for did not come. */
+static const struct json *whether_came(const struct asker *asker, uint16_t node, struct arena *arena)
+{
+    const struct asker came = {.oracle = asker->oracle, .frame = asker->frame, .came = true};
+    const struct json *answer = output_of(&came, node, arena);
+    return answer != NULL ? answer : &json_false;
 }
 
 static const struct json *object_of(struct arena *arena, const char *const names[3],
@@ -159,8 +176,8 @@ static const struct json *get(const void *context, const struct expr_ref *ref, s
     case EXPR_REF_STEP_OUTPUT:
     case EXPR_REF_EVENT:
         return output_of(asker, node, arena);
-    case EXPR_REF_CAME: /* in no definition that is drawn */
-        break;
+    case EXPR_REF_CAME:
+        return whether_came(asker, node, arena);
     case EXPR_REF_SAGA:
         return about_saga(oracle, arena);
     case EXPR_REF_ERROR:
@@ -180,7 +197,7 @@ static const struct json *compute(const struct data_oracle *oracle, uint16_t fra
                                   const struct expr *program, struct arena *arena)
 {
     static const struct json nothing = {.kind = JSON_OBJECT};
-    struct asker asker = {oracle, frame};
+    struct asker asker = {.oracle = oracle, .frame = frame};
     struct expr_env env = {.context = &asker, .get = get};
     struct expr_error error;
     const struct json *value = NULL;
