@@ -221,6 +221,7 @@ static void read_lifted(natsMsg *msg, struct bus_message *message)
     if (natsMsgHeader_Keys(msg, &names, &count) != NATS_OK)
         return;
     message->header_count = 0;
+    message->garbled = false; /* it is, but by nats.c */
     for (int i = 0; i < count && i < BUS_HEADERS_MAX; i++) {
         const char *value = NULL;
         if (natsMsgHeader_Get(msg, names[i], &value) == NATS_OK)
