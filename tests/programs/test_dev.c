@@ -120,7 +120,9 @@ Test(dev, survives_kill_9_with_its_data)
     stand_dev(&stand);
     struct stand_result get = stand_run(&stand, "sagactl get %.*s", STR_ARG(id));
     cr_expect_eq(get.code, 0, "%.*s", STR_ARG(get.err));
-    cr_expect(str_equal(start_one("k1"), id), "the key is forgotten");
+    struct stand_result again = stand_run(&stand, "sagactl start plain --key k1");
+    cr_expect_eq(again.code, 5, "%.*s", STR_ARG(again.err));
+    cr_expect(str_equal(str_trim(again.out), id), "the key is forgotten: %.*s", STR_ARG(again.out));
 }
 
 Test(dev, starts_a_killed_server_again)
